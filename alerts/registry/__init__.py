@@ -1,0 +1,1 @@
+"""The registry: sites, places, devices, people, posts and tiers, as values and as TOML."""

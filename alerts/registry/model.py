@@ -1,0 +1,216 @@
+"""What a community has registered, as frozen values.
+
+The TOML files, the API and the database hold these same classes (``__pydantic_config__`` makes
+pydantic refuse a misspelt key). Ids match ``[a-z0-9-]{1,64}``; references are by id.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, ClassVar
+
+from alerts.words import IncidentClass, Language, Severity
+
+_STRICT: dict[str, Any] = {"extra": "forbid"}
+
+
+class PlaceKind(StrEnum):
+    REACH = "reach"  # 河段
+    SHED = "shed"  # 充电棚
+    RISK_POINT = "risk-point"  # 风险点
+
+
+class PostRole(StrEnum):
+    """Who somebody is in the community; tiers name roles, not people."""
+
+    RIVER_CHIEF = "river-chief"  # 民间河长
+    COMMUNITY_CHIEF = "community-chief"  # 村/社区级河长
+    TOWN_CHIEF = "town-chief"  # 镇街河长办
+    GUARD = "guard"  # 值班岗
+    PROPERTY = "property"  # 物业
+    COMMUNITY = "community"  # 社区
+    SUBDISTRICT = "subdistrict"  # 街道
+    ENGINEER = "engineer"  # who mends the service itself
+
+
+class ChannelKind(StrEnum):
+    WEBHOOK = "webhook"
+    EMAIL = "email"
+    LOG = "log"
+
+
+class Source(StrEnum):
+    """Where a device's readings come from; shown wherever they show."""
+
+    LIVE = "live"
+    RECORDED = "recorded"
+    INJECTED = "injected"
+    SIMULATED = "simulated"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Names:
+    """A name in both languages; ``en`` falls back to ``zh``."""
+
+    __pydantic_config__: ClassVar = _STRICT
+    zh: str
+    en: str = ""
+
+    def by(self, language: Language) -> str:
+        return self.en if language is Language.EN and self.en else self.zh
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    __pydantic_config__: ClassVar = _STRICT
+    id: str
+    names: Names
+    time_zone: str = "Asia/Shanghai"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Port:
+    """A socket of a shed; ``circuit`` names the circuit that feeds it."""
+
+    __pydantic_config__: ClassVar = _STRICT
+    id: str
+    names: Names
+    circuit: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Circuit:
+    """A feeder of a shed, with its rating in amperes."""
+
+    __pydantic_config__: ClassVar = _STRICT
+    id: str
+    names: Names
+    rating_a: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """What is watched. Coordinates are WGS-84 degrees."""
+
+    __pydantic_config__: ClassVar = _STRICT
+    id: str
+    site: str
+    kind: PlaceKind
+    names: Names
+    latitude: float | None = None
+    longitude: float | None = None
+    ports: tuple[Port, ...] = ()
+    circuits: tuple[Circuit, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Binding:
+    """What a device may speak of: one place, its port or "", and the metrics. Else: dead letter."""
+
+    __pydantic_config__: ClassVar = _STRICT
+    place: str
+    port: str = ""
+    metrics: tuple[str, ...]
+    interval_s: float = 900.0
+    """How often a reading is expected, in seconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """An edge box. Its heartbeat is overdue after ``overdue`` intervals of a binding."""
+
+    __pydantic_config__: ClassVar = _STRICT
+    id: str
+    site: str
+    names: Names
+    bindings: tuple[Binding, ...]
+    source: Source = Source.LIVE
+    origin: str = ""
+    """Where recorded or injected data comes from, in words people see."""
+    overdue: float = 3.0
+    can_cut_power: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """A personal or group address on one channel; ``to`` may be a reference ``env:X``, ``file:X``.
+
+    ``secret`` signs a webhook (HMAC-SHA256) and is a reference, never the secret itself.
+    """
+
+    __pydantic_config__: ClassVar = _STRICT
+    channel: ChannelKind
+    to: str
+    group: bool = False
+    secret: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Somebody, or a post with a shared phone (``is_post``), with a role at some places.
+
+    ``places`` empty means every place of the site. Quiet hours are local ``HH:MM`` and never hold
+    back fire, flood and safety.
+    """
+
+    __pydantic_config__: ClassVar = _STRICT
+    id: str
+    site: str
+    name: str
+    role: PostRole
+    places: tuple[str, ...] = ()
+    language: Language = Language.ZH
+    phone: str = ""
+    addresses: tuple[Address, ...] = ()
+    quiet_from: str = ""
+    quiet_to: str = ""
+    is_post: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tier:
+    """One step of the climb: who, and how long they have before the next is told."""
+
+    __pydantic_config__: ClassVar = _STRICT
+    role: PostRole
+    wait_s: dict[Severity, float] = field(default_factory=dict)
+    """Seconds by severity (``major = 1800``); a severity that is not there never climbs further."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tiers:
+    """The climb for one kind of place, lowest first."""
+
+    __pydantic_config__: ClassVar = _STRICT
+    kind: PlaceKind
+    steps: tuple[Tier, ...]
+    classes: tuple[IncidentClass, ...] = ()
+    """Only for these classes; empty means all that no other entry names."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Override:
+    """A number of a rule, changed for one place, with who, when and why."""
+
+    __pydantic_config__: ClassVar = _STRICT
+    rule: str
+    place: str
+    set: dict[str, float]
+    who: str
+    at: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registry:
+    """Everything registered in one cell. ``revision`` rises with each change."""
+
+    __pydantic_config__: ClassVar = _STRICT
+    cell: str = "cell"
+    revision: int = 0
+    sites: tuple[Site, ...] = ()
+    places: tuple[Place, ...] = ()
+    devices: tuple[Device, ...] = ()
+    people: tuple[Person, ...] = ()
+    tiers: tuple[Tiers, ...] = ()
+    overrides: tuple[Override, ...] = ()

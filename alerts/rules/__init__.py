@@ -1,0 +1,1 @@
+"""Rules: from the journal's entries to transitions, by pure functions alone."""

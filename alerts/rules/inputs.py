@@ -1,0 +1,58 @@
+"""What rules read: the journal's entries, in order, and nothing else."""
+
+from dataclasses import dataclass
+
+from alerts.registry.model import Registry
+from edge.contract.reading import Batch
+from edge.contract.status import Status
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Time passes: journalled every few seconds, so that silence and waiting are judged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """Whether the cell sees its devices: connected to the broker, and caught up.
+
+    ``since_ms`` is when that began; what is blind to the cell is never called silent.
+    """
+
+    sees: bool
+    since_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceSaid:
+    """A device's own word about itself (birth, last will, stopping)."""
+
+    site: str
+    device: str
+    status: Status
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryRevised:
+    """From here on this registry holds."""
+
+    registry: Registry
+
+
+@dataclass(frozen=True, slots=True)
+class PacksRevised:
+    """From here on these rule packs hold: the TOML text of each by name."""
+
+    packs: dict[str, str]
+
+
+What = Batch | Tick | Sight | DeviceSaid | RegistryRevised | PacksRevised
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One journal record: its position, when it arrived (ms, house clock), and what it says."""
+
+    position: int
+    at_ms: int
+    what: What

@@ -1,0 +1,1 @@
+"""The device agent, and the language it speaks with the server."""

@@ -1,0 +1,253 @@
+"""SenML packs in JSON (RFC 8428), the one payload of readings, read and written here alone.
+
+Base fields are resolved by section 4.6 of the RFC. Three things are ours, all allowed by section
+4.4 ("labels that are not understood are ignored"): on the first record ``run``, ``seq`` (the number
+of the pack's first reading) and ``dropped`` (ranges the device gave up, with the reason); on a
+record ``q``, the quality that the sensor itself reports. A reading that is missing has ``q`` 9 and
+the reason in ``vs`` in place of a value.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from math import isfinite
+from typing import Any
+
+from edge.contract.ids import is_id
+from edge.contract.metrics import METRICS
+from edge.contract.quality import Quality
+from edge.contract.reading import Batch, Decoded, Reading, Rejected
+
+MAX_BYTES = 1_000_000  # a pack of 500 readings has about 30 kB; a device on 2G sends far less
+MAX_RECORDS = 5_000
+YEAR_2000_MS = 946_684_800_000  # a clock that was never set says 1970
+AHEAD_MS = 86_400_000  # a day: beyond every time zone mistake; nearer ones are intake's to shift
+MAX_SEQ = 2**53  # what JSON numbers carry whole
+
+_QUALITIES = frozenset(int(quality) for quality in Quality)
+_VALUE_LABELS = ("v", "vb", "vs", "vd")
+_REASON_LENGTH = 200
+
+
+def encode(
+    readings: Sequence[Reading], dropped: Iterable[tuple[str, int, int, str]] = ()
+) -> bytes:
+    """One pack of one consecutive run of readings (same ``run``, ``seq`` rising by one).
+
+    Names and times are given against the first record's base, so a pack of 500 has about 30 kB.
+    """
+    if not readings:
+        raise ValueError("a pack holds at least one reading")
+    base_ms = readings[0].at_ms
+    records: list[dict[str, Any]] = []
+    base_name = None
+    for offset, reading in enumerate(readings):
+        if reading.run != readings[0].run or reading.seq != readings[0].seq + offset:
+            raise ValueError(f"reading {offset} does not follow: {reading.run} {reading.seq}")
+        record: dict[str, Any] = {}
+        name = _base_name(reading.place, reading.port)
+        if name != base_name:
+            record["bn"] = base_name = name
+        if offset == 0:
+            record["bt"] = base_ms / 1000
+            record["run"] = reading.run
+            record["seq"] = reading.seq
+            given_up = [list(span) for span in dropped]
+            if given_up:
+                record["dropped"] = given_up
+        record["n"] = reading.metric
+        if reading.at_ms != base_ms:
+            record["t"] = (reading.at_ms - base_ms) / 1000
+        metric = METRICS[reading.metric]
+        if reading.value is None:
+            record["q"] = int(Quality.MISSING)
+            record["vs"] = reading.reason or "no value"
+        else:
+            record["u"] = metric.senml
+            if metric.is_flag:
+                record["vb"] = reading.value != 0
+            else:
+                record["v"] = reading.value
+            if reading.quality is not Quality.NOT_EVALUATED:
+                record["q"] = int(reading.quality)
+        records.append(record)
+    return json.dumps(records, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+
+
+def decode(
+    payload: bytes,
+    *,
+    topic: str,
+    site: str,
+    device: str,
+    now_ms: int,
+    loads: Callable[[bytes], Any] = json.loads,
+) -> Decoded | Rejected:
+    """The readings of one message, or why the whole of it is refused.
+
+    A record that cannot be used becomes a Rejected with its ``seq``; the rest of its pack goes on.
+    ``site`` and ``device`` come from the topic, never from the payload.
+    """
+    if len(payload) > MAX_BYTES:
+        reason = f"the message has {len(payload)} bytes; a pack has at most {MAX_BYTES}"
+        return Rejected(topic, reason, payload[:1000])
+    try:
+        records = loads(payload)
+    except (ValueError, RecursionError) as error:
+        return Rejected(topic, f"not JSON: {str(error)[:120]}", payload)
+    if not isinstance(records, list) or not records:
+        return Rejected(topic, "a SenML pack is a JSON array of at least one record", payload)
+    if len(records) > MAX_RECORDS:
+        reason = f"the pack has {len(records)} records; at most {MAX_RECORDS}"
+        return Rejected(topic, reason, payload[:1000])
+    first = records[0]
+    if not isinstance(first, dict):
+        return Rejected(topic, "a SenML record is a JSON object", payload)
+    run, seq = first.get("run"), first.get("seq")
+    if not is_id(run) or type(seq) is not int or not 0 <= seq < MAX_SEQ:
+        return Rejected(topic, "the first record needs 'run' (an id) and 'seq' (from 0)", payload)
+    dropped = _dropped(first.get("dropped", []))
+    if dropped is None:
+        return Rejected(topic, "'dropped' is a list of [run, first, last, reason]", payload)
+    assert isinstance(run, str)
+    batch = Batch(site=site, device=device, run=run, first=seq, count=len(records))
+    rejected: list[Rejected] = []
+    base = _Base()
+    for offset, record in enumerate(records):
+        problem = base.take(record) or _read(record, base, batch, seq + offset, now_ms)
+        if problem:
+            raw = json.dumps(record, ensure_ascii=False, default=str)[:2000].encode("utf-8", "replace")
+            rejected.append(Rejected(topic, problem, raw, seq + offset))
+    return Decoded(batch, tuple(rejected), dropped)
+
+
+class _Base:
+    """The base fields in force (RFC 8428, section 4.1: they hold for the records that follow)."""
+
+    __slots__ = ("name", "place", "port", "time", "unit", "value")
+
+    def __init__(self) -> None:
+        self.name, self.place, self.port = "", "", ""
+        self.time: float = 0.0
+        self.unit: str | None = None
+        self.value: float = 0.0
+
+    def take(self, record: object) -> str | None:
+        if not isinstance(record, dict):
+            return "a SenML record is a JSON object"
+        if "bn" in record:
+            name = record["bn"]
+            if not isinstance(name, str) or len(name) > 200:
+                return "'bn' is a string '<place>/' or '<place>/<port>/'"
+            self.name = name
+        if "bt" in record:
+            if not _is_number(record["bt"]):
+                return "'bt' is a finite number of seconds"
+            self.time = float(record["bt"])
+        if "bu" in record:
+            if not isinstance(record["bu"], str):
+                return "'bu' is a string"
+            self.unit = record["bu"]
+        if "bv" in record:
+            if not _is_number(record["bv"]):
+                return "'bv' is a finite number"
+            self.value = float(record["bv"])
+        version = record.get("bver", 10)
+        if type(version) is not int or version > 10:
+            return f"'bver' {version!r} is newer than RFC 8428 (10)"
+        for label in record:
+            if label.endswith("_"):  # section 4.4: must be understood, else refuse
+                return f"label {label!r} must be understood and is not"
+        return None
+
+
+def _read(
+    record: dict[str, Any], base: _Base, batch: Batch, seq: int, now_ms: int
+) -> str | None:
+    """Append the record to the batch, or say why not."""
+    name = record.get("n", "")
+    if not isinstance(name, str):
+        return "'n' is a string"
+    parts = (base.name + name).split("/")
+    if len(parts) > 3:
+        return f"name {base.name + name!r} is not <place>/<port>/<metric>"
+    metric_name = parts[-1]
+    place = parts[0] if len(parts) > 1 else ""
+    port = parts[1] if len(parts) > 2 else ""
+    metric = METRICS.get(metric_name)
+    if metric is None:
+        return f"unknown metric {metric_name[:64]!r}"
+    if (place and not is_id(place)) or (port and not is_id(port)) or (port and not place):
+        return f"name {base.name + name!r} holds something that is no id ([a-z0-9-], 1 to 64)"
+    unit = record.get("u", base.unit)
+    if unit is not None and unit != metric.senml:
+        return f"unit {str(unit)[:20]!r}: {metric_name} is sent in {metric.senml!r}"
+    offset_s = record.get("t", 0)
+    if not _is_number(offset_s):
+        return "'t' is a finite number of seconds"
+    at_s = base.time + offset_s
+    if not YEAR_2000_MS <= at_s * 1000 <= now_ms + AHEAD_MS:
+        return f"time {at_s:.6g} s lies before the year 2000 or more than a day ahead"
+    quality = record.get("q", int(Quality.NOT_EVALUATED))
+    if type(quality) is not int or quality not in _QUALITIES:
+        return f"'q' is a QARTOD flag (1, 2, 3, 4 or 9), got {str(quality)[:20]!r}"
+    given = [label for label in _VALUE_LABELS if label in record]
+    reason = ""
+    value: float | None
+    if quality == Quality.MISSING:
+        reason = record.get("vs", "no value")
+        if not isinstance(reason, str):
+            return "'vs' is a string"
+        value = None
+    elif given == ["v"] or (not given and base.value):
+        number = record.get("v", 0)
+        if not _is_number(number):
+            return "value must be finite" if isinstance(number, float) else "'v' is a number"
+        value = float(number) + base.value
+        if not isfinite(value):
+            return "value must be finite"
+    elif given == ["vb"]:
+        if not isinstance(record["vb"], bool):
+            return "'vb' is true or false"
+        value = 1.0 if record["vb"] else 0.0
+    else:
+        return f"a reading has one of 'v' and 'vb', got {given or 'none'}"
+    batch.place.append(sys.intern(place))
+    batch.port.append(sys.intern(port))
+    batch.metric.append(metric.name)
+    batch.value.append(value)
+    batch.at_ms.append(round(at_s * 1000))
+    batch.quality.append(quality)
+    batch.seq.append(seq)
+    if reason:
+        batch.reasons[len(batch.at_ms) - 1] = reason[:_REASON_LENGTH]
+    return None
+
+
+def _dropped(raw: object) -> tuple[tuple[str, int, int, str], ...] | None:
+    if not isinstance(raw, list) or len(raw) > 1000:
+        return None
+    spans = []
+    for span in raw:
+        if not isinstance(span, list) or len(span) != 4:
+            return None
+        run, lo, hi, reason = span
+        if not is_id(run) or type(lo) is not int or type(hi) is not int or not 0 <= lo <= hi:
+            return None
+        if not isinstance(reason, str):
+            return None
+        spans.append((run, lo, hi, reason[:_REASON_LENGTH]))
+    return tuple(spans)
+
+
+def _base_name(place: str, port: str) -> str:
+    if port:
+        return f"{place}/{port}/"
+    return f"{place}/" if place else ""
+
+
+def _is_number(raw: object) -> bool:
+    """A finite number and no boolean (``1e999`` reads as infinity, big integers do not fit)."""
+    if type(raw) is int:
+        return -(2**63) <= raw <= 2**63
+    return type(raw) is float and isfinite(raw)

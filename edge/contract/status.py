@@ -1,0 +1,54 @@
+"""Status: the retained birth and last will of a device, and of the server."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from edge.contract.ids import is_id
+
+
+class State(StrEnum):
+    ONLINE = "online"
+    OFFLINE = "offline"  # said by the broker: the last will
+    STOPPING = "stopping"  # said by the device itself
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """``{"state": ..., "run": ..., "firmware": ..., "at_ms": ...}``; a last will has no time."""
+
+    state: State
+    run: str = ""
+    firmware: str = ""
+    at_ms: int | None = None
+
+    def encode(self) -> bytes:
+        body: dict[str, object] = {"state": self.state.value}
+        if self.run:
+            body["run"] = self.run
+        if self.firmware:
+            body["firmware"] = self.firmware
+        if self.at_ms is not None:
+            body["at_ms"] = self.at_ms
+        return json.dumps(body, separators=(",", ":")).encode()
+
+    @classmethod
+    def decode(
+        cls, payload: bytes, loads: Callable[[bytes], object] = json.loads
+    ) -> "Status | None":
+        """The status in ``payload``, or None when it is not one."""
+        try:
+            body = loads(payload)
+        except (ValueError, RecursionError):
+            return None
+        if not isinstance(body, dict) or body.get("state") not in tuple(State):
+            return None
+        run, firmware, at_ms = body.get("run", ""), body.get("firmware", ""), body.get("at_ms")
+        if run != "" and not is_id(run):
+            return None
+        if not isinstance(firmware, str) or len(firmware) > 64:
+            return None
+        if at_ms is not None and type(at_ms) is not int:
+            return None
+        return cls(state=State(body["state"]), run=run, firmware=firmware, at_ms=at_ms)
