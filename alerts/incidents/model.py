@@ -1,0 +1,111 @@
+"""An incident, its story and its duties, as values."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from alerts.words import IncidentClass, Severity
+from edge.contract.subject import Subject
+
+
+class State(StrEnum):
+    """``pending`` lives in the rule's state only: an incident is written down once it is open."""
+
+    PENDING = "pending"
+    OPEN = "open"
+    ACKNOWLEDGED = "acknowledged"
+    RECOVERED = "recovered"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incident:
+    """One ongoing danger: unique by (rule, subject) while it is not closed. Times are aware UTC.
+
+    ``since`` is the first breach, ``opened_at`` when the rule held it for true. ``facts`` are the
+    newest transition's figures, from which its words are made in any language.
+    """
+
+    id: int
+    rule: str
+    subject: Subject
+    cls: IncidentClass
+    severity: Severity
+    state: State
+    since: datetime
+    opened_at: datetime
+    place: str = ""
+    port: str = ""
+    device: str = ""
+    metric: str = ""
+    value: float | None = None
+    limit: float | None = None
+    peak: float | None = None
+    facts: dict[str, float | str] = field(default_factory=dict)
+    acknowledged_by: str = ""
+    acknowledged_at: datetime | None = None
+    acknowledged_until: datetime | None = None
+    recovered_at: datetime | None = None
+    closed_at: datetime | None = None
+    unconfirmed: bool = False
+    false_alarm: bool = False
+    relapses: int = 0
+    step: int = 0
+    """The tier told last, from 0."""
+    next_step_at: datetime | None = None
+    """When the next tier will be told if nobody takes over; None when nobody will be."""
+    version: int = 0
+    """Rises with each change: acts compare and set it."""
+
+
+class DutyKind(StrEnum):
+    SECOND_LOOK = "second-look"  # 复查
+    GO_AND_LOOK = "go-and-look"  # 到现场看看
+    CALL_ON = "call-on"  # 回访
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Duty:
+    """Something a person must do. ``person`` is empty until somebody has it."""
+
+    id: int
+    incident: int
+    kind: DutyKind
+    person: str
+    opened_at: datetime
+    due_at: datetime | None = None
+    done_at: datetime | None = None
+    done_by: str = ""
+    outcome: str = ""
+    note: str = ""
+
+
+class StoryKind(StrEnum):
+    """What a line of the story tells."""
+
+    FIRST_SIGN = "first-sign"
+    OPENED = "opened"
+    REOPENED = "reopened"
+    SEVERITY = "severity"
+    TOLD = "told"
+    CLIMBED = "climbed"
+    ACKNOWLEDGED = "acknowledged"
+    ACKNOWLEDGEMENT_VOID = "acknowledgement-void"
+    COMMENT = "comment"
+    FALSE_ALARM = "false-alarm"
+    RECOVERED = "recovered"
+    DUTY_OPENED = "duty-opened"
+    DUTY_DONE = "duty-done"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoryLine:
+    """One change: when, what, who (person id or "" for the house), on whose behalf (代填), from where."""
+
+    at: datetime
+    kind: StoryKind
+    who: str = ""
+    on_behalf_of: str = ""
+    origin: str = ""
+    facts: dict[str, float | str] = field(default_factory=dict)

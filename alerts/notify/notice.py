@@ -1,0 +1,68 @@
+"""A notice: words for one address, and how far it has come."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from alerts.registry.model import Address
+from alerts.words import IncidentClass, Language, Severity
+
+
+class NoticeReason(StrEnum):
+    OPENED = "opened"
+    REOPENED = "reopened"
+    SEVERITY = "severity"
+    CLIMBED = "climbed"  # nobody in the tier before took over
+    RECOVERED = "recovered"
+    SECOND_LOOK = "second-look"
+    CLOSED = "closed"
+
+
+class NoticeState(StrEnum):
+    """What a channel can prove; "delivered" is never claimed."""
+
+    WAITING = "waiting"
+    ACCEPTED = "accepted"
+    OPENED = "opened"
+    ACKNOWLEDGED = "acknowledged"
+    RETRYING = "retrying"
+    REJECTED = "rejected"
+    OVERTAKEN = "overtaken"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """One outbox row: unique by (incident, reason, step, address). Its words are fixed."""
+
+    id: int
+    incident: int
+    reason: NoticeReason
+    step: int
+    person: str
+    address: Address
+    language: Language
+    cls: IncidentClass
+    severity: Severity
+    title: str
+    text: str
+    link: str
+    created_at: datetime
+    due_at: datetime
+    state: NoticeState = NoticeState.WAITING
+    attempts: int = 0
+    settled_at: datetime | None = None
+    detail: str = ""
+    """The channel's own words for the last outcome, secrets masked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Considered:
+    """Somebody who might have been told: whether, and the reason, for "why was I (not) told?"."""
+
+    incident: int
+    at: datetime
+    person: str
+    step: int
+    told: bool
+    reason: str
+    """A word of ``alerts/incidents/who.py``: tier, other-place, quiet-hours, no-address, ..."""
