@@ -1,0 +1,43 @@
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint types pytest services clean
+
+# Options of a command: make demo ARGS="--speed 60"
+ARGS ?=
+BIN := .venv/bin
+INSTALLED := .venv/installed
+
+help:  ## this list
+	@sed -nE 's/^([a-z%-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 22
+
+install: $(INSTALLED)  ## everything that is needed, into .venv
+
+$(INSTALLED): pyproject.toml uv.lock hatch_build.py dashboards/console/package-lock.json
+	@.ci/install
+
+demo: $(INSTALLED)  ## start the whole house on this machine, on recordings; ARGS="--speed 60"
+	@$(BIN)/shouwang demo $(ARGS)
+
+lint: $(INSTALLED)  ## formatting and lint
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+
+types: $(INSTALLED)  ## mypy --strict
+	@$(BIN)/mypy
+
+# pytest comes last, so that the last line of the run is its own.
+test: lint types  ## formatting, lint, types and all tests
+	@$(BIN)/pytest -q $(ARGS)
+
+pytest: $(INSTALLED)  ## tests alone; ARGS="-k journal"
+	@$(BIN)/pytest -q $(ARGS)
+
+services:  ## real servers to test against: Mosquitto, InfluxDB 2.7, Chromium
+	@tests/services/install.sh
+
+bench-%: $(INSTALLED)  ## one benchmark, by the name of its module in benchmarks/
+	@$(BIN)/python -m benchmarks.$* $(ARGS)
+
+clean:  ## remove what was built and fetched here
+	rm -rf .venv .uv dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf dashboards/console/static/vendor
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
