@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# Installs the real servers that tests and benchmarks use: Mosquitto, Chromium with Chinese letters, InfluxDB 2.7.
+# What is there already is left alone, so a second run takes no time.
+#
+# Exit codes: 0 all there, 1 an installation failed, 3 something is missing (the message says what to do).
+set -euo pipefail
+here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
+
+say() { printf '%s\n' "$*" >&2; }
+
+has() { command -v "$1" >/dev/null || [[ -x "/usr/sbin/$1" ]]; }
+
+as_root() {
+  if [[ "$(id -u)" == 0 ]]; then
+    "$@"
+  elif command -v sudo >/dev/null; then
+    sudo "$@"
+  else
+    say "Installing packages needs root, and there is no sudo. As root: $*"
+    exit 3
+  fi
+}
+
+wanted=()
+has mosquitto || wanted+=(mosquitto)
+has mosquitto_pub || wanted+=(mosquitto-clients)
+has chromium || has chromium-browser || has google-chrome || wanted+=(chromium)
+# Without a CJK font the pages under test are rows of boxes.
+[[ -n "$(fc-list :lang=zh family 2>/dev/null)" ]] || wanted+=(fontconfig fonts-noto-cjk)
+# influxd: Flux's Rust core is linked by a C compiler.
+has cc || wanted+=(build-essential)
+
+if ((${#wanted[@]})); then
+  command -v apt-get >/dev/null || {
+    say "This machine has no apt-get. Install by its own means: ${wanted[*]}"
+    exit 3
+  }
+  say "Installing ${wanted[*]} ..."
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq
+  # The package would start a broker on port 1883; each test starts its own on a free port.
+  as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
+    apt-get install -y -qq --no-install-recommends "${wanted[@]}" >/dev/null
+fi
+
+mosquitto="$(command -v mosquitto || echo /usr/sbin/mosquitto)"
+influxd="$("$here/influxd.sh")"
+say "Mosquitto  $("$mosquitto" -h | sed -nE '1s/^mosquitto version //p')  $mosquitto"
+for name in chromium chromium-browser google-chrome; do
+  if command -v "$name" >/dev/null; then
+    say "Chromium   $("$name" --version 2>/dev/null | grep -oE '[0-9][0-9.]+' | head -n1)  $(command -v "$name")"
+    break
+  fi
+done
+say "InfluxDB   $(basename "$influxd" | sed 's/influxd-//')  $influxd"

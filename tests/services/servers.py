@@ -1,0 +1,335 @@
+"""Private copies of real servers on free loopback ports, for tests and benchmarks.
+
+Each ends only the process that it started. A server that is not installed raises `Missing`.
+"""
+
+from __future__ import annotations
+
+import getpass
+import http.client
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import urlencode, urlsplit
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+BROKER_LIMITS = REPOSITORY / "docs/deploy/mosquitto/conf.d"
+HOST = "127.0.0.1"
+START_S = 30.0  # influxd on a cold disk beside a running build took 12 s
+END_S = 10.0
+
+CHROMIUM_ARGS = (
+    "--no-sandbox",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-quic",
+)
+
+
+class Missing(Exception):
+    """A server that is not installed; the text names the remedy."""
+
+
+def find_mosquitto() -> Path:
+    """Where Mosquitto is: SHOUWANG_MOSQUITTO, else the PATH, else /usr/sbin."""
+    return _find("SHOUWANG_MOSQUITTO", ["mosquitto", "/usr/sbin/mosquitto"])
+
+
+def find_influxd() -> Path:
+    """Where influxd 2.7 is: SHOUWANG_INFLUXD, else the cache that `make services` fills."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "shouwang"
+    return _find("SHOUWANG_INFLUXD", [str(path) for path in cache.glob("influxd-*[0-9]")])
+
+
+def find_chromium() -> Path:
+    """Where Chromium is: SHOUWANG_CHROMIUM, else the PATH."""
+    return _find("SHOUWANG_CHROMIUM", ["chromium", "chromium-browser", "google-chrome"])
+
+
+def find_postgres_url() -> str:
+    """The URL of a PostgreSQL database that tests may use: SHOUWANG_POSTGRES_URL."""
+    url = os.environ.get("SHOUWANG_POSTGRES_URL")
+    if not url:
+        raise Missing("SHOUWANG_POSTGRES_URL is not set")
+    return url
+
+
+def free_port() -> int:
+    """A loopback port that nobody listened on a moment ago."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Server:
+    """A process of our own: started, asked whether it answers, ended by its own handle."""
+
+    def __init__(self, folder: Path, *, port: int | None = None) -> None:
+        self.folder = folder
+        self.host = HOST
+        self.port = port or free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+    @property
+    def pid(self) -> int:
+        if self._process is None:
+            raise RuntimeError(f"{self.name} is not running")
+        return self._process.pid
+
+    @property
+    def name(self) -> str:
+        return type(self).__name__
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "server.log"
+
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> None:
+        """Starts on the same port as before and returns when it answers."""
+        if self.is_running:
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder
+            )
+        self._wait_until(self._answers)
+
+    def stop(self) -> None:
+        """Ends it in order (SIGTERM), so that it saves what it saves at the end."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(END_S)
+        except subprocess.TimeoutExpired:
+            self.kill()
+        self._process = None
+
+    def kill(self) -> None:
+        """Ends it as a power cut would (SIGKILL)."""
+        if self._process is None:
+            return
+        self._process.kill()
+        self._process.wait()
+        self._process = None
+
+    def _command(self) -> Sequence[str]:
+        raise NotImplementedError
+
+    def _answers(self) -> bool:
+        raise NotImplementedError
+
+    def _wait_until(self, is_ready: Callable[[], bool]) -> None:
+        until = time.monotonic() + START_S
+        while time.monotonic() < until:
+            if not self.is_running:
+                break
+            if is_ready():
+                return
+            time.sleep(0.02)
+        self.kill()
+        tail = self.log.read_text(errors="replace")[-2000:]
+        raise RuntimeError(f"{self.name} did not start on port {self.port}:\n{tail}")
+
+
+class Mosquitto(Server):
+    """Mosquitto 2 with the shipped limits, persistence on, anonymous clients allowed.
+
+    `extra` is added to its configuration file as it stands.
+    """
+
+    def __init__(self, folder: Path, *, port: int | None = None, extra: str = "") -> None:
+        super().__init__(folder, port=port)
+        self._binary = find_mosquitto()
+        self._extra = extra
+
+    @property
+    def url(self) -> str:
+        return f"mqtt://{self.host}:{self.port}"
+
+    @property
+    def database(self) -> Path:
+        return self.folder / "mosquitto.db"
+
+    def delete_database(self) -> None:
+        """Forgets sessions, queues and retained messages; only while it is not running."""
+        if self.is_running:
+            raise RuntimeError("stop or kill the broker before deleting its database")
+        self.database.unlink(missing_ok=True)
+
+    def _command(self) -> Sequence[str]:
+        lines = [
+            f"listener {self.port} {self.host}",
+            "allow_anonymous true",
+            "persistence true",
+            f"persistence_location {self.folder}/",
+            f"include_dir {BROKER_LIMITS}",
+            # As root it would become the user mosquitto, who may not write here.
+            f"user {getpass.getuser()}",
+            "log_dest stderr",
+            self._extra,
+        ]
+        config = self.folder / "mosquitto.conf"
+        config.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        return [str(self._binary), "-c", str(config)]
+
+    def _answers(self) -> bool:
+        # A CONNECT of MQTT 3.1.1 without an id; the answer is a CONNACK that begins with 0x20.
+        connect = b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x3c\x00\x00"
+        try:
+            with socket.create_connection((self.host, self.port), timeout=1) as link:
+                link.sendall(connect)
+                return link.recv(4)[:1] == b"\x20"
+        except OSError:
+            return False
+
+
+class Influxd(Server):
+    """InfluxDB 2.7, set up with an organisation and a token that may do everything."""
+
+    def __init__(self, folder: Path, *, port: int | None = None) -> None:
+        super().__init__(folder, port=port)
+        self._binary = find_influxd()
+        self.org = "shouwang"
+        self.token = "token-of-the-tests"
+        self._is_set_up = False
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.host}:{self.port}"
+
+    def start(self) -> None:
+        super().start()
+        if not self._is_set_up:
+            self._set_up()
+            self._is_set_up = True
+
+    def new_bucket(self, name: str | None = None) -> str:
+        """A bucket of the caller's own; returns its name."""
+        name = name or f"test-{secrets.token_hex(6)}"
+        self.request("POST", "/api/v2/buckets", {"orgID": self._org_id, "name": name})
+        return name
+
+    def count(self, bucket: str, measurement: str = "reading") -> dict[str, int]:
+        """How many values each field holds in all, asked in InfluxQL of the server itself."""
+        rows = self.query(bucket, f'SELECT count(*) FROM "{measurement}"')
+        return {
+            column.removeprefix("count_"): int(value)
+            for row in rows
+            for column, value in row.items()
+            if column.startswith("count_")
+        }
+
+    def query(self, bucket: str, text: str) -> list[dict[str, Any]]:
+        """The rows of an InfluxQL query as dictionaries, tags included."""
+        answer = self.request("GET", "/query", parameters={"db": bucket, "q": text, "epoch": "ms"})
+        rows: list[dict[str, Any]] = []
+        for result in answer["results"]:
+            if "error" in result:
+                raise RuntimeError(f"InfluxDB: {result['error']}")
+            for series in result.get("series", []):
+                tags = series.get("tags", {})
+                for values in series.get("values", []):
+                    rows.append({**tags, **dict(zip(series["columns"], values, strict=True))})
+        return rows
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | bytes | None = None,
+        *,
+        parameters: Mapping[str, str] | None = None,
+    ) -> Any:
+        """The JSON answer of one call of its HTTP API; an answer of 400 or above raises."""
+        if parameters:
+            path = f"{path}?{urlencode(parameters)}"
+        payload = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+        connection = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=30)
+        try:
+            connection.request(
+                method, path, body=payload, headers={"Authorization": f"Token {self.token}"}
+            )
+            answer = connection.getresponse()
+            text = answer.read()
+        finally:
+            connection.close()
+        if answer.status >= 400:
+            raise RuntimeError(f"InfluxDB answered {answer.status} to {method} {path}: {text!r}")
+        return json.loads(text) if text else None
+
+    def _set_up(self) -> None:
+        answer = self.request(
+            "POST",
+            "/api/v2/setup",
+            {
+                "username": "tests",
+                "password": "password-of-the-tests",
+                "org": self.org,
+                "bucket": "first",
+                "token": self.token,
+            },
+        )
+        self._org_id = answer["org"]["id"]
+
+    def _command(self) -> Sequence[str]:
+        return [
+            str(self._binary),
+            "run",
+            "--bolt-path",
+            str(self.folder / "bolt"),
+            "--engine-path",
+            str(self.folder / "engine"),
+            "--sqlite-path",
+            str(self.folder / "sqlite"),
+            "--http-bind-address",
+            f"{self.host}:{self.port}",
+            "--reporting-disabled",
+            "--log-level",
+            "warn",
+        ]
+
+    def _answers(self) -> bool:
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=1)
+        try:
+            connection.request("GET", "/health")
+            return connection.getresponse().status == 200
+        except OSError:
+            return False
+        finally:
+            connection.close()
+
+
+def _find(variable: str, candidates: Sequence[str]) -> Path:
+    named = os.environ.get(variable)
+    if named:
+        if not os.access(named, os.X_OK):
+            raise Missing(f"{variable} names {named}, which is no program")
+        return Path(named)
+    for candidate in candidates:
+        found = shutil.which(candidate)
+        if found:
+            return Path(found)
+    what = variable.removeprefix("SHOUWANG_").lower()
+    raise Missing(f"{what} is not installed: make services, or name it in {variable}")
