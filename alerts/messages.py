@@ -1,0 +1,351 @@
+"""What people read: an incident as a headline, and a notice's title and text, in zh and en.
+
+Short and whole: what, where, how bad, since when, whether the power is off, what to do now, whom
+to phone, the link. A missing figure takes a plainer sentence, never an empty message.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from typing import Protocol
+
+from alerts.figures import clean, figures, fill, local, minutes, unit, zone
+from alerts.incidents.model import Incident
+from alerts.notify.notice import NoticeReason
+from alerts.phrases import DO, EN, ROLES, SEVERITIES, ZH, Phrases
+from alerts.registry.model import (
+    Device,
+    Names,
+    Person,
+    Place,
+    PlaceKind,
+    PostRole,
+    Registry,
+    Source,
+    Tier,
+)
+from alerts.words import SECOND_LOOK_CLASSES, IncidentClass, Language
+from edge.contract.metrics import METRICS
+from edge.contract.subject import SubjectKind
+
+
+class Saying(Protocol):
+    """A rule's templates in one language; ``{place}`` and other holes as in ``holes``."""
+
+    @property
+    def what(self) -> str: ...
+    @property
+    def why(self) -> str: ...
+    @property
+    def do(self) -> str: ...
+    @property
+    def clear(self) -> str: ...
+
+
+class Spoken(Protocol):
+    """What a rule must have to be put into words (``alerts.rules.rule.Rule`` does)."""
+
+    @property
+    def names(self) -> Names: ...
+    @property
+    def say(self) -> Mapping[Language, Saying]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Headline:
+    """An incident in a few sentences; ``why`` and ``power`` may be empty, the others never are."""
+
+    name: str
+    where: str
+    what: str
+    why: str
+    do: str
+    since: str
+    power: str
+    source: str
+    """The line that says the readings are recorded, injected or simulated; empty for live ones."""
+
+
+def headline(
+    rule: Spoken | None,
+    incident: Incident,
+    registry: Registry,
+    language: Language,
+    now: datetime | None = None,
+) -> Headline:
+    """The incident in words; ``rule`` is None when its pack is gone. ``now`` names today."""
+    words = _words(language)
+    device = _device(incident, registry)
+    values = holes(incident, registry, language)
+    say = _say(rule, language)
+    name = clean(rule.names.by(language)) if rule else incident.rule
+    where = values["where"]
+    what = fill(say.what, values) if say else None
+    if what is None:
+        what = words.what.format(where=where, name=name)
+    elif say and not _names_where(say.what):
+        what = words.joined.format(where=where, text=what)
+    at = local(incident.since, _zone(incident, registry), now or incident.since, language)
+    return Headline(
+        name=name,
+        where=where,
+        what=what,
+        why=(fill(say.why, values) or "") if say else "",
+        do=(fill(say.do, values) if say else None) or DO[language][incident.cls],
+        since=words.since.format(at=at),
+        power=_power(incident, registry, device, words),
+        source=_source(device, words),
+    )
+
+
+def notice_words(
+    rule: Spoken | None,
+    incident: Incident,
+    registry: Registry,
+    language: Language,
+    reason: NoticeReason,
+    link: str,
+    now: datetime,
+    *,
+    to: Person | None = None,
+    group: bool = False,
+    step: int | None = None,
+) -> tuple[str, str]:
+    """Title and text of a notice.
+
+    ``to`` is not told to phone himself; ``group`` says that the message went to many; ``step`` is
+    the tier that is told (``incident.step`` when not given), so that a climb names who was before.
+    """
+    words = _words(language)
+    head = headline(rule, incident, registry, language, now)
+    device = _device(incident, registry)
+    mark = words.marks.get(device.source, "") if device else ""
+    tag = words.tags.get(reason) or SEVERITIES[language][incident.severity]
+    title = mark + words.title.format(tag=tag, where=head.where, name=head.name)
+    lines: list[str]
+    if reason in (NoticeReason.RECOVERED, NoticeReason.CLOSED):
+        lines = _ending(rule, incident, registry, language, reason, head, now)
+    elif reason is NoticeReason.SECOND_LOOK:
+        lines = [words.look_again.format(where=head.where, name=head.name), words.look]
+        if _by_water(incident, registry):
+            lines.append(words.not_to_the_water)
+    else:
+        lines = [head.what]
+        if reason is NoticeReason.CLIMBED:
+            tier = incident.step if step is None else step
+            lines.insert(0, _nobody_came(incident, registry, words, language, tier))
+        elif reason is NoticeReason.REOPENED:
+            lines.insert(0, words.again)
+        elif reason is NoticeReason.SEVERITY:
+            lines.insert(0, words.worse.format(word=SEVERITIES[language][incident.severity]))
+        lines += [head.why, head.since, head.power, words.do.format(do=head.do)]
+    if group:
+        lines.append(words.group)
+    if reason is not NoticeReason.CLOSED:
+        lines.append(_phone(incident, registry, words, language, to))
+    lines += [head.source, words.link.format(link=link) if link else ""]
+    if mark:
+        lines[0] = mark + lines[0]
+    return title, "\n".join(line for line in lines if line)
+
+
+def holes(incident: Incident, registry: Registry, language: Language) -> dict[str, str]:
+    """What a rule's template may name: places and names cleaned, figures in the metric's decimals."""
+    facts = dict(incident.facts)
+    for name in ("value", "limit", "peak"):
+        figure = getattr(incident, name)
+        if figure is not None:
+            facts.setdefault(name, figure)
+    facts.setdefault("minutes", max(1, round(_seconds(incident.since, incident.opened_at) / 60)))
+    values = figures(incident.metric, facts, language)
+    metric = METRICS.get(incident.metric)
+    place, device = _place(incident, registry), _device(incident, registry)
+    port = next((p for p in place.ports if p.id == incident.port), None) if place else None
+    values["unit"] = unit(incident.metric, language)
+    values["metric"] = (metric.zh if language is Language.ZH else metric.en) if metric else ""
+    values["place"] = clean(place.names.by(language)) if place else incident.place
+    values["port"] = clean(port.names.by(language)) if port else incident.port
+    values["device"] = clean(device.names.by(language)) if device else incident.device
+    values["where"] = _where(incident, registry, language, values)
+    return values
+
+
+def _where(
+    incident: Incident, registry: Registry, language: Language, values: Mapping[str, str]
+) -> str:
+    parts = [values["place"]]
+    if incident.subject.kind is SubjectKind.DEVICE:
+        parts = [values["device"] or incident.subject.name]
+    elif incident.subject.kind is SubjectKind.CELL:
+        parts = []
+    elif incident.port:
+        parts.append(values["port"])
+    site = next((s for s in registry.sites if s.id == incident.subject.site), None)
+    if not any(parts) or len(registry.sites) > 1:
+        parts.insert(0, clean(site.names.by(language)) if site else incident.subject.site)
+    return " ".join(part for part in parts if part)
+
+
+def _ending(
+    rule: Spoken | None,
+    incident: Incident,
+    registry: Registry,
+    language: Language,
+    reason: NoticeReason,
+    head: Headline,
+    now: datetime,
+) -> list[str]:
+    words = _words(language)
+    lasted = minutes(_seconds(incident.since, incident.recovered_at or now), language)
+    if reason is NoticeReason.CLOSED:
+        how = words.closed
+        if incident.false_alarm:
+            how = words.false_alarm
+        elif incident.unconfirmed:
+            how = words.unconfirmed
+        return [how.format(where=head.where, name=head.name), words.lasted.format(lasted=lasted)]
+    values = holes(incident, registry, language)
+    say = _say(rule, language)
+    clear = fill(say.clear, values) if say else None
+    if clear is None:
+        now_is = fill(words.now_is, values) if incident.value is not None else None
+        clear = words.clear.format(where=head.where, name=head.name) + (now_is or "")
+    elif say and not _names_where(say.clear):
+        clear = words.joined.format(where=head.where, text=clear)
+    lines = [clear, words.lasted.format(lasted=lasted), head.power]
+    if incident.cls in SECOND_LOOK_CLASSES:
+        lines.append(words.still_to_look)
+    return lines
+
+
+def _nobody_came(
+    incident: Incident, registry: Registry, words: Phrases, language: Language, step: int
+) -> str:
+    place = _place(incident, registry)
+    tiers = climb(registry, place, incident.cls) if place else ()
+    if not 0 < step <= len(tiers):
+        return words.nobody
+    before = tiers[step - 1]
+    people = _with_roles(incident, registry, (before.role,))
+    names = words.comma.join(clean(person.name) for person in people[:2])
+    wait = before.wait_s.get(incident.severity)
+    waited = minutes(wait, language) if wait else ""
+    return words.nobody_came.format(
+        names=names or ROLES[language][before.role], waited=waited and words.waited.format(t=waited)
+    )
+
+
+def climb(registry: Registry, place: Place, cls: IncidentClass) -> tuple[Tier, ...]:
+    """The tiers for this kind of place and class: the entry that names the class, else the general."""
+    fitting = [tiers for tiers in registry.tiers if tiers.kind is place.kind]
+    named = [tiers.steps for tiers in fitting if cls in tiers.classes]
+    general = [tiers.steps for tiers in fitting if not tiers.classes]
+    return (named + general + [()])[0]
+
+
+def _phone(
+    incident: Incident, registry: Registry, words: Phrases, language: Language, to: Person | None
+) -> str:
+    place = _place(incident, registry)
+    roles = _HELPERS_BY_WATER if place and place.kind is PlaceKind.REACH else _HELPERS
+    people = [
+        person
+        for person in _with_roles(incident, registry, roles)
+        if person.phone and (to is None or person.id != to.id)
+    ]
+    parts = []
+    if people:
+        who = people[0]
+        role = ROLES[language][who.role]
+        parts.append(words.ask.format(name=clean(who.name), role=role, phone=clean(who.phone)))
+    if incident.cls is IncidentClass.FIRE:
+        parts.append(words.fire_brigade)
+    return words.between.join(parts)
+
+
+_HELPERS = (PostRole.PROPERTY, PostRole.COMMUNITY, PostRole.SUBDISTRICT)
+_HELPERS_BY_WATER = (PostRole.COMMUNITY_CHIEF, PostRole.COMMUNITY, PostRole.PROPERTY)
+
+
+def _with_roles(
+    incident: Incident, registry: Registry, roles: tuple[PostRole, ...]
+) -> list[Person]:
+    """People of the site who look after this place, in the order of the roles."""
+    return [
+        person
+        for role in roles
+        for person in registry.people
+        if person.role is role
+        and person.site == incident.subject.site
+        and (not person.places or not incident.place or incident.place in person.places)
+    ]
+
+
+def _power(incident: Incident, registry: Registry, device: Device | None, words: Phrases) -> str:
+    """Whether the power is off: on every card of a charging place that speaks of its power."""
+    place = _place(incident, registry)
+    if place is None or place.kind is not PlaceKind.SHED or incident.cls is IncidentClass.WATCH:
+        return ""
+    said = incident.facts.get("power")
+    if said == "off":
+        return words.power_off
+    if said == "failed":
+        return words.power_failed
+    return words.power_unknown if device and device.can_cut_power else words.no_remote_power
+
+
+def _source(device: Device | None, words: Phrases) -> str:
+    if device is None or device.source is not Source.RECORDED:
+        return ""
+    return words.recorded.format(origin=clean(device.origin) or clean(device.id))
+
+
+def _by_water(incident: Incident, registry: Registry) -> bool:
+    place = _place(incident, registry)
+    return incident.cls is IncidentClass.FLOOD or (
+        place is not None and place.kind is PlaceKind.REACH
+    )
+
+
+def _place(incident: Incident, registry: Registry) -> Place | None:
+    site = incident.subject.site
+    return next((p for p in registry.places if p.site == site and p.id == incident.place), None)
+
+
+def _device(incident: Incident, registry: Registry) -> Device | None:
+    """The device that spoke; else the first one bound to the place, port and metric."""
+    site = incident.subject.site
+    here = [device for device in registry.devices if device.site == site]
+    for device in here:
+        if incident.device and device.id == incident.device:
+            return device
+    for device in here:
+        for binding in device.bindings:
+            if (binding.place, binding.port) == (incident.place, incident.port) and (
+                not incident.metric or incident.metric in binding.metrics
+            ):
+                return device
+    return None
+
+
+def _zone(incident: Incident, registry: Registry) -> tzinfo:
+    site = next((s for s in registry.sites if s.id == incident.subject.site), None)
+    return zone(site.time_zone if site else "")
+
+
+def _say(rule: Spoken | None, language: Language) -> Saying | None:
+    if rule is None:
+        return None
+    return rule.say.get(language) or rule.say.get(Language.ZH)
+
+
+def _names_where(template: str) -> bool:
+    return "{place}" in template or "{device}" in template
+
+
+def _words(language: Language) -> Phrases:
+    return EN if language is Language.EN else ZH
+
+
+def _seconds(since: datetime, until: datetime) -> float:
+    return max(0.0, (until - since).total_seconds())
