@@ -1,6 +1,6 @@
 module shouwang.example/influxd
 
-go 1.26.8
+go 1.23.0
 
 require (
 	github.com/influxdata/influxdb/v2 v2.7.12
