@@ -11,18 +11,17 @@ from typing import Protocol
 
 from alerts.figures import clean, figures, fill, local, minutes, unit, zone
 from alerts.incidents.model import Incident
+from alerts.incidents.who import place_of, tiers_of
 from alerts.notify.notice import NoticeReason
 from alerts.phrases import DO, EN, ROLES, SEVERITIES, ZH, Phrases
 from alerts.registry.model import (
     Device,
     Names,
     Person,
-    Place,
     PlaceKind,
     PostRole,
     Registry,
     Source,
-    Tier,
 )
 from alerts.words import SECOND_LOOK_CLASSES, IncidentClass, Language
 from edge.contract.metrics import METRICS
@@ -159,7 +158,7 @@ def holes(incident: Incident, registry: Registry, language: Language) -> dict[st
     facts.setdefault("minutes", max(1, round(_seconds(incident.since, incident.opened_at) / 60)))
     values = figures(incident.metric, facts, language)
     metric = METRICS.get(incident.metric)
-    place, device = _place(incident, registry), _device(incident, registry)
+    place, device = place_of(incident, registry), _device(incident, registry)
     port = next((p for p in place.ports if p.id == incident.port), None) if place else None
     values["unit"] = unit(incident.metric, language)
     values["metric"] = (metric.zh if language is Language.ZH else metric.en) if metric else ""
@@ -221,8 +220,7 @@ def _ending(
 def _nobody_came(
     incident: Incident, registry: Registry, words: Phrases, language: Language, step: int
 ) -> str:
-    place = _place(incident, registry)
-    tiers = climb(registry, place, incident.cls) if place else ()
+    tiers = tiers_of(incident, registry)
     if not 0 < step <= len(tiers):
         return words.nobody
     before = tiers[step - 1]
@@ -235,18 +233,10 @@ def _nobody_came(
     )
 
 
-def climb(registry: Registry, place: Place, cls: IncidentClass) -> tuple[Tier, ...]:
-    """The tiers for this kind of place and class: the entry that names the class, else the general."""
-    fitting = [tiers for tiers in registry.tiers if tiers.kind is place.kind]
-    named = [tiers.steps for tiers in fitting if cls in tiers.classes]
-    general = [tiers.steps for tiers in fitting if not tiers.classes]
-    return (named + general + [()])[0]
-
-
 def _phone(
     incident: Incident, registry: Registry, words: Phrases, language: Language, to: Person | None
 ) -> str:
-    place = _place(incident, registry)
+    place = place_of(incident, registry)
     roles = _HELPERS_BY_WATER if place and place.kind is PlaceKind.REACH else _HELPERS
     people = [
         person
@@ -283,7 +273,7 @@ def _with_roles(
 
 def _power(incident: Incident, registry: Registry, device: Device | None, words: Phrases) -> str:
     """Whether the power is off: on every card of a charging place that speaks of its power."""
-    place = _place(incident, registry)
+    place = place_of(incident, registry)
     if place is None or place.kind is not PlaceKind.SHED or incident.cls is IncidentClass.WATCH:
         return ""
     said = incident.facts.get("power")
@@ -301,15 +291,10 @@ def _source(device: Device | None, words: Phrases) -> str:
 
 
 def _by_water(incident: Incident, registry: Registry) -> bool:
-    place = _place(incident, registry)
+    place = place_of(incident, registry)
     return incident.cls is IncidentClass.FLOOD or (
         place is not None and place.kind is PlaceKind.REACH
     )
-
-
-def _place(incident: Incident, registry: Registry) -> Place | None:
-    site = incident.subject.site
-    return next((p for p in registry.places if p.site == site and p.id == incident.place), None)
 
 
 def _device(incident: Incident, registry: Registry) -> Device | None:
@@ -336,11 +321,11 @@ def _zone(incident: Incident, registry: Registry) -> tzinfo:
 def _say(rule: Spoken | None, language: Language) -> Saying | None:
     if rule is None:
         return None
-    return rule.say.get(language) or rule.say.get(Language.ZH)
+    return rule.say.get(language)
 
 
 def _names_where(template: str) -> bool:
-    return "{place}" in template or "{device}" in template
+    return any(hole in template for hole in ("{where}", "{place}", "{device}"))
 
 
 def _words(language: Language) -> Phrases:
