@@ -1,0 +1,1 @@
+"""Where readings are kept for charts: one port, an embedded SQLite store, and InfluxDB 2."""
