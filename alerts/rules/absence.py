@@ -1,0 +1,140 @@
+"""Absence: a device from which nothing comes any more, judged on arrival and only while we see."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from alerts.rules.rule import (
+    STRICT,
+    DeviceState,
+    Duration,
+    Expected,
+    Level,
+    Mistake,
+    Rule,
+    Shift,
+    step_mistakes,
+)
+from alerts.words import Severity
+
+# A device that has lost us comes back within its reconnect back-off (a minute) and then speaks
+# within one interval; so long we wait after blindness before calling anybody silent.
+RECONNECT_MS = 60_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AbsenceStep:
+    """Silent for ``after``, and in any case until the device's own heartbeat is overdue."""
+
+    __pydantic_config__: ClassVar = STRICT
+    NUMBERS: ClassVar = ("after_ms",)
+
+    severity: Level
+    after_ms: Annotated[Duration, Field(alias="after")] = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Absence(Rule):
+    """Rings when nothing arrives from a device; over once it has been heard for ``keep``."""
+
+    GIVES: ClassVar = frozenset({"status"})
+    JUDGES_DEVICES: ClassVar = True
+    NUMBERS: ClassVar = ("keep_ms",)
+
+    kind: Literal["absence"] = "absence"
+    step: tuple[AbsenceStep, ...]
+    keep_ms: Annotated[Duration, Field(alias="keep")] = 0
+
+    @property
+    def steps(self) -> tuple[AbsenceStep, ...]:
+        return self.step
+
+    def begin(self, expected: Expected) -> DeviceState:
+        return AbsenceState(self, expected)
+
+    def mistakes(self) -> Iterator[Mistake]:
+        yield from step_mistakes(self.step)
+        if self.metric:
+            yield Mistake("metric", "absence has no metric", "leave it out")
+        durations = [step.after_ms for step in self.step]
+        if durations != sorted(durations):
+            yield Mistake("step", "a severer step comes earlier", "let 'after' grow with severity")
+
+
+class AbsenceState(DeviceState):
+    """When the device was last heard, in house time and in watched time."""
+
+    __slots__ = (
+        "after_ms", "back_ms", "expected", "heard_ms", "heard_watched_ms", "keep_ms", "least_ms",
+        "level", "severities", "since_ms", "word",
+    )  # fmt: skip
+
+    def __init__(self, rule: Absence, expected: Expected) -> None:
+        self.expected = expected
+        self.severities = [step.severity for step in rule.step]
+        self.after_ms = [max(step.after_ms, expected.hold_ms) for step in rule.step]
+        self.keep_ms = rule.keep_ms
+        self.least_ms = expected.interval_ms + RECONNECT_MS
+        self.heard_ms = expected.now_ms
+        self.heard_watched_ms = expected.watched_ms
+        self.since_ms = 0
+        self.back_ms: int | None = None
+        self.level = -1
+        self.word = ""
+
+    def severity(self) -> Severity | None:
+        return self.severities[self.level] if self.level >= 0 else None
+
+    def heard(self, at_ms: int, watched_ms: int) -> Sequence[Shift]:
+        gap_ms = watched_ms - self.heard_watched_ms
+        self.heard_ms, self.heard_watched_ms = at_ms, watched_ms
+        if self.level < 0:
+            return ()
+        if self.back_ms is None or gap_ms >= self.after_ms[0]:
+            self.back_ms = watched_ms
+        return self._back(at_ms, watched_ms)
+
+    def said(self, word: str) -> None:
+        self.word = word
+
+    def look(self, at_ms: int, watched_ms: int, seeing_ms: int) -> Sequence[Shift]:
+        if seeing_ms < self.least_ms:
+            return ()
+        silent_ms = watched_ms - self.heard_watched_ms
+        if silent_ms < self.after_ms[0]:
+            return self._back(at_ms, watched_ms) if self.back_ms is not None else ()
+        self.back_ms = None
+        level = self.level
+        while level + 1 < len(self.after_ms) and silent_ms >= self.after_ms[level + 1]:
+            level += 1
+        if level == self.level:
+            return ()
+        if self.level < 0:
+            self.since_ms = self.heard_ms
+        self.level = level
+        return [self._shift(at_ms, self.severities[level], silent_ms)]
+
+    def _back(self, at_ms: int, watched_ms: int) -> Sequence[Shift]:
+        if self.back_ms is None or watched_ms - self.back_ms < self.keep_ms:
+            return ()
+        self.level, self.back_ms = -1, None
+        return [self._shift(at_ms, None, max(0, at_ms - self.since_ms))]
+
+    def _shift(self, at_ms: int, severity: Severity | None, silent_ms: int) -> Shift:
+        facts: dict[str, float | str] = {"minutes": silent_ms // 60_000}
+        if self.word:
+            facts["status"] = self.word
+        return Shift(at_ms=at_ms, since_ms=self.since_ms, severity=severity, facts=facts)
+
+    def dump(self) -> list[Any]:
+        return [
+            self.heard_ms, self.heard_watched_ms, self.since_ms, self.back_ms, self.level, self.word,
+        ]  # fmt: skip
+
+    def load(self, data: list[Any]) -> None:
+        (
+            self.heard_ms, self.heard_watched_ms, self.since_ms, self.back_ms, self.level, self.word,
+        ) = data  # fmt: skip
+        self.level = min(self.level, len(self.severities) - 1)

@@ -1,0 +1,284 @@
+"""The engine: the journal's entries in, transitions out; the same entries give the same transitions.
+
+Pure: no I/O, no clock, no randomness. All of its state is in ``dump``.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from alerts.registry.model import Registry
+from alerts.rules.book import Book
+from alerts.rules.house import HouseTime
+from alerts.rules.inputs import (
+    DeviceSaid,
+    Entry,
+    PacksRevised,
+    RegistryRevised,
+    Sight,
+    Tick,
+)
+from alerts.rules.packs import PackError, Packs, Problem, problems, read_packs
+from alerts.rules.plan import Key, Plan, plan
+from alerts.rules.rule import DeviceState, Shift, State
+from alerts.rules.snapshot import Snapshot
+from alerts.rules.transition import Change, Transition
+from edge.contract.quality import WITHHELD
+from edge.contract.reading import Batch
+
+_WITHHELD = frozenset(int(quality) for quality in WITHHELD)
+
+
+class Engine:
+    """Feed it the entries of one journal in order; ``position`` is the last one fed."""
+
+    def __init__(self, journal: str) -> None:
+        self.journal = journal
+        self.position = 0
+        self._registry = Registry()
+        self._packs = Packs()
+        self._house = HouseTime()
+        self._plan = Plan()
+        self._books: dict[tuple[str, str], Book] = {}
+        self._waiting: dict[int, State] = {}
+        self._pack_problems: tuple[Problem, ...] = ()
+        self._aside: dict[Key, str] = {}
+        self._out: list[Transition] = []
+        self._nth: dict[tuple[str, str], int] = {}
+        self._entry = Entry(0, 0, Tick())
+
+    @property
+    def packs(self) -> Packs:
+        """The rules that are running."""
+        return self._packs
+
+    @property
+    def registry(self) -> Registry:
+        return self._registry
+
+    @property
+    def problems(self) -> list[Problem]:
+        """Packs that were refused, numbers that do not fit, and rules that were set aside."""
+        found = list(self._pack_problems)
+        found += [
+            problem for problem in problems(self._packs, self._registry) if not problem.warning
+        ]
+        for (rule, subject, _), error in self._aside.items():
+            where = f"rule {rule!r} on {subject}"
+            remedy = "it is set aside there until packs or registry are revised; report it"
+            found.append(Problem(self._packs.homes.get(rule, ""), where, error, remedy))
+        return found
+
+    def feed(self, entry: Entry) -> list[Transition]:
+        """What this entry changes; nothing when it was fed before."""
+        if entry.position <= self.position:
+            return []
+        self.position = entry.position
+        self._entry, self._out, self._nth = entry, [], {}
+        self._house.arrive(entry.at_ms)
+        what = entry.what
+        if isinstance(what, Batch):
+            self._take(what)
+        elif isinstance(what, Tick):
+            self._tick()
+        elif isinstance(what, Sight):
+            self._house.sight(what, entry.at_ms)
+        elif isinstance(what, DeviceSaid):
+            for state in self._plan.devices.get((what.site, what.device), ()):
+                state.said(what.status.state.value)
+        elif isinstance(what, RegistryRevised):
+            self._registry = what.registry
+            self._revise()
+        elif isinstance(what, PacksRevised):
+            self._revise_packs(what.packs)
+        return self._out
+
+    def dump(self) -> bytes:
+        """All of the engine as JSON."""
+        return Snapshot(
+            journal=self.journal,
+            position=self.position,
+            registry=self._registry,
+            packs=dict(self._packs.texts),
+            problems=self._pack_problems,
+            house=self._house,
+            aside=self._aside,
+            books=[book.dump() for book in self._books.values() if book.severity is not None],
+            states={key: state.dump() for key, state in self._plan.states.items()},
+        ).encode()
+
+    @classmethod
+    def load(cls, data: bytes) -> "Engine":
+        """The engine that ``dump`` gave; ValueError when it is of another version or damaged."""
+        snapshot = Snapshot.decode(data)
+        engine = cls(snapshot.journal)
+        engine.position = snapshot.position
+        engine._registry = snapshot.registry
+        engine._packs = read_packs(snapshot.packs)
+        engine._pack_problems = snapshot.problems
+        engine._house = snapshot.house
+        engine._plan = plan(engine._packs, engine._registry, engine._house)
+        engine._open_books()
+        for key, state in snapshot.states.items():
+            if key in engine._plan.states:
+                engine._plan.states[key].load(state)
+        for book in snapshot.books:
+            if found := engine._books.get((book[0], book[1])):
+                found.load(book)
+        for key, error in snapshot.aside.items():
+            engine._set_aside(key, error)
+        engine._gather_waiting()
+        return engine
+
+    def _take(self, batch: Batch) -> None:
+        device = (batch.site, batch.device)
+        table = self._plan.series.get(device)
+        if table:
+            steady_ms = self._house.steady_ms
+            for place, port, metric, value, at_ms, quality in zip(
+                batch.place,
+                batch.port,
+                batch.metric,
+                batch.value,
+                batch.at_ms,
+                batch.quality,
+                strict=True,
+            ):
+                if quality in _WITHHELD or value is None:
+                    continue
+                taps = table.get((place, port, metric))
+                if taps is None:
+                    continue
+                for state, take in taps:
+                    try:
+                        shifts = take(value, at_ms, steady_ms)
+                    except Exception as error:
+                        self._set_aside(self._plan.keys[state.order], repr(error))
+                        continue
+                    if shifts is not None:
+                        self._after(state, shifts)
+        if len(batch):
+            for state in tuple(self._plan.devices.get(device, ())):
+                self._guarded(state, self._heard)
+
+    def _tick(self) -> None:
+        steady_ms = self._house.steady_ms
+        for order in sorted(self._waiting):
+            self._guarded(self._waiting[order], lambda state: state.wait(steady_ms))
+        if self._house.sees:
+            for states in tuple(self._plan.devices.values()):
+                for state in tuple(states):
+                    self._guarded(state, self._look)
+
+    def _heard(self, state: State) -> Sequence[Shift]:
+        assert isinstance(state, DeviceState)
+        return state.heard(self._entry.at_ms, self._house.watched_ms)
+
+    def _look(self, state: State) -> Sequence[Shift]:
+        assert isinstance(state, DeviceState)
+        house = self._house
+        return state.look(self._entry.at_ms, house.watched_ms, house.seeing_ms)
+
+    def _guarded(self, state: State, act: Callable[[State], Sequence[Shift]]) -> None:
+        try:
+            shifts = act(state)
+        except Exception as error:
+            self._set_aside(self._plan.keys[state.order], repr(error))
+            return
+        self._after(state, shifts)
+
+    def _after(self, state: State, shifts: Sequence[Shift]) -> None:
+        """Write down what a state has brought, and whether it now waits for time to pass."""
+        if state.waits():
+            self._waiting[state.order] = state
+        else:
+            self._waiting.pop(state.order, None)
+        book: Book = state.standing
+        for shift in shifts:
+            change = book.note(state.device, shift)
+            if change is not None:
+                self._tell(book, change, shift, state.device)
+
+    def _tell(self, book: Book, change: Change, shift: Shift, device: str) -> None:
+        key = (book.rule.id, str(book.subject))
+        nth = self._nth.get(key, 0)
+        self._nth[key] = nth + 1
+        self._out.append(
+            Transition(
+                rule=book.rule.id,
+                subject=book.subject,
+                journal=self.journal,
+                position=self.position,
+                nth=nth,
+                change=change,
+                cls=book.rule.cls,
+                severity=book.shown,
+                at_ms=shift.at_ms,
+                since_ms=book.since_ms,
+                seen_ms=self._entry.at_ms,
+                place=book.place,
+                port=book.port,
+                device=device or book.device,
+                metric=book.rule.metric,
+                value=shift.value,
+                limit=shift.limit,
+                peak=shift.peak,
+                facts=dict(shift.facts or {}),
+            )
+        )
+
+    def _set_aside(self, key: Key, error: str) -> None:
+        self._aside[key] = error
+        state = self._plan.withdraw(key)
+        if state is not None:
+            self._waiting.pop(state.order, None)
+            state.standing.levels.pop(state.device, None)
+
+    def _revise_packs(self, texts: Mapping[str, str]) -> None:
+        try:
+            self._packs = read_packs(texts)
+        except PackError as error:
+            self._pack_problems = error.problems
+            return
+        self._pack_problems = ()
+        self._revise()
+
+    def _revise(self) -> None:
+        """Plan anew; subjects that are still there keep their states, all others end."""
+        before, old_books = self._plan.states, self._books
+        self._aside = {}
+        self._plan = plan(self._packs, self._registry, self._house)
+        for key, state in self._plan.states.items():
+            old = before.get(key)
+            if type(old) is type(state) and old is not None:
+                state.load(old.dump())
+        self._open_books()
+        for book_key, old_book in old_books.items():
+            if old_book.severity is None:
+                continue
+            book = self._books.get(book_key)
+            if book is None:
+                book = old_book
+                book.levels.clear()
+            else:
+                book.load(old_book.dump())
+            change = book.settle(book.since_ms)
+            if change is not None:
+                end = Shift(self._entry.at_ms, book.since_ms, None, facts={"reason": "revised"})
+                self._tell(book, change, end, book.device)
+        self._gather_waiting()
+
+    def _open_books(self) -> None:
+        """One book per (rule, subject), its levels read from its states."""
+        self._books = {}
+        for key, state in self._plan.states.items():
+            seat = self._plan.seats[key]
+            book = self._books.get(key[:2])
+            if book is None:
+                book = self._books[key[0], key[1]] = Book(seat)
+            state.standing = book
+            severity = state.severity()
+            if severity is not None:
+                book.levels[state.device] = severity
+
+    def _gather_waiting(self) -> None:
+        states = self._plan.states.values()
+        self._waiting = {state.order: state for state in states if state.waits()}

@@ -1,0 +1,231 @@
+"""Rise: a value far above the least of the last while; by so much, by so many percent, or both."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from alerts.rules.ladder import Change, Ladder, Rung
+from alerts.rules.rule import (
+    READING_HOLES,
+    STRICT,
+    Duration,
+    Expected,
+    Level,
+    Mistake,
+    Number,
+    Rule,
+    Shift,
+    State,
+    Take,
+    step_mistakes,
+)
+from alerts.rules.window import LeastInWindow
+from alerts.words import Severity
+from edge.contract.compare import Limit
+
+# A step's measure is the part of its needed rise that has come about: 1.0 is the alarm line. The
+# limit lies a hair under it, since a rise of exactly the needed amount counts.
+_WHOLE = 1.0 - 1e-9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RiseStep:
+    """Breached once ``rise`` (in the metric's unit) and ``percent`` are reached, as far as given.
+
+    Clear once the value has come back to ``clear`` (a part of the needed rise) above the base.
+    """
+
+    __pydantic_config__: ClassVar = STRICT
+    NUMBERS: ClassVar = ("rise", "percent", "clear", "for_ms", "keep_ms")
+
+    severity: Level
+    rise: Annotated[Number, Field(gt=0)] | None = None
+    percent: Annotated[Number, Field(gt=0)] | None = None
+    clear: Annotated[Number, Field(ge=0, lt=1)] = 0.5
+    for_ms: Annotated[Duration, Field(alias="for")] = 0
+    keep_ms: Annotated[Duration, Field(alias="keep")] = 0
+    samples: Annotated[int, Field(ge=1, le=100)] = 1
+
+    def needed(self, base: float) -> float:
+        """The rise above ``base`` that breaches; infinite where a percentage has no meaning."""
+        needed = self.rise or 0.0
+        if self.percent is not None:
+            needed = max(needed, base * self.percent / 100) if base > 0 else needed
+        return needed or float("inf")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rise(Rule):
+    """Rings when a value has risen above the least of ``window``; ``settle`` ends a new normal.
+
+    The base is taken over medians of three, so that one lost or zero reading is no base. It stands
+    still from the first breach on. When the value stays high but has not risen any further within
+    ``settle``, the rule accepts the new level and clears.
+    """
+
+    GIVES: ClassVar = READING_HOLES | {"from_value", "rise", "percent", "window"}
+    NUMBERS: ClassVar = ("window_ms", "settle_ms")
+
+    kind: Literal["rise"] = "rise"
+    window_ms: Annotated[Duration, Field(alias="window", gt=0)]
+    settle_ms: Annotated[Duration, Field(alias="settle", gt=0)]
+    step: tuple[RiseStep, ...]
+
+    @property
+    def steps(self) -> tuple[RiseStep, ...]:
+        return self.step
+
+    def begin(self, expected: Expected) -> State | None:
+        given = [s for s in self.step if s.rise is not None or s.percent is not None]
+        return RiseState(self, given, expected.hold_ms) if given else None
+
+    def mistakes(self) -> Iterator[Mistake]:
+        yield from step_mistakes(self.step)
+        for n, step in enumerate(self.step, 1):
+            if step.rise is None and step.percent is None and not self.per_place:
+                remedy = "give one, or set per_place = true and let places give it"
+                yield Mistake(f"step {n}", "needs 'rise' or 'percent'", remedy)
+            if not 0 <= step.clear < 1:
+                yield Mistake(f"step {n}.clear", "is a part of the rise", "use 0 up to below 1")
+        for key in ("rise", "percent"):
+            given = [getattr(s, key) for s in self.step if getattr(s, key) is not None]
+            if given != sorted(given):
+                what = f"a severer step has a smaller '{key}'"
+                yield Mistake("step", what, "let the rises grow with the severity")
+
+
+class RiseState(State):
+    """The window, the base while something is under way, and the gates of the steps."""
+
+    __slots__ = (
+        "arrived_ms", "base", "before", "hold_ms", "ladder", "last_ms", "least_rise", "peak",
+        "settle_ms", "steady_since_ms", "steps", "value", "window", "window_ms",
+    )  # fmt: skip
+
+    def __init__(self, rule: Rise, steps: Sequence[RiseStep], hold_ms: int) -> None:
+        self.steps = tuple(steps)
+        self.ladder = Ladder([Rung(s.severity, _limit(s), s.samples) for s in steps])
+        self.least_rise = min(s.rise or 0.0 for s in steps)
+        self.window_ms, self.settle_ms, self.hold_ms = rule.window_ms, rule.settle_ms, hold_ms
+        self.window = LeastInWindow(rule.window_ms)
+        self.last_ms = -1
+        self.before: list[float] = []
+        self.base = self.value = self.peak = 0.0
+        self.arrived_ms = 0
+        self.steady_since_ms: int | None = None
+
+    def take_for(self, metric: str) -> Take:
+        return self.take
+
+    def take(self, value: float, at_ms: int, steady_ms: int) -> Sequence[Shift] | None:
+        last_ms = self.last_ms
+        if at_ms < last_ms:
+            return None
+        if at_ms - last_ms > self.window_ms:
+            self.before.clear()
+            self.window.clear()
+        self.last_ms = at_ms
+        before = self.before
+        if len(before) < 2:
+            before.append(value)
+            if self.ladder.calm:
+                return None
+            least = self.base
+        else:
+            first, second = before
+            before[0], before[1] = second, value
+            least = self.window.add(_median(first, second, value), at_ms)
+        calm = self.ladder.calm
+        if calm:
+            if value - least < self.least_rise or value <= least:
+                return None
+            self.base, self.peak = least, value
+        former, self.value, self.arrived_ms = self.value, value, steady_ms
+        self.peak = max(self.peak, value)
+        rise = value - self.base
+        changes = self.ladder.judge(
+            [rise / step.needed(self.base) for step in self.steps],
+            at_ms,
+            last_ms if last_ms >= 0 else None,
+            self.hold_ms,
+        )
+        shifts = [
+            self._shift(change, former if change[0] < at_ms and not calm else value)
+            for change in changes
+        ]
+        if self.ladder.severity is not None and self._has_settled(least, at_ms, last_ms):
+            self.ladder.reset()
+            shifts.append(self._shift((at_ms, None, None), value))
+        return shifts
+
+    def severity(self) -> Severity | None:
+        return self.ladder.severity
+
+    def waits(self) -> bool:
+        return self.ladder.waits()
+
+    def wait(self, steady_ms: int) -> Sequence[Shift]:
+        until_ms = self.last_ms + min(self.hold_ms, steady_ms - self.arrived_ms)
+        changes = self.ladder.advance(until_ms, self.last_ms, self.hold_ms)
+        return [self._shift(change, self.value) for change in changes]
+
+    def _has_settled(self, least: float, at_ms: int, last_ms: int) -> bool:
+        """Whether the value has not risen anew for ``settle``, seen without a gap."""
+        step = self.steps[0]
+        if self.value - least > step.clear * step.needed(least):
+            self.steady_since_ms = None
+        elif self.steady_since_ms is None or at_ms - last_ms > self.hold_ms:
+            self.steady_since_ms = at_ms
+        elif at_ms - self.steady_since_ms >= self.settle_ms:
+            self.steady_since_ms = None
+            return True
+        return False
+
+    def _shift(self, change: Change, value: float) -> Shift:
+        at_ms, severity, rung = change
+        at = self.ladder.rungs.index(rung) if rung else 0
+        rise = value - self.base
+        facts: dict[str, float | str] = {
+            "from_value": self.base,
+            "rise": rise,
+            "window": self.window_ms // 60_000,
+        }
+        if self.base > 0:
+            facts["percent"] = 100 * rise / self.base
+        if severity is None:
+            self.steady_since_ms = None
+        return Shift(
+            at_ms=at_ms,
+            since_ms=self.ladder.since_ms,
+            severity=severity,
+            value=value,
+            limit=self.base + self.steps[at].needed(self.base),
+            peak=self.peak,
+            facts=facts,
+        )
+
+    def dump(self) -> list[Any]:
+        data = [self.last_ms, list(self.before), self.window.dump()]
+        if not self.ladder.calm:
+            data += [
+                self.arrived_ms, self.value, self.base, self.peak, self.steady_since_ms,
+                self.ladder.dump(),
+            ]  # fmt: skip
+        return data
+
+    def load(self, data: list[Any]) -> None:
+        self.last_ms, self.before = data[0], list(data[1])
+        self.window.load(data[2])
+        if len(data) > 3:
+            self.arrived_ms, self.value, self.base, self.peak, self.steady_since_ms = data[3:8]
+            self.ladder.load(data[8])
+
+
+def _limit(step: RiseStep) -> Limit:
+    return Limit(above=_WHOLE, clear_above=step.clear, for_ms=step.for_ms, keep_ms=step.keep_ms)
+
+
+def _median(a: float, b: float, c: float) -> float:
+    return max(min(a, b), min(max(a, b), c))

@@ -1,0 +1,342 @@
+"""What every rule has in common, and the seam at which a kind of rule joins the engine.
+
+A kind is one file: a frozen dataclass that extends ``Rule`` (read from TOML) and a slotted class
+that extends ``State`` (judges one subject); one line in ``kinds.py`` makes it known.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Annotated, Any, ClassVar, Self
+
+from pydantic import BeforeValidator, Field, Strict
+
+from alerts.registry.model import Names, Override, Place, Registry
+from alerts.words import IncidentClass, Language, Severity
+from edge.contract.subject import Subject, SubjectKind
+
+STRICT: dict[str, Any] = {"extra": "forbid"}
+
+_UNITS_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+_DURATION = re.compile(r"(\d+)(s|m|h|d)")
+HOLE = re.compile(r"\{([^{}]*)\}")
+# What any message may name; each kind adds the facts it gives.
+COMMON_HOLES = frozenset({"where", "place", "device", "metric", "unit", "minutes"})
+READING_HOLES = frozenset({"value", "limit", "peak"})
+
+
+def _duration(raw: object) -> int:
+    match = _DURATION.fullmatch(raw) if isinstance(raw, str) else None
+    if match is None:
+        raise ValueError('a duration is a text such as "10s", "30m", "2h" or "1d"')
+    return int(match[1]) * _UNITS_MS[match[2]]
+
+
+def _severity(raw: object) -> object:
+    if isinstance(raw, str) and raw.upper() in Severity.__members__:
+        return Severity[raw.upper()]
+    raise ValueError("a severity is one of " + ", ".join(s.name.lower() for s in Severity))
+
+
+Duration = Annotated[int, BeforeValidator(_duration)]
+"""Milliseconds; in TOML "10s", "30m", "2h", "1d"."""
+Level = Annotated[Severity, BeforeValidator(_severity)]
+Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
+
+
+def spell_duration(ms: int) -> str:
+    """The duration as TOML has it, in the largest unit that leaves no rest."""
+    for unit, unit_ms in reversed(_UNITS_MS.items()):
+        if ms and ms % unit_ms == 0:
+            return f"{ms // unit_ms}{unit}"
+    return f"{ms / 1000:g}s"
+
+
+class Where(StrEnum):
+    """Where a rule applies: at kinds of places, or to what a device says of itself."""
+
+    REACH = "reach"
+    SHED = "shed"
+    RISK_POINT = "risk-point"
+    DEVICE = "device"
+
+
+class Of(StrEnum):
+    """Which readings at those places: with a port, without one, or both."""
+
+    PLACE = "place"
+    PORT = "port"
+    EITHER = "either"
+
+
+class Mark(StrEnum):
+    """How well a default is founded."""
+
+    CONFIRMED = "confirmed"  # read in a stored copy of the source
+    OWN = "own knowledge"  # not looked up
+    PROPOSAL = "proposal"  # of this project; no standard behind it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleSource:
+    """Where the default comes from, and how well it is founded."""
+
+    __pydantic_config__: ClassVar = STRICT
+    text: str
+    mark: Mark
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Say:
+    """A rule's words in one language: what happened, why it rings, what to do, that it is over."""
+
+    __pydantic_config__: ClassVar = STRICT
+    what: str
+    why: str
+    do: str
+    clear: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """A state has changed its severity (None: all clear) at ``at_ms``, with the figures to show."""
+
+    at_ms: int
+    since_ms: int
+    severity: Severity | None
+    value: float | None = None
+    limit: float | None = None
+    peak: float | None = None
+    facts: Mapping[str, float | str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """What is wrong with a rule: at which key, what, and how to mend it."""
+
+    key: str
+    what: str
+    remedy: str
+
+
+Take = Callable[[float, int, int], "Sequence[Shift] | None"]
+"""(value, observed ms, steady ms) -> shifts; None when nothing at all is under way."""
+
+
+class State:
+    """One rule on one subject: mutable and slotted, since it is the hot path; no I/O, no clock.
+
+    *Steady* time counts house milliseconds as the journal's entries let them pass: it never jumps.
+    """
+
+    __slots__ = ("device", "order", "standing")
+    order: int
+    """The place in the engine's fixed order, so that a tick always walks the same way."""
+    device: str
+    standing: Any
+    """The engine's book for (rule, subject)."""
+
+    def take_for(self, metric: str) -> Take:
+        """The function that takes in this metric's readings (rules over one series: one)."""
+        raise NotImplementedError
+
+    def severity(self) -> Severity | None:
+        """What the state holds for true now."""
+        raise NotImplementedError
+
+    def waits(self) -> bool:
+        """Whether the passing of time alone may change something: then ticks come to ``wait``."""
+        return False
+
+    def wait(self, steady_ms: int) -> Sequence[Shift]:
+        """What time has brought about by now, if the last values still hold."""
+        return ()
+
+    def dump(self) -> list[Any]:
+        """All of the state as JSON values."""
+        raise NotImplementedError
+
+    def load(self, data: list[Any]) -> None:
+        """Take over what ``dump`` gave, if need be of a rule whose numbers were others."""
+        raise NotImplementedError
+
+
+class DeviceState(State):
+    """A state that looks at whether a device speaks at all. *Watched* time leaves out blindness."""
+
+    __slots__ = ()
+
+    def heard(self, at_ms: int, watched_ms: int) -> Sequence[Shift]:
+        """A reading of the device has arrived, of whatever quality and age."""
+        raise NotImplementedError
+
+    def said(self, word: str) -> None:
+        """The device's own word, or the broker's: a fact for the message, no trigger."""
+        raise NotImplementedError
+
+    def look(self, at_ms: int, watched_ms: int, seeing_ms: int) -> Sequence[Shift]:
+        """A tick while the cell sees, and has seen without a break for ``seeing_ms``."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """What the registry expects of the device behind a state, in ms."""
+
+    interval_ms: int
+    hold_ms: int
+    """How long a value holds: until its device's heartbeat is overdue."""
+    now_ms: int = 0
+    watched_ms: int = 0
+
+
+_ALIASES = {"for": "for_ms", "keep": "keep_ms", "after": "after_ms", "window": "window_ms",
+            "settle": "settle_ms"}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """A rule as its pack has it. A place may change its numbers (``at``), never its text."""
+
+    __pydantic_config__: ClassVar = STRICT
+    GIVES: ClassVar[frozenset[str]] = frozenset()
+    """The facts of this kind that a message may name, beside COMMON_HOLES."""
+    PER_DEVICE: ClassVar[bool] = True
+    """Two devices that measure the same are judged apart, and the worse counts."""
+    JUDGES_DEVICES: ClassVar[bool] = False
+    """Its states are DeviceStates, its subjects devices."""
+    NUMBERS: ClassVar[tuple[str, ...]] = ()
+    """The fields that a place may override; a step class has its own."""
+
+    id: str
+    names: Names
+    places: tuple[Where, ...]
+    cls: Annotated[IncidentClass, Field(alias="class")]
+    source: RuleSource
+    blind_to: Names
+    say: dict[Language, Say]
+    metric: str = ""
+    of: Of = Of.EITHER
+    per_place: bool = False
+    """Judged only where an override gives its numbers."""
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """What the rule listens to."""
+        return (self.metric,) if self.metric else ()
+
+    @property
+    def steps(self) -> tuple[Any, ...]:
+        """Its steps, least severe first."""
+        raise NotImplementedError
+
+    def begin(self, expected: Expected) -> State | None:
+        """A fresh state; None when this place has not been given numbers (``per_place``)."""
+        raise NotImplementedError
+
+    def lines(self) -> list[tuple[Severity, float, str]]:
+        """The rule's limits as chart lines: (severity, value, "above" or "below")."""
+        return []
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """What the types cannot see."""
+        return iter(())
+
+    # What follows is the same for every kind.
+
+    def applies(self, where: Where, port: str) -> bool:
+        if where not in self.places:
+            return False
+        return self.of is Of.EITHER or (self.of is Of.PORT) == bool(port)
+
+    def subject(self, site: str, device: str, place: str, port: str) -> Subject:
+        if self.JUDGES_DEVICES or not place:
+            return Subject(SubjectKind.DEVICE, site, device)
+        return Subject.of_place(site, place, port)
+
+    def limits(self, registry: Registry, place: Place) -> list[tuple[Severity, float, str]]:
+        """Chart lines at this place, its overrides counted in."""
+        try:
+            return self.at(numbers(registry.overrides, self.id, place.site, place.id)).lines()
+        except ValueError:
+            return self.lines()
+
+    def holes(self) -> frozenset[str]:
+        """What its messages may name."""
+        return COMMON_HOLES | self.GIVES | ({"port"} if self.of is Of.PORT else set())
+
+    def keys(self) -> list[str]:
+        """The numbers that a place may override, as an override names them."""
+        spelled = {name: key for key, name in _ALIASES.items()}
+        own = [spelled.get(name, name) for name in self.NUMBERS]
+        for step in self.steps:
+            level = step.severity.name.lower()
+            own += [f"{level}.{spelled.get(name, name)}" for name in step.NUMBERS]
+        return own
+
+    def at(self, changes: Mapping[str, float]) -> Self:
+        """The rule with a place's numbers; ValueError when a key or a number does not fit.
+
+        ``above`` means the first step that has it, ``critical.above`` that of the critical step;
+        durations are seconds. A clear limit keeps its distance when its limit moves.
+        """
+        if not changes:
+            return self
+        rule, steps = self, list(self.steps)
+        for key, number in changes.items():
+            level, _, short = key.rpartition(".")
+            name = _ALIASES.get(short, short)
+            value: float = round(number * 1000) if short in _ALIASES else number
+            if not level and name in self.NUMBERS:
+                own: dict[str, Any] = {name: value}
+                rule = replace(rule, **own)
+                continue
+            at = self._step_of(level, name)
+            if at is None:
+                raise ValueError(f"{key!r} is no number of it; use one of {', '.join(self.keys())}")
+            change: dict[str, Any] = {name: value}
+            clear = getattr(steps[at], "clear", None)
+            old = getattr(steps[at], name)
+            is_limit = name in ("above", "below") and old is not None
+            if is_limit and clear is not None and not {"clear", f"{level}.clear"} & set(changes):
+                change["clear"] = clear + number - old
+            steps[at] = replace(steps[at], **change)
+        rule = rule._with_steps(tuple(steps))
+        for mistake in rule.mistakes():
+            raise ValueError(f"{mistake.key}: {mistake.what}; {mistake.remedy}")
+        return rule
+
+    def _with_steps(self, steps: tuple[Any, ...]) -> Self:
+        return replace(self, step=steps)  # type: ignore[call-arg]  # each kind has it
+
+    def _step_of(self, level: str, name: str) -> int | None:
+        fitting = [
+            i
+            for i, step in enumerate(self.steps)
+            if name in step.NUMBERS and (not level or step.severity.name.lower() == level)
+        ]
+        given = [i for i in fitting if getattr(self.steps[i], name) is not None]
+        return (given + fitting + [None])[0]
+
+
+def numbers(overrides: Sequence[Override], rule: str, site: str, place: str) -> dict[str, float]:
+    """What the overrides change of this rule at this place; later ones win."""
+    found: dict[str, float] = {}
+    for override in overrides:
+        if override.rule == rule and override.place in (place, f"{site}/{place}"):
+            found.update(override.set)
+    return found
+
+
+def step_mistakes(steps: Sequence[Any]) -> Iterator[Mistake]:
+    """What every kind asks of its steps: at least one, each severity once, the least first."""
+    if not steps:
+        yield Mistake("step", "the rule has no step", "add one with [[rule.step]]")
+    for i in range(1, len(steps)):
+        if steps[i].severity <= steps[i - 1].severity:
+            yield Mistake(
+                f"step {i + 1}.severity",
+                f"{steps[i].severity.name.lower()} does not rise over the step before it",
+                "order the steps from the least severe up, each severity once",
+            )

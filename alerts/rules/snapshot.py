@@ -1,0 +1,72 @@
+"""The engine's state as one JSON document, versioned: no pickle, nothing that can run."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from pydantic import TypeAdapter
+
+from alerts.registry.model import Registry
+from alerts.rules.house import HouseTime
+from alerts.rules.packs import Problem
+from alerts.rules.plan import Key
+
+VERSION = 1
+
+_REGISTRY = TypeAdapter(Registry)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """Everything the engine knows; the plan is made anew from packs and registry."""
+
+    journal: str
+    position: int
+    registry: Registry
+    packs: Mapping[str, str]
+    problems: tuple[Problem, ...]
+    house: HouseTime
+    aside: Mapping[Key, str]
+    books: Sequence[list[Any]]
+    states: Mapping[Key, list[Any]]
+
+    def encode(self) -> bytes:
+        return orjson.dumps(
+            {
+                "version": VERSION,
+                "journal": self.journal,
+                "position": self.position,
+                "registry": _REGISTRY.dump_python(self.registry, mode="json"),
+                "packs": self.packs,
+                "problems": [[p.path, p.where, p.what, p.remedy, p.warning] for p in self.problems],
+                "house": self.house.dump(),
+                "aside": [[*key, error] for key, error in self.aside.items()],
+                "books": self.books,
+                "states": [[*key, state] for key, state in self.states.items()],
+            }
+        )
+
+    @classmethod
+    def decode(cls, data: bytes) -> "Snapshot":
+        """ValueError when the document is damaged or of another version."""
+        try:
+            raw = orjson.loads(data)
+            if raw["version"] != VERSION:
+                what = (
+                    f"the rule snapshot has version {raw['version']}, this program reads {VERSION}"
+                )
+                raise ValueError(f"{what}; delete it to judge the journal from its start")
+            return cls(
+                journal=raw["journal"],
+                position=raw["position"],
+                registry=_REGISTRY.validate_json(orjson.dumps(raw["registry"])),
+                packs=raw["packs"],
+                problems=tuple(Problem(*problem) for problem in raw["problems"]),
+                house=HouseTime(*raw["house"]),
+                aside={(rule, subject, device): e for rule, subject, device, e in raw["aside"]},
+                books=raw["books"],
+                states={(rule, subject, device): s for rule, subject, device, s in raw["states"]},
+            )
+        except (KeyError, TypeError, IndexError) as error:
+            raise ValueError(f"the rule snapshot is damaged: {error!r}") from error
