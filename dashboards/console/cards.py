@@ -1,0 +1,304 @@
+"""Incidents and duties as the pages show them: a sentence, who has it, what happens next and when."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from alerts.incidents.model import Duty, DutyKind, Incident, State, StoryKind, StoryLine
+from alerts.incidents.who import Reason, tiers_of
+from alerts.messages import Headline
+from alerts.notify.notice import Considered, Notice
+from alerts.registry.model import Tier
+from alerts.words import Severity
+from dashboards.console.scene import Scene
+
+# Colour means something: red is danger now, amber look soon, grey the rest, teal the house's own.
+TONES = {
+    Severity.CRITICAL: "red",
+    Severity.MAJOR: "red",
+    Severity.MINOR: "amber",
+    Severity.INFO: "grey",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """One incident. ``next_at_ms`` with ``next_role`` is when who is told if nobody takes it over."""
+
+    incident: Incident
+    head: Headline
+    tone: str
+    href: str
+    place_href: str
+    state: str
+    holder: str
+    until: str
+    ended: str
+    next_at_ms: int | None
+    next_role: str
+    can_take: bool
+    second_look: Duty | None
+    source: tuple[str, str] | None
+
+
+def card(incident: Incident, scene: Scene, duties: list[Duty] | None = None) -> Card:
+    site = incident.subject.site
+    device = scene.devices.get((site, incident.device))
+    waits = [
+        duty
+        for duty in duties or []
+        if duty.incident == incident.id
+        and duty.kind is DutyKind.SECOND_LOOK
+        and duty.done_at is None
+    ]
+    rung = _next_rung(incident, scene)
+    return Card(
+        incident=incident,
+        head=scene.headline(incident),
+        tone=tone(incident),
+        href=f"/incidents/{incident.id}",
+        place_href=f"/places/{site}/{incident.place}" if incident.place else "",
+        state=scene.t(f"state.{incident.state.value}"),
+        holder=_holder(incident, scene),
+        until=(
+            scene.t("card.until", at=scene.when(incident.acknowledged_until, site))
+            if incident.state is State.ACKNOWLEDGED and incident.acknowledged_until
+            else ""
+        ),
+        ended=_ended(incident, scene),
+        next_at_ms=ms(incident.next_step_at) if rung and incident.next_step_at else None,
+        next_role=scene.role(rung.role) if rung else "",
+        can_take=incident.state is State.OPEN,
+        second_look=waits[0] if waits else None,
+        source=scene.source(device),
+    )
+
+
+def tone(incident: Incident) -> str:
+    if incident.state is State.CLOSED:
+        return "grey"
+    if incident.state is State.RECOVERED:
+        return "teal"
+    return TONES[incident.severity]
+
+
+def in_order_of_need(incidents: list[Incident]) -> list[Incident]:
+    """What burns first: not taken over, then by severity, then the newest."""
+    rank = {State.OPEN: 0, State.ACKNOWLEDGED: 1, State.RECOVERED: 2}
+    return sorted(
+        incidents, key=lambda i: (rank.get(i.state, 3), -i.severity, -i.opened_at.timestamp())
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Errand:
+    """One duty with the sentence of its incident."""
+
+    duty: Duty
+    tone: str
+    title: str
+    detail: str
+    person: str
+    by: str
+    href: str
+    can_confirm: bool
+    done: str
+
+
+def errand(duty: Duty, incident: Incident | None, scene: Scene) -> Errand:
+    site = incident.subject.site if incident else ""
+    head = scene.headline(incident) if incident else None
+    late = duty.done_at is None and duty.due_at is not None and duty.due_at < scene.now
+    done = ""
+    if duty.done_at:
+        done = scene.t(
+            "duty.done",
+            who=scene.person(duty.done_by),
+            at=scene.when(duty.done_at, site),
+            how=scene.t.either(f"outcome.{duty.outcome}", duty.outcome),
+        )
+    return Errand(
+        duty=duty,
+        tone="grey" if duty.done_at else "amber" if late else "teal",
+        title=scene.t(f"duty.{duty.kind.value}", where=head.where if head else ""),
+        detail=_detail(head, incident, scene),
+        person=scene.person(duty.person) if duty.person else scene.t("duty.nobody"),
+        by=scene.t("duty.by", at=scene.when(duty.due_at, site)) if duty.due_at else "",
+        href=f"/incidents/{duty.incident}",
+        can_confirm=duty.done_at is None and duty.kind is DutyKind.SECOND_LOOK,
+        done=done,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """One line of the story."""
+
+    at: datetime
+    time: str
+    tone: str
+    text: str
+    words: str
+    """What somebody wrote, in his own words."""
+
+
+STORY_TONES = {
+    StoryKind.FIRST_SIGN: "amber",
+    StoryKind.OPENED: "red",
+    StoryKind.REOPENED: "red",
+    StoryKind.SEVERITY: "red",
+    StoryKind.CLIMBED: "red",
+    StoryKind.ACKNOWLEDGEMENT_VOID: "red",
+    StoryKind.RECOVERED: "green",
+    StoryKind.DUTY_OPENED: "grey",
+    StoryKind.DUTY_DONE: "green",
+    StoryKind.CLOSED: "green",
+}
+_OWN_WORDS = ("text", "note")
+
+
+def story(lines: list[StoryLine], incident: Incident, scene: Scene) -> list[Told]:
+    """The story in words, oldest first."""
+    return [_told(line, incident, scene) for line in lines]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slip:
+    """A notice as the page shows it, word for word."""
+
+    notice: Notice
+    time: str
+    to: str
+    channel: str
+    state: str
+    settled: str
+    tone: str
+
+
+NOTICE_TONES = {"accepted": "green", "opened": "green", "acknowledged": "green", "rejected": "red",
+                "retrying": "amber"}  # fmt: skip
+
+
+def slip(notice: Notice, scene: Scene, site: str) -> Slip:
+    return Slip(
+        notice=notice,
+        time=scene.when(notice.created_at, site),
+        to=scene.person(notice.person) if notice.person else scene.t("notice.group"),
+        channel=scene.t(f"channel.{notice.address.channel.value}"),
+        state=scene.t(f"notice.{notice.state.value}"),
+        settled=scene.when(notice.settled_at, site) if notice.settled_at else "",
+        tone=NOTICE_TONES.get(notice.state.value, "grey"),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weighed:
+    """Somebody who was considered, and why he was told or not."""
+
+    name: str
+    role: str
+    told: bool
+    reason: str
+    time: str
+
+
+def weighed(considered: list[Considered], scene: Scene, site: str) -> list[Weighed]:
+    rows = []
+    for one in considered:
+        person = scene.people.get(one.person)
+        rows.append(
+            Weighed(
+                name=scene.person(one.person),
+                role=scene.role(person.role) if person else "",
+                told=one.told,
+                reason=_reason(one.reason, scene),
+                time=scene.when(one.at, site),
+            )
+        )
+    return sorted(rows, key=lambda row: not row.told)
+
+
+def ms(at: datetime) -> int:
+    return int(at.timestamp() * 1000)
+
+
+def lasted(seconds: float, scene: Scene) -> str:
+    """A length of time as a neighbour would say it: 2 分 10 秒, 3 小时, 2 天."""
+    whole = max(0, int(seconds))
+    if whole < 60:
+        return scene.t("span.seconds", n=whole)
+    if whole < 7200:
+        return scene.t("span.minutes", n=whole // 60)
+    if whole < 48 * 3600:
+        return scene.t("span.hours", n=whole // 3600)
+    return scene.t("span.days", n=timedelta(seconds=whole).days)
+
+
+def _reason(word: str, scene: Scene) -> str:
+    return Reason(word).text(scene.language) if word in tuple(Reason) else word
+
+
+def _next_rung(incident: Incident, scene: Scene) -> Tier | None:
+    if incident.state is not State.OPEN or incident.next_step_at is None:
+        return None
+    tiers = tiers_of(incident, scene.registry)
+    return tiers[incident.step + 1] if incident.step + 1 < len(tiers) else None
+
+
+def _holder(incident: Incident, scene: Scene) -> str:
+    if not incident.acknowledged_by or incident.state is State.OPEN:
+        return ""
+    at = incident.acknowledged_at
+    return scene.t(
+        "card.holder",
+        who=scene.person(incident.acknowledged_by),
+        at=scene.when(at, incident.subject.site) if at else "",
+    )
+
+
+def _ended(incident: Incident, scene: Scene) -> str:
+    site = incident.subject.site
+    if incident.closed_at:
+        how = (
+            "closed-false" if incident.false_alarm
+            else "closed-unconfirmed" if incident.unconfirmed
+            else "closed"
+        )  # fmt: skip
+        return scene.t(f"card.{how}", at=scene.when(incident.closed_at, site))
+    if incident.state is State.RECOVERED and incident.recovered_at:
+        return scene.t("card.recovered", at=scene.when(incident.recovered_at, site))
+    return ""
+
+
+def _detail(head: Headline | None, incident: Incident | None, scene: Scene) -> str:
+    if head is None or incident is None:
+        return ""
+    if incident.recovered_at:
+        at = scene.when(incident.recovered_at, incident.subject.site)
+        return f"{head.name} · {scene.t('card.recovered', at=at)}"
+    return head.name
+
+
+def _told(line: StoryLine, incident: Incident, scene: Scene) -> Told:
+    facts = line.facts
+    who = scene.person(line.who)
+    own = next((str(facts[name]) for name in _OWN_WORDS if facts.get(name)), "")
+    if line.kind is StoryKind.FALSE_ALARM and not own:
+        own = str(facts.get("reason", ""))
+    to = facts.get("person", facts.get("to", ""))
+    role = str(facts.get("role", ""))
+    text = scene.t(
+        f"story.{line.kind.value}",
+        who=who,
+        name=scene.headline(incident).name,
+        to=scene.person(str(to)) if to else scene.t.either(f"role.{role}", role),
+        outcome=scene.t.either(f"outcome.{facts.get('outcome', '')}", ""),
+    )
+    if line.on_behalf_of:
+        text += scene.t("story.on-behalf", who=scene.person(line.on_behalf_of))
+    return Told(
+        at=line.at,
+        time=scene.when(line.at, incident.subject.site),
+        tone=STORY_TONES.get(line.kind, "teal"),
+        text=" ".join(text.split()),
+        words=own,
+    )

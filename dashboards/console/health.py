@@ -1,0 +1,59 @@
+"""Whether the desk lives, whether each part works, and what was counted."""
+
+from aiohttp import web
+
+from dashboards.console.door import Asked, answer, in_thread
+from dashboards.console.wire import PartOut, ReadyOut
+
+
+async def healthz(asked: Asked) -> web.Response:
+    return web.Response(text="ok\n")
+
+
+async def readyz(asked: Asked) -> web.Response:
+    """200 when every part works, else 503; each part with its reason."""
+    desk = asked.desk
+    parts: dict[str, PartOut] = {}
+    site = ""
+    try:
+        registry = await in_thread(desk.operations.registry)
+        site = registry.sites[0].id if registry.sites else ""
+        parts["operations"] = PartOut(ok=True, why="")
+    except Exception as error:
+        parts["operations"] = PartOut(ok=False, why=_why(error))
+    try:
+        if site:
+            await desk.history.series(site)
+        parts["store"] = PartOut(ok=True, why="")
+    except Exception as error:
+        parts["store"] = PartOut(ok=False, why=_why(error))
+    status = await in_thread(desk.watch.read)
+    if status is None:
+        parts["watch"] = PartOut(ok=False, why="the watch has never said anything")
+    else:
+        quiet_s = (desk.clock.now() - status.at).total_seconds()
+        asleep = quiet_s > desk.settings.watch_stale_s
+        why = f"the watch last spoke {quiet_s:.0f} s ago" if asleep else ""
+        parts["watch"] = PartOut(ok=not asleep, why=why)
+        for part in status.parts:
+            parts[f"watch.{part.name}"] = PartOut(ok=part.ok, why=part.why)
+    ok = all(part.ok for part in parts.values())
+    return answer(ReadyOut, ReadyOut(ok=ok, parts=parts), 200 if ok else 503)
+
+
+async def metrics(asked: Asked) -> web.Response:
+    text = asked.desk.meter.text() if asked.desk.meter else ""
+    text += (
+        "# HELP shouwang_desk_streams Open event streams.\n"
+        "# TYPE shouwang_desk_streams gauge\n"
+        f"shouwang_desk_streams {len(asked.hub)}\n"
+    )
+    return web.Response(
+        body=text.encode(),
+        headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"},
+    )
+
+
+def _why(error: Exception) -> str:
+    """The kind of failure; its words may hold an address or a secret and stay in the log."""
+    return f"{type(error).__name__}; see the log"

@@ -1,0 +1,406 @@
+"""The pages: each gathers what it shows and fills one template. GET changes nothing."""
+
+import json
+from collections.abc import Sequence
+from functools import cache
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from alerts.incidents.model import Duty, Incident, State
+from alerts.incidents.who import tiers_of
+from alerts.registry.model import Place, PlaceKind, PostRole
+from alerts.words import IncidentClass, Severity
+from dashboards.console import cards, grounds
+from dashboards.console.door import Asked, in_thread
+from dashboards.console.i18n import language_of
+from dashboards.console.lines import alarm_lines
+from dashboards.console.problems import Problem
+from dashboards.console.scene import Scene
+from dashboards.console.takes import RANGES
+from dashboards.console.watchword import awake
+from dashboards.ports import LatestPoint, SeriesKey
+
+HOUR_MS = 3_600_000
+SPARK_HOURS = 30
+SPARK_POINTS = 120
+PAGE_SIZE = 50
+DEFAULT_RANGE = "30h"
+
+
+async def overview(asked: Asked) -> web.Response:
+    scene = await set_scene(asked)
+    operations = asked.desk.operations
+    open_now = list(await in_thread(operations.open_incidents))
+    duties = list(await in_thread(operations.duties, open=True))
+    done = [
+        duty
+        for duty in await in_thread(operations.duties, open=False)
+        if duty.done_at and (scene.now - duty.done_at).total_seconds() < 24 * 3600
+    ][:5]
+    by_id = await _incidents_of([*duties, *done], open_now, asked)
+    everything = await _grounds(asked, scene, open_now)
+    cards_now = [cards.card(i, scene, duties) for i in cards.in_order_of_need(open_now)]
+    return _show(
+        asked,
+        scene,
+        "overview.html",
+        tab="overview",
+        cards=cards_now,
+        untaken=sum(1 for c in cards_now if c.can_take),
+        errands=[cards.errand(d, by_id.get(d.incident), scene) for d in [*duties, *done]],
+        undone=len(duties),
+        reaches=[g for g in everything if g.place.kind is PlaceKind.REACH],
+        sheds=[g for g in everything if g.place.kind is PlaceKind.SHED],
+        points=[g for g in everything if g.place.kind is PlaceKind.RISK_POINT],
+        charging=sum(g.charging for g in everything),
+        spark_hours=SPARK_HOURS,
+    )
+
+
+async def place(asked: Asked) -> web.Response:
+    scene = await set_scene(asked)
+    known = find_place(scene, asked.path.site, asked.path.place)
+    operations = asked.desk.operations
+    here = list(
+        await in_thread(operations.incidents, place=(known.site, known.id), limit=PAGE_SIZE)
+    )
+    chosen = next((i for i in here if i.id == asked.query.incident), None)
+    if chosen is None:
+        chosen = next(iter(cards.in_order_of_need([i for i in here if i.state != State.CLOSED])), None)
+    chosen = chosen or next(iter(here), None)
+    latest = [
+        point
+        for point in await asked.desk.history.latest(known.site)
+        if point.series.place == known.id
+    ]
+    limits = alarm_lines(asked.desk.packs, scene.registry, known)
+    return _show(
+        asked,
+        scene,
+        "place.html",
+        tab="overview",
+        ground=grounds.ground(known, latest, here, limits, scene),
+        range=asked.query.range or DEFAULT_RANGE,
+        ranges=list(RANGES),
+        hours=RANGES[asked.query.range or DEFAULT_RANGE],
+        others=[cards.card(i, scene) for i in here if chosen is None or i.id != chosen.id][:6],
+        catalogue=_catalogue(latest, known, scene),
+        devices=_devices_at(known, scene),
+        port=chosen.port if chosen and chosen.state is not State.CLOSED else "",
+        **(await _dossier(asked, scene, chosen) if chosen else {"card": None}),
+    )
+
+
+async def incidents(asked: Asked) -> web.Response:
+    scene = await set_scene(asked)
+    operations = asked.desk.operations
+    before = int(asked.query.before) if asked.query.before else None
+    open_now = [] if before else list(await in_thread(operations.open_incidents))
+    closed = list(
+        await in_thread(operations.incidents, open=False, before=before, limit=PAGE_SIZE + 1)
+    )
+    duties = list(await in_thread(operations.duties, open=True))
+    more = len(closed) > PAGE_SIZE
+    closed = closed[:PAGE_SIZE]
+    return _show(
+        asked,
+        scene,
+        "incidents.html",
+        tab="incidents",
+        cards=[cards.card(i, scene, duties) for i in cards.in_order_of_need(open_now)],
+        closed=[cards.card(i, scene) for i in closed],
+        first=before is None,
+        next=closed[-1].id if more else None,
+    )
+
+
+async def incident(asked: Asked) -> web.Response:
+    scene = await set_scene(asked)
+    found = await in_thread(asked.desk.operations.incident, asked.path.incident)
+    if found is None:
+        raise Problem(404, scene.t("error.no-incident"), remedy="/incidents")
+    return _show(
+        asked, scene, "incident.html", tab="incidents", **await _dossier(asked, scene, found)
+    )
+
+
+async def devices(asked: Asked) -> web.Response:
+    scene = await set_scene(asked)
+    sights = {(s.site, s.device): s for s in scene.status.devices} if scene.status else {}
+    rows = []
+    for device in scene.registry.devices:
+        sight = sights.get((device.site, device.id))
+        spots = list(dict.fromkeys(binding.place for binding in device.bindings if binding.place))
+        seen = ""
+        if sight and sight.seen_ms is not None:
+            quiet_s = (cards.ms(scene.now) - sight.seen_ms) / 1000
+            seen = scene.t("device.seen", span=cards.lasted(quiet_s, scene))
+        rows.append(
+            {
+                "device": device,
+                "name": device.names.by(scene.language),
+                "places": [(scene.place(device.site, s), f"/places/{device.site}/{s}") for s in spots],
+                "sight": sight,
+                "seen": seen,
+                "source": scene.source(device),
+                "metrics": scene.t("list.comma").join(
+                    dict.fromkeys(scene.metric(m) for b in device.bindings for m in b.metrics)
+                ),
+            }
+        )
+    return _show(asked, scene, "devices.html", tab="devices", rows=rows)
+
+
+async def people(asked: Asked) -> web.Response:
+    scene = await set_scene(asked)
+    order = list(PostRole)
+    rows = [
+        {
+            "person": person,
+            "role": scene.role(person.role),
+            "places": scene.t("list.comma").join(scene.place(person.site, p) for p in person.places)
+            or scene.t("people.everywhere"),
+            "channels": scene.t("list.comma").join(
+                dict.fromkeys(scene.t(f"channel.{a.channel.value}") for a in person.addresses)
+            ),
+        }
+        for person in sorted(scene.registry.people, key=lambda p: order.index(p.role))
+    ]
+    climbs = [
+        {
+            "kind": scene.t(f"kind.{tiers.kind.value}"),
+            "classes": [scene.t(f"class.{cls.value}") for cls in tiers.classes],
+            "steps": [
+                {
+                    "role": scene.role(step.role),
+                    "wait": cards.lasted(step.wait_s[Severity.MAJOR], scene)
+                    if Severity.MAJOR in step.wait_s
+                    else "",
+                }
+                for step in tiers.steps
+            ],
+        }
+        for tiers in scene.registry.tiers
+    ]
+    return _show(asked, scene, "people.html", tab="people", rows=rows, climbs=climbs)
+
+
+async def inbox(asked: Asked) -> web.Response:
+    scene = await set_scene(asked)
+    notices = await in_thread(asked.desk.operations.notices, limit=200)
+    by_person: dict[str, list[cards.Slip]] = {}
+    for notice in notices:
+        found = scene.people.get(notice.person)
+        site = found.site if found else next(iter(scene.sites), "")
+        by_person.setdefault(notice.person, []).append(cards.slip(notice, scene, site))
+    phones = [
+        {
+            "name": scene.person(who) if who else scene.t("notice.group"),
+            "role": scene.role(scene.people[who].role) if who in scene.people else "",
+            "slips": slips,
+        }
+        for who, slips in by_person.items()
+    ]
+    received = asked.desk.inbox.messages() if asked.desk.inbox else []
+    return _show(
+        asked,
+        scene,
+        "inbox.html",
+        tab="inbox",
+        phones=phones,
+        received=[(m, scene.when(m.at, next(iter(scene.sites), ""))) for m in received],
+    )
+
+
+async def set_scene(asked: Asked) -> Scene:
+    """The registry, language and time that this call sees."""
+    language = language_of(
+        getattr(asked.query, "lang", None), asked.request.cookies.get("lang")
+    )
+    registry = await in_thread(asked.desk.operations.registry)
+    status = await in_thread(asked.desk.watch.read)
+    return Scene(registry, asked.desk.packs, language, asked.desk.clock.now(), status)
+
+
+def find_place(scene: Scene, site: str, place_id: str) -> Place:
+    known = scene.places.get((site, place_id))
+    if known is None:
+        raise Problem(404, scene.t("error.no-place"), where=f"{site}/{place_id}", remedy="/")
+    return known
+
+
+async def _dossier(asked: Asked, scene: Scene, found: Incident) -> dict[str, Any]:
+    """Everything about one incident."""
+    operations = asked.desk.operations
+    site = found.subject.site
+    duties = list(await in_thread(operations.duties, incident=found.id))
+    lines = list(await in_thread(operations.story, found.id))
+    notices = list(await in_thread(operations.notices, incident=found.id, limit=200))
+    considered = list(await in_thread(operations.considered, found.id))
+    rungs = tiers_of(found, scene.registry)
+    return {
+        "card": cards.card(found, scene, duties),
+        "told": cards.story(lines, found, scene),
+        "errands": [cards.errand(duty, found, scene) for duty in duties],
+        "slips": [cards.slip(notice, scene, site) for notice in reversed(notices)],
+        "weighed": cards.weighed(considered, scene, site),
+        "rungs": [
+            {"role": scene.role(rung.role), "told": at <= found.step}
+            for at, rung in enumerate(rungs)
+        ],
+        "class_name": scene.t(f"class.{found.cls.value}"),
+        "fire": found.cls is IncidentClass.FIRE,
+    }
+
+
+async def _incidents_of(
+    duties: Sequence[Duty], known: Sequence[Incident], asked: Asked
+) -> dict[int, Incident]:
+    by_id = {i.id: i for i in known}
+    for wanted in {duty.incident for duty in duties} - by_id.keys():
+        found = await in_thread(asked.desk.operations.incident, wanted)
+        if found:
+            by_id[found.id] = found
+    return by_id
+
+
+async def _grounds(
+    asked: Asked, scene: Scene, open_now: Sequence[Incident]
+) -> list[grounds.Ground]:
+    """Every place of every site, with its latest values and a small curve."""
+    history, now_ms = asked.desk.history, cards.ms(scene.now)
+    shown = []
+    for site in scene.registry.sites:
+        latest: dict[str, list[LatestPoint]] = {}
+        for point in await history.latest(site.id):
+            latest.setdefault(point.series.place, []).append(point)
+        series = list(await history.series(site.id))
+        for known in scene.registry.places:
+            if known.site != site.id:
+                continue
+            mine = [i for i in open_now if (i.subject.site, i.place) == (site.id, known.id)]
+            limits = alarm_lines(asked.desk.packs, scene.registry, known)
+            one = grounds.ground(known, latest.get(known.id, []), mine, limits, scene)
+            if known.kind is not PlaceKind.SHED:
+                one = await _with_spark(asked, scene, one, series, mine, now_ms)
+            shown.append(one)
+    return shown
+
+
+async def _with_spark(
+    asked: Asked,
+    scene: Scene,
+    one: grounds.Ground,
+    series: Sequence[SeriesKey],
+    mine: Sequence[Incident],
+    now_ms: int,
+) -> grounds.Ground:
+    from dataclasses import replace
+
+    chosen = grounds.spark_series(one.place, series, mine)
+    if chosen is None:
+        return one
+    since_ms = now_ms - SPARK_HOURS * HOUR_MS
+    curve = await asked.desk.history.buckets(chosen, since_ms, now_ms, SPARK_POINTS)
+    return replace(
+        one,
+        spark=grounds.spark_path(curve, since_ms, now_ms),
+        spark_tone="red" if one.tone == "red" else "teal",
+        spark_name=scene.metric(chosen.metric),
+    )
+
+
+def _catalogue(
+    latest: Sequence[LatestPoint], known: Place, scene: Scene
+) -> list[dict[str, object]]:
+    """The charts of a place from top to bottom: the metrics it has, with names, unit, newest value."""
+    from edge.contract.metrics import METRICS
+
+    order = list(grounds.FIRST[known.kind])
+    if known.ports:
+        order = ["power", *order]
+    present = list(dict.fromkeys(point.series.metric for point in latest))
+    chosen = [m for m in order if m in present] + [m for m in present if m not in order]
+    rows: list[dict[str, object]] = []
+    for metric in chosen:
+        known_metric = METRICS.get(metric)
+        newest = max((p for p in latest if p.series.metric == metric), key=lambda p: p.at_ms)
+        many = len({(p.series.device, p.series.port) for p in latest if p.series.metric == metric})
+        rows.append(
+            {
+                "metric": metric,
+                "name": scene.metric(metric),
+                "unit": known_metric.unit if known_metric else "",
+                "decimals": known_metric.decimals if known_metric else 2,
+                "flag": bool(known_metric and known_metric.is_flag),
+                "now": scene.figure(metric, newest.value) if many == 1 else "",
+            }
+        )
+    return rows
+
+
+def _devices_at(known: Place, scene: Scene) -> list[dict[str, object]]:
+    sights = {(s.site, s.device): s for s in scene.status.devices} if scene.status else {}
+    return [
+        {
+            "name": device.names.by(scene.language),
+            "id": device.id,
+            "sight": sights.get((device.site, device.id)),
+            "source": scene.source(device),
+        }
+        for device in scene.registry.devices
+        if device.site == known.site and any(b.place == known.id for b in device.bindings)
+    ]
+
+
+@cache
+def _templates() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        enable_async=False,
+    )
+
+
+def _show(asked: Asked, scene: Scene, template: str, **values: Any) -> web.Response:
+    settings, clock = asked.desk.settings, asked.desk.clock
+    people_by_site = [
+        (scene.sites[site].names.by(scene.language) if site in scene.sites else site, list(group))
+        for site, group in groupby(
+            sorted(scene.registry.people, key=lambda p: p.site), key=lambda p: p.site
+        )
+    ]
+    text = _templates().get_template(template).render(
+        scene=scene,
+        t=scene.t,
+        lang=scene.language.value,
+        zone=_zone_name(scene),
+        now_ms=cards.ms(scene.now),
+        speed=clock.speed,
+        awake=awake(scene, settings.watch_stale_s),
+        settings=settings,
+        people_by_site=people_by_site,
+        script_words=json.dumps(scene.t.section("script"), ensure_ascii=False),
+        version=settings.version,
+        path=asked.request.path,
+        other_language=_other_language(asked, scene),
+        **values,
+    )
+    return web.Response(text=text, content_type="text/html", headers={"Cache-Control": "no-store"})
+
+
+def _zone_name(scene: Scene) -> str:
+    return scene.registry.sites[0].time_zone if scene.registry.sites else "Asia/Shanghai"
+
+
+def _other_language(asked: Asked, scene: Scene) -> str:
+    """The same page in the other language; the page's script remembers the choice."""
+    other = "en" if scene.language.value == "zh" else "zh"
+    return str(asked.request.rel_url.update_query(lang=other))

@@ -1,0 +1,229 @@
+"""The one table of routes: the app, the OpenAPI document and the rights test read it."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from aiohttp import web
+
+from dashboards.console import api, events, health, pages
+from dashboards.console.door import Asked
+from dashboards.console.takes import (
+    AcknowledgeBody,
+    ByDuty,
+    ByIncident,
+    ByPlace,
+    BySite,
+    ChartQuery,
+    CommentBody,
+    ConfirmBody,
+    EventsQuery,
+    FalseAlarmBody,
+    IncidentsPageQuery,
+    IncidentsQuery,
+    LanguageQuery,
+    NoticesQuery,
+    NothingPath,
+    NothingQuery,
+    PageQuery,
+    PlacePageQuery,
+)
+from dashboards.console.wire import (
+    Chart,
+    DutyList,
+    IncidentFull,
+    IncidentList,
+    IncidentOut,
+    NoticeList,
+    PlaceList,
+    ReadyOut,
+    RegistryOut,
+)
+
+Handler = Callable[[Asked], Awaitable[web.StreamResponse]]
+
+
+class Right(StrEnum):
+    """What the caller must be allowed; sign-in will check it against the person's site."""
+
+    ALIVE = "alive"  # whether the house lives; no data of a community
+    READ = "read"  # a site's readings and incidents
+    READ_PEOPLE = "read-people"  # who somebody is and what he was told
+    ACT = "act"  # take over, comment, judge, confirm
+    SEE_ALL_MAIL = "see-all-mail"  # the demo's inbox
+
+
+class Principal(StrEnum):
+    """Who may call. Until people can sign in, everything binds to loopback only."""
+
+    ANYBODY = "anybody"
+    LOCAL = "local"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """One row. ``body`` None takes none; ``response`` None is a page, text or stream."""
+
+    method: str
+    path: str
+    handler: Handler
+    summary: str
+    right: Right
+    principal: Principal = Principal.LOCAL
+    path_type: type[Any] = NothingPath
+    query: type[Any] = NothingQuery
+    body: type[Any] | None = None
+    response: type[Any] | None = None
+    media: str = "application/json"
+    demo: bool = False
+    """Exists only in the demo."""
+
+
+def _page(path: str, handler: Handler, summary: str, right: Right = Right.READ, **more: Any) -> Route:
+    more.setdefault("query", PageQuery)
+    return Route(
+        method="GET", path=path, handler=handler, summary=summary, right=right, media="text/html", **more
+    )
+
+
+def _get(path: str, handler: Handler, summary: str, right: Right = Right.READ, **more: Any) -> Route:
+    return Route(
+        method="GET", path="/api/v1" + path, handler=handler, summary=summary, right=right, **more
+    )
+
+
+def _post(path: str, handler: Handler, summary: str, **more: Any) -> Route:
+    return Route(
+        method="POST", path="/api/v1" + path, handler=handler, summary=summary, right=Right.ACT, **more
+    )
+
+
+ROUTES: tuple[Route, ...] = (
+    _page("/", pages.overview, "What to deal with, who is on which errand, river and sheds"),
+    _page(
+        "/places/{site}/{place}",
+        pages.place,
+        "One place on one time axis, with the story of its incident",
+        path_type=ByPlace,
+        query=PlacePageQuery,
+    ),
+    _page("/incidents", pages.incidents, "All incidents", query=IncidentsPageQuery),
+    _page(
+        "/incidents/{incident}",
+        pages.incident,
+        "One incident: story, notices word for word, who was told and who was not, and why",
+        Right.READ_PEOPLE,
+        path_type=ByIncident,
+    ),
+    _page("/devices", pages.devices, "Devices, and whether they are heard"),
+    _page("/people", pages.people, "People and the climb", Right.READ_PEOPLE),
+    _page("/demo/inbox", pages.inbox, "Notices as phones show them", Right.SEE_ALL_MAIL, demo=True),
+    _get(
+        "/incidents",
+        api.incidents,
+        "Incidents, newest first",
+        query=IncidentsQuery,
+        response=IncidentList,
+    ),
+    _get(
+        "/incidents/{incident}",
+        api.incident,
+        "One incident with its story, notices and everyone considered",
+        Right.READ_PEOPLE,
+        path_type=ByIncident,
+        query=LanguageQuery,
+        response=IncidentFull,
+    ),
+    _post(
+        "/incidents/{incident}/acknowledge",
+        api.acknowledge,
+        "Take it over",
+        path_type=ByIncident,
+        body=AcknowledgeBody,
+        response=IncidentOut,
+    ),
+    _post(
+        "/incidents/{incident}/comments",
+        api.comment,
+        "Add a line to its story",
+        path_type=ByIncident,
+        body=CommentBody,
+        response=IncidentOut,
+    ),
+    _post(
+        "/incidents/{incident}/false-alarm",
+        api.false_alarm,
+        "Judge it a false alarm, with the reason",
+        path_type=ByIncident,
+        body=FalseAlarmBody,
+        response=IncidentOut,
+    ),
+    _get("/duties", api.duties, "Duties that are open", response=DutyList),
+    _post(
+        "/duties/{duty}/confirm",
+        api.confirm,
+        "Confirm a second look: fine, or still there",
+        path_type=ByDuty,
+        body=ConfirmBody,
+        response=IncidentOut,
+    ),
+    _get(
+        "/notices",
+        api.notices,
+        "Notices, newest first",
+        Right.READ_PEOPLE,
+        query=NoticesQuery,
+        response=NoticeList,
+    ),
+    _get("/sites/{site}/places", api.places, "Places with their latest values",
+         path_type=BySite, response=PlaceList),
+    _get(
+        "/sites/{site}/places/{place}/series",
+        api.chart,
+        "What was measured at a place, in buckets for a chart",
+        path_type=ByPlace,
+        query=ChartQuery,
+        response=Chart,
+    ),
+    _get("/registry", api.registry, "Sites, places, devices; people without their addresses",
+         Right.READ_PEOPLE, response=RegistryOut),
+    _get("/openapi.json", api.openapi, "This table as OpenAPI 3.1", Right.ALIVE,
+         principal=Principal.ANYBODY),
+    Route(
+        method="GET",
+        path="/events",
+        handler=events.stream,
+        summary="Readings, changes of incidents and the house clock as they come",
+        right=Right.READ,
+        query=EventsQuery,
+        media="text/event-stream",
+    ),
+    Route(
+        method="GET",
+        path="/healthz",
+        handler=health.healthz,
+        summary="Whether the desk lives",
+        right=Right.ALIVE,
+        principal=Principal.ANYBODY,
+        media="text/plain",
+    ),
+    Route(
+        method="GET",
+        path="/readyz",
+        handler=health.readyz,
+        summary="Each part: ok, or why not",
+        right=Right.ALIVE,
+        principal=Principal.ANYBODY,
+        response=ReadyOut,
+    ),
+    Route(
+        method="GET",
+        path="/metrics",
+        handler=health.metrics,
+        summary="What was counted, as Prometheus text",
+        right=Right.ALIVE,
+        principal=Principal.LOCAL,
+        media="text/plain",
+    ),
+)  # fmt: skip

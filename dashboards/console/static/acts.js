@@ -1,0 +1,89 @@
+// People's acts. Until sign-in comes, the browser remembers who acts.
+import { fill, say, words } from "./common.js";
+
+const KEY = "shouwang-who";
+const dialog = document.getElementById("who");
+let chosen = null;
+
+function remembered() {
+  try {
+    const id = JSON.parse(localStorage.getItem(KEY))?.id;
+    const button = dialog.querySelector(`[data-person="${CSS.escape(id ?? "")}"]`);
+    return button ? { id, name: button.dataset.name } : null;
+  } catch {
+    return null;
+  }
+}
+
+function show() {
+  const who = remembered();
+  const badge = document.getElementById("iam");
+  badge.textContent = who ? fill(words.iam, who) : badge.dataset.otherwise;
+}
+
+function ask() {
+  return new Promise((resolve) => {
+    chosen = resolve;
+    dialog.showModal();
+  });
+}
+
+async function act(path, body, control, changed) {
+  const who = remembered() ?? (await ask());
+  if (!who) return false;
+  if (control) control.disabled = true;
+  say(words.acting);
+  try {
+    const answer = await fetch(path, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ ...body, who: who.id }),
+    });
+    const told = await answer.json();
+    if (!answer.ok) {
+      say(fill(words.failed, { why: [told.title, told.remedy].filter(Boolean).join(" · ") }), true);
+      return false;
+    }
+    say(words.done);
+    return true;
+  } catch (error) {
+    say(fill(words.failed, { why: error.message }), true);
+    return false;
+  } finally {
+    if (control) control.disabled = false;
+    changed();
+  }
+}
+
+export function attend(changed) {
+  show();
+  document.getElementById("iam").addEventListener("click", ask);
+  dialog.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-person]");
+    if (button) {
+      const who = { id: button.dataset.person, name: button.dataset.name };
+      localStorage.setItem(KEY, JSON.stringify({ id: who.id }));
+      show();
+      chosen?.(who);
+      chosen = null;
+      dialog.close();
+    } else if (event.target.closest("[data-close]")) {
+      dialog.close();
+    }
+  });
+  dialog.addEventListener("close", () => {
+    chosen?.(null);
+    chosen = null;
+  });
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("button[data-act]");
+    if (button) act(button.dataset.act, JSON.parse(button.dataset.body ?? "{}"), button, changed);
+  });
+  document.addEventListener("submit", async (event) => {
+    const form = event.target.closest("form[data-act]");
+    if (!form) return;
+    event.preventDefault();
+    const done = await act(form.dataset.act, Object.fromEntries(new FormData(form)), form.querySelector("button"), changed);
+    if (done) form.reset();
+  });
+}

@@ -1,0 +1,85 @@
+// Every page: the house clock, countdowns, language, who acts, and sections that follow the stream.
+import { attend } from "./acts.js";
+import { now, setClock, words, fill, span } from "./common.js";
+import { listen } from "./stream.js";
+
+const body = document.body;
+setClock(Number(body.dataset.nowMs), Number(body.dataset.speed));
+
+const asked = new URLSearchParams(location.search).get("lang");
+if (asked === "zh" || asked === "en") {
+  document.cookie = `lang=${asked}; path=/; max-age=31536000; samesite=lax`;
+}
+
+const clock = document.getElementById("clock");
+const spelled = new Intl.DateTimeFormat(document.documentElement.lang, {
+  timeZone: body.dataset.zone, month: "short", day: "numeric", weekday: "short", hour: "2-digit", minute: "2-digit", hour12: false,
+});
+
+function tick() {
+  const at = now();
+  const text = spelled.format(at);
+  if (clock.textContent !== text) clock.textContent = text;
+  for (const due of document.querySelectorAll("[data-until-ms]")) {
+    const left = Math.ceil((Number(due.dataset.untilMs) - at) / 1000);
+    const role = due.dataset.role;
+    const line = left > 0 ? fill(words.in, { span: span(left), role }) : fill(words.now, { role });
+    if (due.textContent !== line) due.textContent = line;
+  }
+}
+tick();
+setInterval(tick, 250);
+
+// A section marked data-live is drawn by the server alone: when something changed, the page is
+// fetched again and what differs is put in its place.
+const QUIET_MS = 2000; // readings come often; incidents are shown at once
+let due = null, dueAt = Infinity, busy = false, again = false;
+
+function refresh(delay) {
+  const at = performance.now() + delay;
+  if (at >= dueAt) return;
+  clearTimeout(due);
+  dueAt = at;
+  due = setTimeout(draw, delay);
+}
+
+async function draw() {
+  dueAt = Infinity;
+  if (busy) { again = true; return; }
+  busy = true;
+  try {
+    const answer = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store" });
+    if (!answer.ok) return;
+    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    for (const old of document.querySelectorAll("[data-live]")) {
+      const next = fresh.getElementById(old.id);
+      if (!next) { old.replaceChildren(); continue; }
+      old.className = next.className;
+      const drawn = old.cloneNode(true);
+      for (const line of drawn.querySelectorAll("[data-until-ms]")) line.textContent = "";
+      if (drawn.innerHTML === next.innerHTML || old.contains(document.activeElement) && document.activeElement.matches("input")) continue;
+      const held = old.contains(document.activeElement) ? document.activeElement.dataset.act || document.activeElement.getAttribute("href") : null;
+      const scrolled = [...old.querySelectorAll(".screen")].map((one) => one.scrollTop);
+      old.innerHTML = next.innerHTML;
+      old.querySelectorAll(".screen").forEach((one, i) => { one.scrollTop = scrolled[i] ?? 0; });
+      if (held) old.querySelector(`[data-act="${held}"], [href="${held}"]`)?.focus();
+    }
+    document.title = fresh.title;
+    tick();
+  } catch {
+    // The stream says that the connection is gone, and asks again when it is back.
+  } finally {
+    busy = false;
+    if (again) { again = false; refresh(300); }
+  }
+}
+
+const shows = document.querySelector('[data-live="readings"]');
+listen({
+  clock: (told) => setClock(told.now_ms, told.speed),
+  incidents: () => refresh(50),
+  resync: () => refresh(50),
+  readings: () => { if (shows) refresh(QUIET_MS); },
+});
+setInterval(() => refresh(0), 30_000); // what changes by time alone: silence, the watch asleep
+attend(() => refresh(0));

@@ -1,0 +1,150 @@
+"""What the routes take: path, query and body as frozen values, validated by pydantic at the door."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import AwareDatetime, StringConstraints
+from pydantic.types import PositiveInt
+
+from edge.contract.ids import ID_PATTERN
+
+STRICT: dict[str, Any] = {"extra": "forbid"}
+
+Id = Annotated[str, StringConstraints(pattern=f"^{ID_PATTERN}$")]
+Cursor = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,18}$")]
+Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
+Note = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)]
+Lang = Literal["zh", "en"]
+PageSize = Annotated[PositiveInt, "at most 200"]
+
+RANGES = {"6h": 6, "24h": 24, "30h": 30, "7d": 7 * 24, "30d": 30 * 24, "1y": 366 * 24}
+"""The ranges of a place's page, in hours."""
+Range = Literal["6h", "24h", "30h", "7d", "30d", "1y"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NothingPath:
+    __pydantic_config__: ClassVar = STRICT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NothingQuery:
+    __pydantic_config__: ClassVar = STRICT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BySite:
+    __pydantic_config__: ClassVar = STRICT
+    site: Id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ByPlace:
+    __pydantic_config__: ClassVar = STRICT
+    site: Id
+    place: Id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ByIncident:
+    __pydantic_config__: ClassVar = STRICT
+    incident: PositiveInt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ByDuty:
+    __pydantic_config__: ClassVar = STRICT
+    duty: PositiveInt
+
+
+# Pages leave unknown parameters alone: chat apps add their own to a link.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageQuery:
+    lang: Lang | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlacePageQuery:
+    lang: Lang | None = None
+    range: Range | None = None
+    incident: PositiveInt | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentsPageQuery:
+    lang: Lang | None = None
+    before: Cursor | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LanguageQuery:
+    __pydantic_config__: ClassVar = STRICT
+    lang: Lang = "zh"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentsQuery:
+    """``state``: open is everything that is not closed. ``site`` and ``place`` go together."""
+
+    __pydantic_config__: ClassVar = STRICT
+    state: Literal["open", "closed", "all"] = "all"
+    site: Id | None = None
+    place: Id | None = None
+    lang: Lang = "zh"
+    cursor: Cursor | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoticesQuery:
+    __pydantic_config__: ClassVar = STRICT
+    incident: PositiveInt | None = None
+    cursor: Cursor | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChartQuery:
+    """From ``since`` to ``until``, at most ``most`` buckets a series."""
+
+    __pydantic_config__: ClassVar = STRICT
+    since: AwareDatetime
+    until: AwareDatetime
+    most: PositiveInt = 600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventsQuery:
+    """Readings of one site, or of one place of it; without, of all."""
+
+    __pydantic_config__: ClassVar = STRICT
+    site: Id | None = None
+    place: Id | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcknowledgeBody:
+    """``who`` is a person's id; sign-in will put it in."""
+
+    __pydantic_config__: ClassVar = STRICT
+    who: Id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommentBody:
+    __pydantic_config__: ClassVar = STRICT
+    who: Id
+    text: Words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FalseAlarmBody:
+    __pydantic_config__: ClassVar = STRICT
+    who: Id
+    reason: Words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfirmBody:
+    __pydantic_config__: ClassVar = STRICT
+    who: Id
+    outcome: Literal["fine", "still-there"]
+    note: Note = ""

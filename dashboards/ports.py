@@ -1,0 +1,234 @@
+"""What the pages need from the house: ports and values; ``collector/desk.py`` hands in what fits."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from alerts.incidents.acts import Result
+from alerts.incidents.duties import SecondLook
+from alerts.incidents.model import Duty, Incident, StoryLine
+from alerts.messages import Spoken
+from alerts.notify.notice import Considered, Notice
+from alerts.registry.model import Place, Registry
+from alerts.words import Severity
+from edge.clock import Clock
+from edge.contract.reading import Batch
+
+
+class Operations(Protocol):
+    """Incidents, people's acts and notices. Synchronous: the desk calls each in a thread."""
+
+    def registry(self) -> Registry: ...
+
+    def mark(self) -> int:
+        """Rises with every change to an incident, a duty or a notice."""
+        ...
+
+    def open_incidents(self) -> Sequence[Incident]: ...
+
+    def incidents(
+        self,
+        *,
+        open: bool | None = None,
+        place: tuple[str, str] | None = None,
+        before: int | None = None,
+        limit: int = 50,
+    ) -> Sequence[Incident]:
+        """Newest id first, only ids under ``before``; ``place`` is (site, place)."""
+        ...
+
+    def incident(self, incident: int) -> Incident | None: ...
+
+    def story(self, incident: int) -> Sequence[StoryLine]: ...
+
+    def notices(
+        self,
+        *,
+        incident: int | None = None,
+        before: int | None = None,
+        limit: int = 50,
+    ) -> Sequence[Notice]:
+        """Newest id first."""
+        ...
+
+    def considered(self, incident: int) -> Sequence[Considered]: ...
+
+    def duties(self, *, open: bool | None = None, incident: int | None = None) -> Sequence[Duty]: ...
+
+    def acknowledge(self, incident: int, who: str, now: datetime) -> Result: ...
+
+    def comment(self, incident: int, who: str, text: str, now: datetime) -> Result: ...
+
+    def false_alarm(self, incident: int, who: str, reason: str, now: datetime) -> Result: ...
+
+    def confirm_second_look(
+        self, duty: int, who: str, outcome: SecondLook, now: datetime, *, note: str = ""
+    ) -> Result: ...
+
+
+class SeriesKey(Protocol):
+    """One line of a chart; ``port`` is empty where a place has none."""
+
+    @property
+    def site(self) -> str: ...
+    @property
+    def device(self) -> str: ...
+    @property
+    def place(self) -> str: ...
+    @property
+    def port(self) -> str: ...
+    @property
+    def metric(self) -> str: ...
+
+
+class LatestPoint(Protocol):
+    """The newest value of a series (QARTOD quality); ``value`` is None when it is missing."""
+
+    @property
+    def series(self) -> SeriesKey: ...
+    @property
+    def at_ms(self) -> int: ...
+    @property
+    def value(self) -> float | None: ...
+    @property
+    def quality(self) -> int: ...
+
+
+class Curve(Protocol):
+    """Columns of equal length, oldest first: buckets, or single points where they are few.
+
+    ``at_ms`` is where a bucket begins; ``suspect`` counts its doubtful values.
+    """
+
+    @property
+    def at_ms(self) -> Sequence[int]: ...
+    @property
+    def min(self) -> Sequence[float]: ...
+    @property
+    def mean(self) -> Sequence[float]: ...
+    @property
+    def max(self) -> Sequence[float]: ...
+    @property
+    def suspect(self) -> Sequence[int]: ...
+
+
+class History(Protocol):
+    """What was measured. A series goes back into ``buckets`` as ``series`` gave it."""
+
+    async def latest(self, site: str) -> Sequence[LatestPoint]: ...
+
+    async def series(self, site: str) -> Sequence[SeriesKey]: ...
+
+    async def buckets(self, series: Any, since_ms: int, until_ms: int, most: int) -> Curve: ...
+
+
+class Live(Protocol):
+    """New readings, judged, as the journal takes them in; the iterator ends with the house."""
+
+    def follow(self) -> AsyncIterator[Batch]: ...
+
+
+class Rule(Spoken, Protocol):
+    """What the pages read of a rule (``alerts.rules.rule.Rule`` does)."""
+
+    @property
+    def metric(self) -> str: ...
+
+    def limits(self, registry: Registry, place: Place) -> list[tuple[Severity, float, str]]:
+        """Chart lines at this place: severity, value, "above" or "below"."""
+        ...
+
+
+class Packs(Protocol):
+    """The rule packs in force."""
+
+    @property
+    def rules(self) -> Mapping[str, Rule]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One part of the house: whether it works, and why not."""
+
+    name: str
+    ok: bool
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceSight:
+    """Whether a device is heard; ``seen_ms`` is when it was last, None for never."""
+
+    site: str
+    device: str
+    online: bool
+    seen_ms: int | None = None
+    firmware: str = ""
+    waiting: int | None = None
+    """Readings that its journal still holds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchStatus:
+    """What the watch last wrote about itself, and when (house time)."""
+
+    at: datetime
+    parts: tuple[Part, ...] = ()
+    devices: tuple[DeviceSight, ...] = ()
+
+
+class Watch(Protocol):
+    def read(self) -> WatchStatus | None:
+        """The newest status, or None when the watch has never written one."""
+        ...
+
+
+class Meter(Protocol):
+    def text(self) -> str:
+        """Everything counted, as Prometheus text."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """What arrived at the demo's mail and webhook receivers, word for word."""
+
+    at: datetime
+    channel: str
+    to: str
+    title: str
+    text: str
+    state: str = ""
+
+
+class Inbox(Protocol):
+    def messages(self) -> Sequence[Message]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """``allowed_hosts`` are further Host names (``name`` or ``name:port``) beside loopback's own."""
+
+    version: str = "0"
+    demo: bool = False
+    allowed_hosts: tuple[str, ...] = ()
+    trust_forwarded: bool = False
+    body_bytes: int = 65_536
+    watch_stale_s: float = 30.0
+    """House seconds after which a watch that has written nothing counts as asleep."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """Everything the pages read and the acts write."""
+
+    operations: Operations
+    history: History
+    live: Live
+    packs: Packs
+    watch: Watch
+    clock: Clock
+    settings: Settings = Settings()
+    meter: Meter | None = None
+    inbox: Inbox | None = None
