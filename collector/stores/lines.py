@@ -1,0 +1,109 @@
+"""InfluxDB line protocol: batches and roll-ups as lines, and names as InfluxQL spells them. Pure.
+
+The schema, which Grafana reads too: measurement ``reading``; tags site, device, place, port (an
+empty one is left out); fields ``<metric>`` and ``<metric>_q`` (quality), whole milliseconds. A
+reading without a value writes its quality alone. No metric has ``_`` in its name, so that the added
+names meet none.
+"""
+
+from collections.abc import Iterable
+
+from collector.stores.chart import Row
+from collector.stores.port import Series
+from edge.contract.quality import Quality
+from edge.contract.reading import Batch
+
+MEASUREMENT = "reading"
+TAGS = ("site", "device", "place", "port")
+QUALITY = "_q"
+
+_ESCAPES = str.maketrans({",": "\\,", "=": "\\=", " ": "\\ "})
+
+
+def lines_of(batch: Batch) -> list[str]:
+    """One line for all metrics of a place, port and time; of the same point twice the later one."""
+    heads: dict[tuple[str, str], str] = {}
+    names: dict[str, str] = {}
+    points: dict[tuple[str, int], dict[str, str]] = {}
+    for place, port, metric, at_ms, value, quality in zip(
+        batch.place,
+        batch.port,
+        batch.metric,
+        batch.at_ms,
+        batch.value,
+        batch.quality,
+        strict=True,
+    ):
+        head = heads.get((place, port))
+        if head is None:
+            head = heads[place, port] = _head(batch.site, batch.device, place, port)
+        name = names.get(metric)
+        if name is None:
+            name = names[metric] = escape(metric)
+        fields = points.setdefault((head, at_ms), {})
+        if value is None or quality == Quality.MISSING:
+            fields[name] = f"{name}{QUALITY}={quality}i"
+        else:
+            fields[name] = f"{name}={float(value)!r},{name}{QUALITY}={quality}i"
+    return [
+        f"{head} {','.join(fields.values())} {at_ms}" for (head, at_ms), fields in points.items()
+    ]
+
+
+def line_of_row(series: Series, row: Row) -> str:
+    """A roll-up's bucket."""
+    at_ms, low, mean, high, count, suspect = row
+    name = escape(series.metric)
+    return (
+        f"{_head(series.site, series.device, series.place, series.port)}"
+        f" {name}_min={low!r},{name}_mean={mean!r},{name}_max={high!r}"
+        f",{name}_n={count}i,{name}_suspect={suspect}i {at_ms}"
+    )
+
+
+def readings_in(line: str) -> int:
+    """How many readings a line of ``lines_of`` holds."""
+    return line.count(f"{QUALITY}=")
+
+
+def time_of(line: str) -> int:
+    """The milliseconds at the end of a line."""
+    return int(line.rpartition(" ")[2])
+
+
+def escape(text: str) -> str:
+    """A tag's value or a field's name; ValueError for text that line protocol cannot say."""
+    if not text or "\\" in text or not text.isprintable():
+        raise ValueError(f"{text!r} cannot be a tag or a field in line protocol")
+    return text.translate(_ESCAPES)
+
+
+def quote_name(text: str) -> str:
+    """An identifier of InfluxQL."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def quote_text(text: str) -> str:
+    """A string of InfluxQL."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def where(series: Series) -> str:
+    """The condition that leaves the lines of this series (an absent tag equals '')."""
+    return " AND ".join(f"{quote_name(tag)} = {quote_text(getattr(series, tag))}" for tag in TAGS)
+
+
+def ranges(starts: Iterable[int], step_ms: int, gap: int) -> list[tuple[int, int]]:
+    """The buckets that begin at ``starts`` as half-open spans; up to ``gap`` steps between them."""
+    spans: list[tuple[int, int]] = []
+    for start in sorted(starts):
+        if spans and start <= spans[-1][1] + gap * step_ms:
+            spans[-1] = (spans[-1][0], start + step_ms)
+        else:
+            spans.append((start, start + step_ms))
+    return spans
+
+
+def _head(site: str, device: str, place: str, port: str) -> str:
+    values = zip(TAGS, (site, device, place, port), strict=True)
+    return ",".join([MEASUREMENT, *(f"{tag}={escape(value)}" for tag, value in values if value)])
