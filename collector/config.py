@@ -1,0 +1,261 @@
+"""``shouwang.toml``: read once, at the start; every problem is reported with its place and remedy."""
+
+import tomllib
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
+
+from alerts.secrets import Secret, SecretError, resolve
+from collector.errors import ConfigError
+from edge.contract.ids import is_id
+
+_STRICT: dict[str, Any] = {"extra": "forbid"}
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def _cell(text: str) -> str:
+    if not is_id(text):
+        raise ValueError("an id is 1 to 64 of a-z, 0-9 and -")
+    return text
+
+
+def _broker_url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname or parts.path not in ("", "/"):
+        raise ValueError("write mqtt://host:1883, or mqtts://host:8883 for TLS")
+    if parts.username or parts.password:
+        raise ValueError("user and password have keys of their own: user, password = 'env:NAME'")
+    if parts.port is not None and not 0 < parts.port < 65536:  # urlsplit raises for worse
+        raise ValueError("a port lies between 1 and 65535")
+    return text
+
+
+def _http_url(text: str) -> str:
+    parts = urlsplit(text)
+    if text and (parts.scheme not in ("http", "https") or not parts.hostname):
+        raise ValueError("write http://host:port or https://host")
+    return text.rstrip("/")
+
+
+def _secret(text: str) -> str:
+    try:
+        resolve(text)
+    except SecretError as error:
+        raise ValueError(str(error)) from error
+    return text
+
+
+def _loopback(text: str) -> str:
+    if text not in _LOOPBACK:
+        raise ValueError(
+            "the pages have no sign-in yet, so they are served on 127.0.0.1 only; "
+            "put a proxy with sign-in before them"
+        )
+    return text
+
+
+BrokerUrl = Annotated[str, AfterValidator(_broker_url)]
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
+Reference = Annotated[str, AfterValidator(_secret)]
+
+
+class Protocol(StrEnum):
+    """Which MQTT the broker speaks; Mosquitto 2 and EMQX speak 5, amqtt only 3.1.1."""
+
+    V5 = "5"
+    V311 = "3.1.1"
+
+
+class StoreKind(StrEnum):
+    EMBEDDED = "embedded"
+    INFLUX = "influx"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mqtt:
+    """``user`` and ``password`` may be references (``env:NAME``, ``file:PATH``)."""
+
+    __pydantic_config__: ClassVar = _STRICT
+    url: BrokerUrl = "mqtt://127.0.0.1:1883"
+    protocol: Protocol = Protocol.V5
+    user: Reference = ""
+    password: Reference = field(default="", repr=False)
+    ca: str = ""
+    """A PEM file with the broker's CA, where the system's own do not know it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreConfig:
+    __pydantic_config__: ClassVar = _STRICT
+    kind: StoreKind = StoreKind.EMBEDDED
+    url: HttpUrl = ""
+    org: str = "shouwang"
+    bucket: str = "shouwang"
+    token: Reference = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperationsConfig:
+    """An SQLAlchemy URL, or a reference to one; empty is SQLite in the state directory."""
+
+    __pydantic_config__: ClassVar = _STRICT
+    url: Reference = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeskConfig:
+    __pydantic_config__: ClassVar = _STRICT
+    host: Annotated[str, AfterValidator(_loopback)] = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8420
+    public_url: HttpUrl = ""
+    """What links in notices begin with; empty is the desk's own address."""
+    allowed_hosts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetentionConfig:
+    """Days; 0 keeps for ever. A year of points shows the same week of last year."""
+
+    __pydantic_config__: ClassVar = _STRICT
+    points_days: Annotated[int, Field(ge=0)] = 400
+    minutes_days: Annotated[int, Field(ge=0)] = 90
+    hours_days: Annotated[int, Field(ge=0)] = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalConfig:
+    """The caps of the journal. What all consumers have done with goes after ``days``."""
+
+    __pydantic_config__: ClassVar = _STRICT
+    megabytes: Annotated[int, Field(ge=16)] = 4096
+    days: Annotated[float, Field(gt=0)] = 7
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailConfig:
+    """Where e-mail is handed in; without a host the channel is not set up."""
+
+    __pydantic_config__: ClassVar = _STRICT
+    host: str = ""
+    port: Annotated[int, Field(gt=0, le=65535)] = 587
+    security: Annotated[str, Field(pattern="^(starttls|tls|none)$")] = "starttls"
+    sender: str = "shouwang@localhost"
+    name: str = "守望"
+    username: Reference = ""
+    password: Reference = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoticesConfig:
+    """``allow`` names the private ``host:port`` addresses that notices may go to."""
+
+    __pydantic_config__: ClassVar = _STRICT
+    allow: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """One cell. ``state`` is where its files live, relative to the configuration file."""
+
+    __pydantic_config__: ClassVar = _STRICT
+    cell: Annotated[str, AfterValidator(_cell)] = "cell"
+    state: Path = Path("state")
+    mqtt: Mqtt = Mqtt()
+    store: StoreConfig = StoreConfig()
+    operations: OperationsConfig = OperationsConfig()
+    desk: DeskConfig = DeskConfig()
+    retention: RetentionConfig = RetentionConfig()
+    journal: JournalConfig = JournalConfig()
+    mail: MailConfig = MailConfig()
+    notices: NoticesConfig = NoticesConfig()
+
+    @property
+    def journal_path(self) -> Path:
+        return self.state / "journal.db"
+
+    @property
+    def snapshot_path(self) -> Path:
+        return self.state / "rules.snapshot"
+
+    @property
+    def watch_path(self) -> Path:
+        return self.state / "watch.json"
+
+    @property
+    def serve_path(self) -> Path:
+        return self.state / "serve.json"
+
+    @property
+    def readings_path(self) -> Path:
+        return self.state / "readings.db"
+
+    @property
+    def operations_url(self) -> Secret:
+        """The URL of the operations database; it may hold a password."""
+        return resolve(self.operations.url or f"sqlite:///{self.state / 'operations.db'}")
+
+    @property
+    def public_url(self) -> str:
+        return self.desk.public_url or f"http://{self.desk.host}:{self.desk.port}"
+
+
+_ADAPTER = TypeAdapter(Config)
+_REMEDIES = {
+    "unexpected_keyword_argument": "no such key; correct its spelling or remove it",
+    "missing": "is missing; write it",
+}
+
+
+def read_config(path: Path | str) -> Config:
+    """The configuration in this file; ConfigError lists every problem."""
+    path = Path(path)
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError([f"{path}: cannot be read ({error.strerror}); name another"]) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError([f"{path}: is no TOML: {error}"]) from error
+    problems: list[str] = []
+    try:
+        # strict: "yes" is no number; lax: TOML has no Path, no tuple
+        config = _ADAPTER.validate_python(raw)
+    except ValidationError as error:
+        problems = [_problem(path, problem) for problem in error.errors(include_url=False)]
+    problems += [f"{path}: {problem}" for problem in _together(raw)]
+    if problems:
+        raise ConfigError(problems)
+    state = path.parent / config.state
+    return _with_state(config, state.absolute())
+
+
+def _with_state(config: Config, state: Path) -> Config:
+    from dataclasses import replace
+
+    return replace(config, state=state)
+
+
+def _together(raw: dict[str, Any]) -> list[str]:
+    """Problems between keys; each key's own are found elsewhere."""
+    problems = []
+    store = raw.get("store")
+    if isinstance(store, dict) and store.get("kind") == "influx":
+        for key, example in (("url", "http://127.0.0.1:8086"), ("token", "env:INFLUX_TOKEN")):
+            if not store.get(key):
+                problems.append(f"store.{key}: is needed by kind 'influx'; write e.g. {example!r}")
+    mqtt = raw.get("mqtt")
+    if isinstance(mqtt, dict) and (ca := mqtt.get("ca")) and not Path(str(ca)).is_file():
+        problems.append(f"mqtt.ca: {ca!r} is no file; name the CA's PEM file")
+    return problems
+
+
+def _problem(path: Path, problem: Any) -> str:
+    where = ".".join(str(part) for part in problem["loc"]) or "the file"
+    text = _REMEDIES.get(problem["type"]) or problem["msg"].removeprefix("Value error, ")
+    is_secret = where.split(".")[-1] in ("password", "token") or where == "operations.url"
+    given = problem.get("input")
+    shown = "" if is_secret or isinstance(given, dict) else f", got {str(given)[:80]!r}"
+    return f"{path}: {where}: {text}{shown}"

@@ -1,0 +1,214 @@
+"""What both adapters share: the life of a link that reconnects, its state, and the server's birth.
+
+MQTT gives a connection one last will. The server says ``online`` once per site, so each further
+site has a small connection of its own that carries nothing but that site's birth and will.
+"""
+
+import asyncio
+import logging
+import random
+import time
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
+from typing import Self
+
+from collector.link.inbox import Inbox
+from collector.link.port import CONNECT_S, FILTERS, PUBLISH_S, Broker, Message
+from edge.contract.status import State, Status
+from edge.contract.topics import SERVER, Kind, Topic
+
+log = logging.getLogger("collector.link")
+
+BACK_OFF_S = (0.2, 15.0)  # first and longest pause between attempts, before jitter
+STEADY_S = 10.0  # a connection that held this long begins the back-off anew
+FAREWELL_S = 1.0  # for the last words at a regular end, within serve's 5 s
+IN_FLIGHT = 200  # our own publications without PUBACK; the broker's window may be smaller
+
+
+class LinkDown(Exception):
+    """An attempt failed or a connection ended; the text says why, with the remedy if there is one."""
+
+
+class LinkBase(ABC):
+    """A link; ``sites`` are those in whose name the server says that it is there."""
+
+    def __init__(
+        self,
+        broker: Broker,
+        *,
+        sites: Sequence[str] = (),
+        filters: Sequence[str] = FILTERS,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self.broker = broker
+        self.epoch = 0
+        self.connected = False
+        self.since_s = time.monotonic()
+        self.seen_s = 0.0
+        self.why = "not connected yet"
+        self._site = sites[0] if sites else ""
+        self._filters = tuple(filters)
+        self._jitter = jitter
+        self._inbox = Inbox(self._pause, self._resume)
+        self._turned = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._room = asyncio.Semaphore(IN_FLIGHT)
+        self._further = [
+            type(self)(
+                replace(broker, client_id=f"{broker.client_id}-{site}"),
+                sites=(site,),
+                filters=(),
+                jitter=jitter,
+            )
+            for site in sites[1:]
+        ]
+
+    # The port
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._run(), name=f"link {self.broker.client_id}")
+        for link in self._further:
+            await link.__aenter__()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        ends = [self._end(), *(link.__aexit__() for link in self._further)]
+        await asyncio.gather(*ends, return_exceptions=True)
+
+    async def changed(self) -> None:
+        await self._turned.wait()
+
+    async def batches(self) -> AsyncIterator[list[Message]]:
+        while True:
+            yield await self._inbox.take()
+
+    async def ack(self, messages: Sequence[Message]) -> None:
+        if self.connected:
+            epoch = self.epoch
+            ids = [
+                m.token & 0xFFFF for m in messages if m.token >> 16 == epoch and m.token & 0xFFFF
+            ]
+            if ids:
+                self._send_acks(ids)
+        self._inbox.done(messages)
+
+    async def publish(
+        self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False
+    ) -> bool:
+        if not self.connected:
+            return False
+        try:
+            async with asyncio.timeout(PUBLISH_S), self._room:
+                return await self._send(topic, payload, qos, retain)
+        except (TimeoutError, OSError, LinkDown):
+            return False
+
+    # Life
+
+    async def _run(self) -> None:
+        shortest_s, longest_s = BACK_OFF_S
+        pause_s = shortest_s
+        while True:
+            try:
+                self.epoch += 1
+                async with asyncio.timeout(CONNECT_S):
+                    await self._open()
+                self._turn(True, "")
+                await self._say(State.ONLINE)
+                why = await self._ended()
+            except LinkDown as error:
+                why = str(error)
+            except TimeoutError:
+                why = f"{self.broker} does not answer within {CONNECT_S:g} s; is it an MQTT broker?"
+            except OSError as error:
+                why = f"{self.broker} cannot be reached ({error.strerror or error}); is it running?"
+            except ValueError as error:
+                why = f"{self.broker} speaks no MQTT we understand: {error}"
+            if self.connected and time.monotonic() - self.since_s > STEADY_S:
+                pause_s = shortest_s
+            await self._drop()
+            self._turn(False, why)
+            await asyncio.sleep(pause_s * (0.5 + self._jitter() / 2))
+            pause_s = min(pause_s * 2, longest_s)
+
+    def _turn(self, connected: bool, why: str) -> None:
+        if connected != self.connected or why != self.why:
+            facts = {"broker": str(self.broker), "client": self.broker.client_id}
+            if connected:
+                log.info("connected", extra={"facts": facts})
+            else:
+                log.warning("not connected: %s", why, extra={"facts": facts})
+        if connected != self.connected:
+            self.since_s = time.monotonic()
+        self.connected, self.why = connected, why
+        self._turned.set()
+        self._turned = asyncio.Event()
+
+    async def _end(self) -> None:
+        if self._task is None:
+            return
+        try:
+            async with asyncio.timeout(FAREWELL_S):
+                await self._say(State.STOPPING)
+        except TimeoutError:
+            pass  # the last will says it
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        self._task = None
+        try:
+            async with asyncio.timeout(FAREWELL_S):
+                await self._close()
+        except (TimeoutError, OSError):
+            pass
+        self.connected, self.why = False, "closed"
+
+    async def _say(self, state: State) -> None:
+        if self._site:
+            topic = Topic(self._site, SERVER, Kind.STATUS)
+            await self.publish(str(topic), Status(state=state).encode(), retain=True)
+
+    def _will(self) -> tuple[str, bytes] | None:
+        """Topic and payload of the last will, to be retained."""
+        if not self._site:
+            return None
+        topic = Topic(self._site, SERVER, Kind.STATUS)
+        return str(topic), Status(state=State.OFFLINE).encode()
+
+    def _take_in(self, messages: Sequence[Message]) -> None:
+        self.seen_s = time.monotonic()
+        self._inbox.put(messages)
+
+    # What an adapter brings
+
+    @abstractmethod
+    async def _open(self) -> None:
+        """Connect, be accepted, subscribe; LinkDown, OSError or ValueError when it fails."""
+
+    @abstractmethod
+    async def _ended(self) -> str:
+        """Until the connection ends: why."""
+
+    @abstractmethod
+    async def _drop(self) -> None:
+        """Let go of a connection that failed or ended, without a word."""
+
+    @abstractmethod
+    async def _close(self) -> None:
+        """End a connection in order (DISCONNECT, so that the will stays unsaid)."""
+
+    @abstractmethod
+    def _send_acks(self, ids: Sequence[int]) -> None:
+        """PUBACK for these packet ids of the present connection."""
+
+    @abstractmethod
+    async def _send(self, topic: str, payload: bytes, qos: int, retain: bool) -> bool:
+        """Publish; whether the broker took it."""
+
+    @abstractmethod
+    def _pause(self) -> None:
+        """Stop reading; no longer than half the keep-alive, or the broker's pings go unheard."""
+
+    @abstractmethod
+    def _resume(self) -> None:
+        """Read again."""
