@@ -54,6 +54,12 @@ class Incident:
     """The tier told last, from 0."""
     next_step_at: datetime | None = None
     """When the next tier will be told if nobody takes over; None when nobody will be."""
+    told_at: datetime | None = None
+    """When this tier was told: written down, or, once a channel took the first notice, that."""
+    worst: Severity = Severity.INFO
+    """The worst it has been since it opened or came back: what people have been told of."""
+    seen_on_site: bool = False
+    """Somebody found it still there after the rule had cleared: only a person ends it."""
     version: int = 0
     """Rises with each change: acts compare and set it."""
 

@@ -1,0 +1,73 @@
+"""How a person's act ends: done, beaten by what happened meanwhile, or refused."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from alerts.incidents.model import Incident
+from alerts.words import Language
+
+
+class Refusal(StrEnum):
+    """Why an act is refused: asking again will not help before something else has changed."""
+
+    UNKNOWN_INCIDENT = "unknown-incident"
+    UNKNOWN_DUTY = "unknown-duty"
+    UNKNOWN_PERSON = "unknown-person"
+    STILL_RAISED = "still-raised"
+    SEEN_ON_SITE = "seen-on-site"
+    NO_WORDS = "no-words"
+
+    def text(self, language: Language) -> str:
+        """What people read."""
+        return _TEXTS[self][language]
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """It is written down; ``incident`` as it is now."""
+
+    incident: Incident
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Somebody, or the rule, was quicker: look at ``current`` and decide again."""
+
+    current: Incident
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    reason: Refusal
+
+
+Result = Done | Conflict | Refused
+
+_TEXTS = {
+    Refusal.UNKNOWN_INCIDENT: {
+        Language.ZH: "没有这件事。",
+        Language.EN: "There is no such incident.",
+    },
+    Refusal.UNKNOWN_DUTY: {
+        Language.ZH: "没有这项任务。",
+        Language.EN: "There is no such duty.",
+    },
+    Refusal.UNKNOWN_PERSON: {
+        Language.ZH: "名册里没有这个人，请先登记。",
+        Language.EN: "This person is not registered; add them first.",
+    },
+    Refusal.STILL_RAISED: {
+        Language.ZH: "数值还没有恢复，不能关闭。可以接手；如果是误报，请标为误报。",
+        Language.EN: "It has not recovered, so it cannot be closed. Take it over, or mark it as a "
+        "false alarm.",
+    },
+    Refusal.SEEN_ON_SITE: {
+        Language.ZH: "有人到现场看过，说还有问题，不能标为误报。请再去看一次，没事了再关闭。",
+        Language.EN: "Somebody saw it on site, so it is no false alarm. Look again, and close it "
+        "when it is over.",
+    },
+    Refusal.NO_WORDS: {
+        Language.ZH: "请写一句话。",
+        Language.EN: "Please write a few words.",
+    },
+}

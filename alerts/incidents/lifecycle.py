@@ -1,0 +1,450 @@
+"""The life of an incident: one table of data, and the pure step that follows it.
+
+Code, tests and ``docs/incidents.md`` read the same ``TRANSITIONS``.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from alerts.incidents.model import DutyKind, Incident, State, StoryKind, StoryLine
+from alerts.notify.notice import NoticeReason
+from alerts.rules.transition import Change as RuleChange
+from alerts.rules.transition import Transition
+from alerts.words import SECOND_LOOK_CLASSES, Severity
+
+
+class Event(StrEnum):
+    """What can happen to an incident. The first six are the rule's, the others people's or time's."""
+
+    HELD = "held"  # the rule holds it for true
+    UPDATED = "updated"  # new figures, no worse than people have been told
+    ROSE = "rose"  # worse than people have been told
+    CLEARED = "cleared"  # the rule has cleared, and somebody must look again
+    ENDED = "ended"  # the rule has cleared, and nobody needs to look again
+    RELAPSED = "relapsed"  # back before it was closed
+    ACKNOWLEDGED = "acknowledged"  # a person takes over
+    EXPIRED = "expired"  # the acknowledgement has run out
+    FALSE_ALARM = "false-alarm"  # a person says so: mute until the rule has cleared once
+    STILL_THERE = "still-there"  # a person looked again, and it is
+    CONFIRMED = "confirmed"  # a person looked again, and it is over
+    TIMED_OUT = "timed-out"  # nobody looked again: closed, recorded as unconfirmed
+
+
+TRANSITIONS: dict[State, dict[Event, State]] = {
+    State.PENDING: {Event.HELD: State.OPEN},
+    State.OPEN: {
+        Event.UPDATED: State.OPEN,
+        Event.ROSE: State.OPEN,
+        Event.ACKNOWLEDGED: State.ACKNOWLEDGED,
+        Event.FALSE_ALARM: State.ACKNOWLEDGED,
+        Event.CLEARED: State.RECOVERED,
+        Event.ENDED: State.CLOSED,
+        Event.STILL_THERE: State.OPEN,
+        Event.CONFIRMED: State.CLOSED,
+    },
+    State.ACKNOWLEDGED: {
+        Event.UPDATED: State.ACKNOWLEDGED,
+        Event.ROSE: State.OPEN,
+        Event.EXPIRED: State.OPEN,
+        Event.ACKNOWLEDGED: State.ACKNOWLEDGED,
+        Event.FALSE_ALARM: State.ACKNOWLEDGED,
+        Event.CLEARED: State.RECOVERED,
+        Event.ENDED: State.CLOSED,
+        Event.STILL_THERE: State.ACKNOWLEDGED,
+        Event.CONFIRMED: State.CLOSED,
+    },
+    State.RECOVERED: {
+        Event.RELAPSED: State.OPEN,
+        Event.STILL_THERE: State.OPEN,
+        Event.CONFIRMED: State.CLOSED,
+        Event.FALSE_ALARM: State.CLOSED,
+        Event.TIMED_OUT: State.CLOSED,
+    },
+    State.CLOSED: {},
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timers:
+    """House time that people have."""
+
+    acknowledgement: timedelta = timedelta(hours=4)  # half a shift: whoever took over says so again
+    second_look: timedelta = timedelta(hours=24)  # domain.md 5.3: a critical case closes in a day
+
+
+TIMERS = Timers()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Act:
+    """Who did it, from where, on whose behalf (代填), and in which words; empty for the house."""
+
+    who: str = ""
+    origin: str = ""
+    on_behalf_of: str = ""
+    note: str = ""
+
+
+HOUSE = Act()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What one step makes: the incident as it is now, its story, duties and the notices wanted.
+
+    ``duty_ends`` is the outcome with which duties that are still open end; None leaves them open.
+    """
+
+    incident: Incident
+    story: tuple[StoryLine, ...] = ()
+    duties: tuple[DutyKind, ...] = ()
+    duty_ends: str | None = None
+    notices: tuple[NoticeReason, ...] = ()
+
+
+def event_of(incident: Incident | None, transition: Transition) -> Event | None:
+    """What a rule's transition means to this incident; None when it means nothing any more."""
+    if incident is None or incident.state is State.CLOSED:
+        return None if transition.change is RuleChange.CLEARED else Event.HELD
+    if incident.state is State.RECOVERED:
+        return None if transition.change is RuleChange.CLEARED else Event.RELAPSED
+    if transition.change is RuleChange.CLEARED:
+        if incident.seen_on_site:
+            return None  # the rule had cleared before a person found it still there
+        return Event.CLEARED if needs_second_look(incident) else Event.ENDED
+    # A false alarm mutes all of it until it has cleared once.
+    if transition.severity > incident.worst and not incident.false_alarm:
+        return Event.ROSE
+    return Event.UPDATED
+
+
+def needs_second_look(incident: Incident) -> bool:
+    """Whether somebody must look again before this may close.
+
+    A relapse means that a second look was owed before, whatever the severity is by now.
+    """
+    return (
+        incident.cls in SECOND_LOOK_CLASSES
+        and not incident.false_alarm
+        and (incident.worst > Severity.INFO or incident.relapses > 0)
+    )
+
+
+def allows(incident: Incident, event: Event) -> bool:
+    """Whether the table has this event, and a person may bring it about now."""
+    if event not in TRANSITIONS[incident.state]:
+        return False
+    if incident.state is State.RECOVERED:
+        return True
+    if event in (Event.CONFIRMED, Event.STILL_THERE):
+        return incident.seen_on_site  # else the rule still sees it: nobody closes that
+    if event is Event.FALSE_ALARM:
+        return not incident.seen_on_site  # no rule would ever clear it
+    return True
+
+
+def step(
+    incident: Incident | None,
+    event: Event,
+    now: datetime,
+    *,
+    transition: Transition | None = None,
+    act: Act = HOUSE,
+    timers: Timers = TIMERS,
+) -> Change | None:
+    """Follow the table by one event; None when it has no such row.
+
+    ``transition`` belongs to the rule's events. A new incident has id 0 until it is stored.
+    Climbing times are ``climb.py``'s.
+    """
+    if incident is None or incident.state is State.CLOSED:
+        if event is not Event.HELD or transition is None:
+            return None
+        return _opened(transition, now)
+    if not allows(incident, event):
+        return None
+    state = TRANSITIONS[incident.state][event]
+    moved = replace(incident, state=state, version=incident.version + 1)
+    if transition is not None:
+        moved = _figures(moved, transition)
+    return _STEPS[event](incident, moved, now, transition, act, timers)
+
+
+def _opened(transition: Transition, now: datetime) -> Change:
+    since, opened_at = _utc(transition.since_ms), _utc(transition.at_ms)
+    incident = Incident(
+        id=0,
+        rule=transition.rule,
+        subject=transition.subject,
+        cls=transition.cls,
+        severity=transition.severity,
+        worst=transition.severity,
+        state=TRANSITIONS[State.PENDING][Event.HELD],
+        since=since,
+        opened_at=opened_at,
+        place=transition.place,
+        port=transition.port,
+        device=transition.device,
+        metric=transition.metric,
+        value=transition.value,
+        limit=transition.limit,
+        peak=transition.peak if transition.peak is not None else transition.value,
+        facts=dict(transition.facts),
+        told_at=now,
+        version=1,
+    )
+    facts = _story_facts(incident)
+    story = [StoryLine(at=since, kind=StoryKind.FIRST_SIGN)] if since < opened_at else []
+    story.append(StoryLine(at=opened_at, kind=StoryKind.OPENED, facts=facts))
+    return Change(
+        incident=incident, story=tuple(story), notices=_unless_info(incident, NoticeReason.OPENED)
+    )
+
+
+def _updated(
+    old: Incident, new: Incident, now: datetime, by: Transition | None, act: Act, timers: Timers
+) -> Change:
+    new = replace(new, seen_on_site=False if by is not None else new.seen_on_site)
+    story: tuple[StoryLine, ...] = ()
+    if new.severity != old.severity:
+        story = (_severity_line(old, new, by, now),)
+    return Change(incident=new, story=story)
+
+
+def _rose(
+    old: Incident, new: Incident, now: datetime, by: Transition | None, act: Act, timers: Timers
+) -> Change:
+    story = [_severity_line(old, new, by, now)]
+    if old.state is State.ACKNOWLEDGED:
+        story.append(
+            StoryLine(at=now, kind=StoryKind.ACKNOWLEDGEMENT_VOID, facts={"because": "severity"})
+        )
+    new = replace(_released(new), worst=new.severity, told_at=now, seen_on_site=False)
+    return Change(
+        incident=new, story=tuple(story), notices=_unless_info(new, NoticeReason.SEVERITY)
+    )
+
+
+def _cleared(
+    old: Incident, new: Incident, now: datetime, by: Transition | None, act: Act, timers: Timers
+) -> Change:
+    at = _utc(by.at_ms) if by else now
+    new = replace(
+        new, recovered_at=at, acknowledged_until=None, next_step_at=None, seen_on_site=False
+    )
+    return Change(
+        incident=new,
+        story=(
+            StoryLine(at=at, kind=StoryKind.RECOVERED, facts=_story_facts(new)),
+            StoryLine(at=now, kind=StoryKind.DUTY_OPENED, facts={"duty": DutyKind.SECOND_LOOK}),
+        ),
+        # A duty that a person's "still there" left open is this same one, opened anew.
+        duty_ends="recovered",
+        duties=(DutyKind.SECOND_LOOK,),
+        notices=(NoticeReason.RECOVERED, NoticeReason.SECOND_LOOK),
+    )
+
+
+def _ended(
+    old: Incident, new: Incident, now: datetime, by: Transition | None, act: Act, timers: Timers
+) -> Change:
+    at = _utc(by.at_ms) if by else now
+    new = replace(new, recovered_at=at, closed_at=now, acknowledged_until=None, next_step_at=None)
+    return Change(
+        incident=new,
+        story=(
+            StoryLine(at=at, kind=StoryKind.RECOVERED, facts=_story_facts(new)),
+            StoryLine(at=now, kind=StoryKind.CLOSED, facts={"because": "ended"}),
+        ),
+        duty_ends="ended",
+        notices=(NoticeReason.RECOVERED,) if not new.false_alarm else (),
+    )
+
+
+def _relapsed(
+    old: Incident, new: Incident, now: datetime, by: Transition | None, act: Act, timers: Timers
+) -> Change:
+    at = _utc(by.at_ms) if by else now
+    new = _back(new, now)
+    return Change(
+        incident=new,
+        story=(StoryLine(at=at, kind=StoryKind.REOPENED, facts=_story_facts(new)),),
+        duty_ends="relapsed",
+        notices=_unless_info(new, NoticeReason.REOPENED),
+    )
+
+
+def _still_there(
+    old: Incident, new: Incident, now: datetime, by: Transition | None, act: Act, timers: Timers
+) -> Change:
+    again = StoryLine(at=now, kind=StoryKind.DUTY_OPENED, facts={"duty": DutyKind.SECOND_LOOK})
+    if old.state is not State.RECOVERED:  # looked once more, and nothing has changed
+        return Change(incident=new, story=(again,), duties=(DutyKind.SECOND_LOOK,))
+    new = replace(_back(new, now), seen_on_site=True)
+    return Change(
+        incident=new,
+        story=(_line(StoryKind.REOPENED, now, act, {"because": "still-there"}), again),
+        duties=(DutyKind.SECOND_LOOK,),
+        notices=(NoticeReason.REOPENED,),
+    )
+
+
+def _acknowledged(
+    old: Incident, new: Incident, now: datetime, by: Transition | None, act: Act, timers: Timers
+) -> Change:
+    until = now + timers.acknowledgement
+    new = replace(
+        new,
+        acknowledged_by=act.who,
+        acknowledged_at=now,
+        acknowledged_until=until,
+        next_step_at=None,
+        false_alarm=False,
+    )
+    return Change(incident=new, story=(_line(StoryKind.ACKNOWLEDGED, now, act),))
+
+
+def _expired(
+    old: Incident, new: Incident, now: datetime, by: Transition | None, act: Act, timers: Timers
+) -> Change:
+    # The same tier has its whole wait again: no step is skipped, none is told twice.
+    new = replace(_released(new), told_at=now)
+    line = StoryLine(at=now, kind=StoryKind.ACKNOWLEDGEMENT_VOID, facts={"because": "expired"})
+    return Change(incident=new, story=(line,))
+
+
+def _false_alarm(
+    old: Incident, new: Incident, now: datetime, by: Transition | None, act: Act, timers: Timers
+) -> Change:
+    story = [_line(StoryKind.FALSE_ALARM, now, act)]
+    if new.state is not State.CLOSED:
+        new = replace(
+            new,
+            false_alarm=True,
+            acknowledged_by=act.who,
+            acknowledged_at=now,
+            acknowledged_until=None,  # it mutes until it has cleared, and does not run out
+            next_step_at=None,
+        )
+        return Change(incident=new, story=tuple(story))
+    story.append(_line(StoryKind.CLOSED, now, act, {"because": "false-alarm"}))
+    new = replace(new, false_alarm=True, closed_at=now)
+    return Change(
+        incident=new,
+        story=tuple(story),
+        duty_ends="false-alarm",
+        notices=(NoticeReason.CLOSED,),
+    )
+
+
+def _confirmed(
+    old: Incident, new: Incident, now: datetime, by: Transition | None, act: Act, timers: Timers
+) -> Change:
+    new = replace(
+        new,
+        closed_at=now,
+        recovered_at=new.recovered_at or now,
+        acknowledged_until=None,
+        next_step_at=None,
+        seen_on_site=False,
+    )
+    return Change(
+        incident=new,
+        story=(_line(StoryKind.CLOSED, now, act, {"because": "confirmed"}),),
+        duty_ends="closed",
+        notices=(NoticeReason.CLOSED,),
+    )
+
+
+def _timed_out(
+    old: Incident, new: Incident, now: datetime, by: Transition | None, act: Act, timers: Timers
+) -> Change:
+    new = replace(new, closed_at=now, unconfirmed=True)
+    return Change(
+        incident=new,
+        story=(StoryLine(at=now, kind=StoryKind.CLOSED, facts={"because": "unconfirmed"}),),
+        duty_ends="unconfirmed",
+        notices=(NoticeReason.CLOSED,),
+    )
+
+
+_STEPS = {
+    Event.UPDATED: _updated,
+    Event.ROSE: _rose,
+    Event.CLEARED: _cleared,
+    Event.ENDED: _ended,
+    Event.RELAPSED: _relapsed,
+    Event.STILL_THERE: _still_there,
+    Event.ACKNOWLEDGED: _acknowledged,
+    Event.EXPIRED: _expired,
+    Event.FALSE_ALARM: _false_alarm,
+    Event.CONFIRMED: _confirmed,
+    Event.TIMED_OUT: _timed_out,
+}
+
+
+def _utc(at_ms: int) -> datetime:
+    return datetime.fromtimestamp(at_ms / 1000, UTC)
+
+
+def _figures(incident: Incident, transition: Transition) -> Incident:
+    """The newest figures; the peak stays with the rule, which knows its direction."""
+    changes: dict[str, Any] = {"facts": dict(transition.facts)}
+    for name in ("value", "limit", "peak"):
+        if (figure := getattr(transition, name)) is not None:
+            changes[name] = figure
+    if transition.change is not RuleChange.CLEARED:
+        changes["severity"] = transition.severity
+    return replace(incident, **changes)
+
+
+def _released(incident: Incident) -> Incident:
+    return replace(incident, acknowledged_by="", acknowledged_at=None, acknowledged_until=None)
+
+
+def _back(incident: Incident, now: datetime) -> Incident:
+    """Open again: a new round for people, from the first tier."""
+    return replace(
+        _released(incident),
+        recovered_at=None,
+        relapses=incident.relapses + 1,
+        worst=incident.severity,
+        step=0,
+        told_at=now,
+    )
+
+
+def _unless_info(incident: Incident, reason: NoticeReason) -> tuple[NoticeReason, ...]:
+    return (reason,) if incident.severity > Severity.INFO else ()
+
+
+def _story_facts(incident: Incident) -> dict[str, float | str]:
+    facts: dict[str, float | str] = {"severity": incident.severity.name.lower()}
+    for name in ("value", "limit", "peak"):
+        if (figure := getattr(incident, name)) is not None:
+            facts[name] = figure
+    return facts
+
+
+def _severity_line(old: Incident, new: Incident, by: Transition | None, now: datetime) -> StoryLine:
+    return StoryLine(
+        at=_utc(by.at_ms) if by else now,
+        kind=StoryKind.SEVERITY,
+        facts={"was": old.severity.name.lower(), **_story_facts(new)},
+    )
+
+
+def _line(
+    kind: StoryKind, now: datetime, act: Act, facts: dict[str, float | str] | None = None
+) -> StoryLine:
+    said: dict[str, float | str] = {"note": act.note} if act.note else {}
+    return StoryLine(
+        at=now,
+        kind=kind,
+        who=act.who,
+        on_behalf_of=act.on_behalf_of,
+        origin=act.origin,
+        facts={**(facts or {}), **said},
+    )

@@ -1,0 +1,317 @@
+"""Who is told, and why everybody else is not: a verdict for every person of the site."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, time, timedelta, tzinfo
+from enum import StrEnum
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from alerts.incidents.model import Incident
+from alerts.notify.notice import Considered, NoticeReason
+from alerts.registry.model import Person, Place, PlaceKind, PostRole, Registry, Tier
+from alerts.words import NIGHT_CLASSES, IncidentClass, Language, Severity
+from edge.contract.subject import SubjectKind
+
+
+class Reason(StrEnum):
+    """Why somebody was, or was not, told. The words are part of the store: add, never rename."""
+
+    TIER = "tier"
+    TOLD_BEFORE = "told-before"
+    TOOK_OVER = "took-over"
+    NEXT_ADDRESS = "next-address"
+    NOT_THIS_TIER = "not-this-tier"
+    NO_TIER = "no-tier"
+    OTHER_PLACE = "other-place"
+    QUIET_HOURS = "quiet-hours"
+    NO_ADDRESS = "no-address"
+    ALREADY_TOLD = "already-told"
+    NOT_TOLD_BEFORE = "not-told-before"
+    DIGEST = "digest"
+    FOR_THE_RECORD = "for-the-record"
+    NOT_ACCEPTED = "not-accepted"
+
+    @property
+    def told(self) -> bool:
+        return self in _TOLD
+
+    def text(self, language: Language) -> str:
+        """What people read under "why was I (not) told?"."""
+        return TEXTS[self][language]
+
+
+_TOLD = frozenset({Reason.TIER, Reason.TOLD_BEFORE, Reason.TOOK_OVER, Reason.NEXT_ADDRESS})
+
+TEXTS: dict[Reason, dict[Language, str]] = {
+    Reason.TIER: {
+        Language.ZH: "已通知：轮到这一级。",
+        Language.EN: "Told: it was this tier's turn.",
+    },
+    Reason.TOLD_BEFORE: {
+        Language.ZH: "已通知：之前通知过，后续也告诉一声。",
+        Language.EN: "Told: heard of it before, so hears how it goes on.",
+    },
+    Reason.TOOK_OVER: {
+        Language.ZH: "已通知：这件事是由此人接手的。",
+        Language.EN: "Told: had taken it over.",
+    },
+    Reason.NEXT_ADDRESS: {
+        Language.ZH: "已通知：前一个地址发不出去，改用下一个。",
+        Language.EN: "Told: the address before did not work, so the next one was used.",
+    },
+    Reason.NOT_THIS_TIER: {
+        Language.ZH: "未通知：还没轮到这一级。",
+        Language.EN: "Not told: it was not this tier's turn yet.",
+    },
+    Reason.NO_TIER: {
+        Language.ZH: "未通知：这类事不归这个岗位。",
+        Language.EN: "Not told: this role is in no tier for such an incident.",
+    },
+    Reason.OTHER_PLACE: {
+        Language.ZH: "未通知：负责的是别的监测点。",
+        Language.EN: "Not told: looks after other places.",
+    },
+    Reason.QUIET_HOURS: {
+        Language.ZH: "暂不通知：在免打扰时段，时段一过就通知。",
+        Language.EN: "Not told yet: quiet hours; will be told when they end.",
+    },
+    Reason.NO_ADDRESS: {
+        Language.ZH: "未通知：没有登记联系地址。",
+        Language.EN: "Not told: no address is registered.",
+    },
+    Reason.ALREADY_TOLD: {
+        Language.ZH: "没有重复通知：这一次已经通知过。",
+        Language.EN: "Not told again: had been told of this already.",
+    },
+    Reason.NOT_TOLD_BEFORE: {
+        Language.ZH: "未通知：之前没有通知过此人。",
+        Language.EN: "Not told: had not been told of it before.",
+    },
+    Reason.DIGEST: {
+        Language.ZH: "没有马上通知：不急，放进每日汇总。",
+        Language.EN: "Not told at once: it can wait for the daily digest.",
+    },
+    Reason.FOR_THE_RECORD: {
+        Language.ZH: "未通知：仅作记录。",
+        Language.EN: "Not told: kept for the record only.",
+    },
+    Reason.NOT_ACCEPTED: {
+        Language.ZH: "没有通知到：登记的地址都发不出去。",
+        Language.EN: "Not reached: no registered address took the notice.",
+    },
+}
+
+# When no tiers are registered for a kind of place, a danger must still reach somebody: the climbs of
+# design.md, "The words", with the waits of domain.md 5.3.
+_WAITS = {Severity.CRITICAL: 300.0, Severity.MAJOR: 1800.0}
+USUAL_TIERS: dict[PlaceKind, tuple[Tier, ...]] = {
+    kind: tuple(Tier(role=role, wait_s=dict(_WAITS)) for role in roles)
+    for kind, roles in {
+        PlaceKind.REACH: (PostRole.RIVER_CHIEF, PostRole.COMMUNITY_CHIEF, PostRole.TOWN_CHIEF),
+        PlaceKind.SHED: (
+            PostRole.GUARD,
+            PostRole.PROPERTY,
+            PostRole.COMMUNITY,
+            PostRole.SUBDISTRICT,
+        ),
+        PlaceKind.RISK_POINT: (PostRole.COMMUNITY, PostRole.SUBDISTRICT),
+    }.items()
+}
+ENGINEERS = (Tier(role=PostRole.ENGINEER),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """Whether one person is told. ``due_at`` is when; None when no notice is written at all."""
+
+    person: Person
+    step: int
+    reason: Reason
+    due_at: datetime | None = None
+
+    def considered(self, incident: int, at: datetime) -> Considered:
+        return Considered(
+            incident=incident,
+            at=at,
+            person=self.person.id,
+            step=self.step,
+            told=self.reason.told,
+            reason=self.reason.value,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """Who has been told of this incident: ever, and in this round (since it last came back)."""
+
+    ever: Collection[str] = field(default_factory=frozenset)
+    this_round: Collection[str] = field(default_factory=frozenset)
+
+
+def place_of(incident: Incident, registry: Registry) -> Place | None:
+    """The incident's place; a device's is its first binding's. None for the cell itself."""
+    subject = incident.subject
+    name = incident.place
+    if not name and subject.kind in (SubjectKind.PLACE, SubjectKind.PORT, SubjectKind.CIRCUIT):
+        name = subject.name
+    if not name:
+        wanted = incident.device or (subject.name if subject.kind is SubjectKind.DEVICE else "")
+        name = next(
+            (
+                device.bindings[0].place
+                for device in registry.devices
+                if device.site == subject.site and device.id == wanted and device.bindings
+            ),
+            "",
+        )
+    return next((p for p in registry.places if p.site == subject.site and p.id == name), None)
+
+
+def tiers_of(incident: Incident, registry: Registry) -> tuple[Tier, ...]:
+    """The climb: the entry that names the class, else the general one, else the usual one.
+
+    What the service has about itself goes to its engineers, unless an entry names the class.
+    """
+    place = place_of(incident, registry)
+    if place is None:
+        return ENGINEERS
+    fitting = [tiers for tiers in registry.tiers if tiers.kind is place.kind and tiers.steps]
+    for tiers in fitting:
+        if incident.cls in tiers.classes:
+            return tiers.steps
+    if incident.cls is IncidentClass.WATCH:
+        return ENGINEERS
+    for tiers in fitting:
+        if not tiers.classes:
+            return tiers.steps
+    return USUAL_TIERS[place.kind]
+
+
+def tells_at_once(incident: Incident) -> bool:
+    """INFO tells nobody; upkeep below MAJOR waits for the daily digest."""
+    return _held_back(incident) is None
+
+
+def consider(
+    incident: Incident,
+    reason: NoticeReason,
+    registry: Registry,
+    now: datetime,
+    history: History = History(),
+) -> list[Verdict]:
+    """A verdict for every person of the site: of ``incident.step``, told for ``reason``."""
+    return list(_verdicts(incident, reason, registry, now, history))
+
+
+def quiet_until(person: Person, zone: tzinfo, now: datetime) -> datetime | None:
+    """When this person's quiet hours end, if ``now`` lies in them. Half open; may span midnight."""
+    if not person.quiet_from or not person.quiet_to:
+        return None
+    since, until = time.fromisoformat(person.quiet_from), time.fromisoformat(person.quiet_to)
+    local = now.astimezone(zone)
+    clock = local.time()
+    inside = since <= clock < until if since < until else (clock >= since or clock < until)
+    if since == until or not inside:
+        return None
+    day = local.date() + timedelta(days=1) if clock >= until else local.date()
+    return datetime.combine(day, until, zone).astimezone(UTC)
+
+
+def _verdicts(
+    incident: Incident,
+    reason: NoticeReason,
+    registry: Registry,
+    now: datetime,
+    history: History,
+) -> Iterator[Verdict]:
+    place = place_of(incident, registry)
+    steps = tiers_of(incident, registry)
+    zone = _zone(incident, registry)
+    people = _people(incident, registry)
+    # Whoever took over may have left since: then the second look is the first tier's.
+    took_over = next((p.id for p in people if p.id == incident.acknowledged_by), "")
+    for person in people:
+        tier = _tier_for(person, steps, place)
+        why = _why(incident, reason, person, tier, history, took_over)
+        step = tier if isinstance(tier, int) else incident.step
+        if not why.told:
+            yield Verdict(person=person, step=step, reason=why)
+        elif not person.addresses:
+            yield Verdict(person=person, step=step, reason=Reason.NO_ADDRESS)
+        elif incident.cls not in NIGHT_CLASSES and (until := quiet_until(person, zone, now)):
+            yield Verdict(person=person, step=step, reason=Reason.QUIET_HOURS, due_at=until)
+        else:
+            yield Verdict(person=person, step=step, reason=why, due_at=now)
+
+
+def _why(
+    incident: Incident,
+    reason: NoticeReason,
+    person: Person,
+    tier: int | Reason,
+    history: History,
+    took_over: str,
+) -> Reason:
+    """Before addresses and quiet hours: whether it is this person's turn."""
+    if reason is NoticeReason.SECOND_LOOK:
+        return _why_second_look(incident, person, tier, took_over)
+    if reason in (NoticeReason.RECOVERED, NoticeReason.CLOSED):
+        if person.id == took_over:
+            return Reason.TOOK_OVER
+        return Reason.TOLD_BEFORE if person.id in history.ever else Reason.NOT_TOLD_BEFORE
+    if (held := _held_back(incident)) is not None:
+        return tier if isinstance(tier, Reason) else held
+    if reason is NoticeReason.CLIMBED and person.id in history.this_round:
+        return Reason.ALREADY_TOLD
+    if isinstance(tier, int) and tier == incident.step:
+        return Reason.TIER
+    told_who = history.this_round if reason is NoticeReason.SEVERITY else history.ever
+    if reason in (NoticeReason.SEVERITY, NoticeReason.REOPENED):
+        if person.id in told_who:
+            return Reason.TOLD_BEFORE
+        if isinstance(tier, int) and tier < incident.step:
+            return Reason.TIER  # its turn has been, but nothing was told then: INFO, the digest
+    return tier if isinstance(tier, Reason) else Reason.NOT_THIS_TIER
+
+
+def _why_second_look(
+    incident: Incident, person: Person, tier: int | Reason, took_over: str
+) -> Reason:
+    if took_over:
+        return Reason.TOOK_OVER if person.id == took_over else Reason.NOT_THIS_TIER
+    if isinstance(tier, Reason):
+        return tier
+    return Reason.TIER if tier == 0 else Reason.NOT_THIS_TIER
+
+
+def _held_back(incident: Incident) -> Reason | None:
+    if incident.severity is Severity.INFO:
+        return Reason.FOR_THE_RECORD
+    if incident.cls is IncidentClass.UPKEEP and incident.severity < Severity.MAJOR:
+        return Reason.DIGEST
+    return None
+
+
+def _people(incident: Incident, registry: Registry) -> tuple[Person, ...]:
+    """Everybody of the site; for the cell itself, everybody."""
+    if incident.subject.kind is SubjectKind.CELL:
+        return registry.people
+    return tuple(person for person in registry.people if person.site == incident.subject.site)
+
+
+def _tier_for(person: Person, steps: tuple[Tier, ...], place: Place | None) -> int | Reason:
+    """The person's step in this climb, or why there is none."""
+    if place is not None and person.places and place.id not in person.places:
+        return Reason.OTHER_PLACE
+    for step, tier in enumerate(steps):
+        if tier.role is person.role:
+            return step
+    return Reason.NO_TIER
+
+
+def _zone(incident: Incident, registry: Registry) -> tzinfo:
+    name = next((s.time_zone for s in registry.sites if s.id == incident.subject.site), "")
+    try:
+        return ZoneInfo(name) if name else UTC
+    except (ZoneInfoNotFoundError, ValueError):
+        return UTC  # `shouwang check` names it; a notice goes out all the same

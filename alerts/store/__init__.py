@@ -1,0 +1,1 @@
+"""The operations database: registry, incidents, duties, people's acts and the outbox."""

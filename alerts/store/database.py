@@ -1,0 +1,144 @@
+"""The connection to the operations database: SQLite by default, PostgreSQL by URL."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    Connection,
+    Engine,
+    create_engine,
+    event,
+    insert,
+    inspect,
+    select,
+    text,
+    update,
+)
+from sqlalchemy import exc as sql
+from sqlalchemy.engine import make_url
+
+from alerts.store import tables as t
+from alerts.store.errors import StoreMisfit, StoreUnavailable
+
+HEAD = "0001"  # the newest migration; a test compares it with migrations/versions
+BUSY_MS = 5000  # the desk waits so long for the watch's transaction, and the watch for the desk's
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+class Database:
+    """Short transactions; writers queue before they read (SQLite: BEGIN IMMEDIATE)."""
+
+    def __init__(self, url: str) -> None:
+        try:
+            parsed = make_url(url)
+        except sql.ArgumentError as error:
+            raise StoreMisfit(
+                "the operations database's URL cannot be read; write e.g. "
+                "sqlite:////var/lib/shouwang/operations.db"
+            ) from error
+        if parsed.get_backend_name() == "postgresql" and parsed.drivername == "postgresql":
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        self._shown = parsed.render_as_string(hide_password=True)
+        try:
+            self._engine = create_engine(parsed, pool_pre_ping=not _is_sqlite(parsed.drivername))
+        except (sql.NoSuchModuleError, ModuleNotFoundError) as error:
+            raise StoreMisfit(
+                f"{self._shown}: no driver for it; PostgreSQL needs pip install shouwang[postgres]"
+            ) from error
+        if self._engine.dialect.name == "sqlite":
+            _teach_sqlite(self._engine)
+
+    def __repr__(self) -> str:
+        return f"Database({self._shown!r})"
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """One consistent look."""
+        with self._errors(), self._engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """One transaction: all of it, or nothing. It moves ``mark``."""
+        with self._begin() as connection:
+            yield connection
+            connection.execute(update(t.cell).values(mark=t.cell.c.mark + 1))
+
+    def set_up(self) -> None:
+        """Bring the schema to ``HEAD``; quick when it is there already."""
+        if self._version() == HEAD:
+            return
+        # Alembic is heavy and rarely needed.
+        from alembic import command
+        from alembic.config import Config
+        from alembic.util import CommandError
+
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+        # Under the write lock from the start: the watch and the desk may both come to this.
+        with self._begin() as connection:
+            config.attributes["connection"] = connection
+            try:
+                command.upgrade(config, "head")
+            except CommandError as error:
+                raise StoreMisfit(
+                    f"{self._shown}: {error}. The database was made by a newer version; "
+                    "upgrade this program, or restore a backup"
+                ) from error
+            if connection.execute(select(t.cell.c.id)).first() is None:
+                connection.execute(insert(t.cell).values(id=1, name="cell", revision=0, mark=0))
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def _version(self) -> str | None:
+        with self.read() as connection:
+            if not inspect(connection).has_table("alembic_version"):
+                return None
+            version: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+            return version
+
+    @contextmanager
+    def _begin(self) -> Iterator[Connection]:
+        with self._errors(), self._engine.connect() as connection:
+            writer = connection.execution_options(writes=True)
+            with writer.begin():
+                yield writer
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (sql.OperationalError, sql.InterfaceError, sql.TimeoutError) as error:
+            cause = getattr(error, "orig", None) or error
+            raise StoreUnavailable(
+                f"{self._shown}: {cause}. Nothing was written; it is tried again"
+            ) from error
+
+
+def _is_sqlite(drivername: str) -> bool:
+    return drivername.split("+", maxsplit=1)[0] == "sqlite"
+
+
+def _teach_sqlite(engine: Engine) -> None:
+    """WAL, foreign keys, a patient lock, and transactions that begin where we say."""
+
+    @event.listens_for(engine, "connect")
+    def on_connect(connection: Any, record: Any) -> None:
+        # pysqlite would begin transactions of its own, and only at the first INSERT.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout={BUSY_MS}")
+        cursor.execute("PRAGMA journal_mode=WAL")
+        # FULL: the rules' snapshot is saved after this commit, and must not outlive it.
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def on_begin(connection: Connection) -> None:
+        # A reader that turns writer would fail at once instead of waiting, so writers say so.
+        writes = connection.get_execution_options().get("writes", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,0 +1,663 @@
+"""The operations database: transitions in, incidents and notices out, people's acts between."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, exists, func, insert, or_, select, tuple_, update
+from sqlalchemy import exc as sql
+
+from alerts.incidents import climb, lifecycle, who
+from alerts.incidents.acts import Conflict, Done, Refusal, Refused, Result
+from alerts.incidents.duties import SecondLook, duty_of
+from alerts.incidents.lifecycle import Act, Change, Event, Timers
+from alerts.incidents.model import DutyKind, Incident, State, StoryKind, StoryLine
+from alerts.notify.notice import Considered, Notice, NoticeReason, NoticeState
+from alerts.notify.outcome import Outcome
+from alerts.registry.model import Registry
+from alerts.rules.transition import Transition
+from alerts.store import outbox
+from alerts.store import tables as t
+from alerts.store.database import Database
+from alerts.store.errors import RegistryMisfit
+from alerts.store.incident_rows import (
+    considered_row,
+    duty_row,
+    incident_of,
+    incident_row,
+    notice_of,
+    story_row,
+    transition_row,
+)
+from alerts.store.reads import Reads
+from alerts.store.registry_rows import changes, write_registry
+from alerts.store.telling import CALLING, UNSENT, Rulebook, Teller, Words, level_of
+
+CLIMB_AT_ONCE = 200  # incidents in one transaction, so that the desk's acts wait only briefly
+_CALLING = [reason.value for reason in CALLING]
+
+
+class Operations(Reads):
+    """Every call is one transaction. ``words`` is ``alerts.messages.notice_words`` when not given.
+
+    ``packs`` are the rules' words until ``take`` brings newer ones: a desk never takes.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        words: Words | None = None,
+        link_base: str = "http://127.0.0.1:8000",
+        packs: Rulebook | None = None,
+        timers: Timers = lifecycle.TIMERS,
+    ) -> None:
+        super().__init__(Database(url))
+        self._teller = Teller(words or _notice_words, link_base)
+        self._packs = packs
+        self._timers = timers
+
+    def __enter__(self) -> "Operations":
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def set_up(self) -> None:
+        """Bring the schema to the newest; quick when it is there already."""
+        self._database.set_up()
+
+    def close(self) -> None:
+        self._database.close()
+
+    def save_registry(self, registry: Registry, who: str, why: str, now: datetime) -> int:
+        """Replace the registry; its new revision. An equal one changes nothing."""
+        try:
+            with self._database.write() as connection:
+                before = self._registry(connection)
+                if replace(registry, revision=before.revision) == before:
+                    return before.revision
+                revision = before.revision + 1
+                write_registry(connection, registry)
+                connection.execute(update(t.cell).values(name=registry.cell, revision=revision))
+                row = {
+                    "revision": revision,
+                    "at": now,
+                    "who": who,
+                    "why": why,
+                    "changes": changes(before, registry),
+                }
+                connection.execute(insert(t.registry_revision), row)
+                return revision
+        except sql.IntegrityError as error:
+            raise RegistryMisfit(
+                f"the registry does not hold together: {error.orig}; "
+                "`shouwang check` names each mistake"
+            ) from error
+
+    # -- the rules -------------------------------------------------------------------------------
+
+    def take(self, transitions: Sequence[Transition], packs: Rulebook, now: datetime) -> None:
+        """Write down what the rules say, with all that follows; what is known already is skipped."""
+        self._packs = packs
+        if not transitions:
+            return
+        with self._database.write() as connection:
+            known = _known_keys(connection, transitions)
+            registry = self._registry(connection)
+            for transition in transitions:
+                if transition.key in known:
+                    continue
+                known.add(transition.key)
+                incident = self._judge(connection, transition, registry, now)
+                row = transition_row(transition) | {"incident": incident, "taken_at": now}
+                connection.execute(insert(t.transition), row)
+
+    def _judge(
+        self, connection: Connection, transition: Transition, registry: Registry, now: datetime
+    ) -> int | None:
+        """The id of the incident that this belongs to, if any."""
+        i = t.incident.c
+        row = connection.execute(
+            select(t.incident)
+            .where(i.rule == transition.rule, i.subject == str(transition.subject))
+            .where(i.is_open.is_(True))
+            .with_for_update()
+        ).first()
+        incident = incident_of(row) if row is not None else None
+        event = lifecycle.event_of(incident, transition)
+        if event is not None:
+            change = lifecycle.step(
+                incident, event, now, transition=transition, timers=self._timers
+            )
+            if change is not None:
+                return self._apply(connection, incident, change, registry, now).id
+        return incident.id if incident is not None else None
+
+    # -- time ------------------------------------------------------------------------------------
+
+    def climb(self, now: datetime) -> int:
+        """Tell the next tiers, end expired acknowledgements, close what nobody confirmed.
+
+        Returns how many incidents changed. Cheap when nothing is due; call it every second.
+        """
+        if not self._database_has_due(now):
+            return 0
+        changed = 0
+        with self._database.write() as connection:
+            registry = self._registry(connection)
+            for event, incident in self._due_incidents(connection, now):
+                if event is None:
+                    self._climb_on(connection, incident, "wait", registry, now)
+                    changed += 1
+                elif change := lifecycle.step(incident, event, now, timers=self._timers):
+                    self._apply(connection, incident, change, registry, now)
+                    changed += 1
+        return changed
+
+    def _database_has_due(self, now: datetime) -> bool:
+        with self._database.read() as connection:
+            return any(
+                connection.execute(query.limit(1)).first() is not None
+                for _, query in self._due_queries(now)
+            )
+
+    def _due_incidents(
+        self, connection: Connection, now: datetime
+    ) -> list[tuple[Event | None, Incident]]:
+        return [
+            (event, incident_of(row))
+            for event, query in self._due_queries(now)
+            for row in connection.execute(query.limit(CLIMB_AT_ONCE).with_for_update())
+        ]
+
+    def _due_queries(self, now: datetime) -> list[tuple[Event | None, Any]]:
+        """What time brings about; None is the next tier. One incident is in one of them at most."""
+        i, d = t.incident.c, t.duty.c
+        incidents = select(t.incident)
+        looked_for = select(d.incident).where(
+            d.is_open.is_(True),
+            d.kind == DutyKind.SECOND_LOOK.value,
+            d.opened_at <= now - self._timers.second_look,
+        )
+        return [
+            (None, incidents.where(i.state == State.OPEN.value, i.next_step_at <= now)),
+            (
+                Event.EXPIRED,
+                incidents.where(i.state == State.ACKNOWLEDGED.value, i.acknowledged_until <= now),
+            ),
+            (
+                Event.TIMED_OUT,
+                incidents.where(i.state == State.RECOVERED.value, i.id.in_(looked_for)),
+            ),
+        ]
+
+    # -- the outbox ------------------------------------------------------------------------------
+
+    def due(self, now: datetime, limit: int) -> list[Notice]:
+        """Notices to send by ``now``, oldest first; per (incident, address) none whose elder waits."""
+        notice, elder = t.notice, t.notice.alias("elder")
+        elder_waits = exists().where(
+            elder.c.incident == notice.c.incident,
+            elder.c.channel == notice.c.channel,
+            elder.c.to == notice.c.to,
+            elder.c.id < notice.c.id,
+            elder.c.state.in_(UNSENT),
+        )
+        query = (
+            select(notice)
+            .where(notice.c.state.in_(UNSENT), notice.c.due_at <= now, ~elder_waits)
+            .order_by(notice.c.due_at, notice.c.id)
+            .limit(limit)
+        )
+        with self._database.read() as connection:
+            return [notice_of(row) for row in connection.execute(query)]
+
+    def settle(self, notice_id: int, outcome: Outcome, now: datetime, jitter: float = 0.0) -> None:
+        """Write an attempt's outcome down; what is lost goes to the next address, or the next tier."""
+        n = t.notice.c
+        with self._database.write() as connection:
+            row = connection.execute(
+                select(t.notice).where(n.id == notice_id).with_for_update()
+            ).first()
+            if row is None or row.state not in (*UNSENT, NoticeState.OVERTAKEN.value):
+                return  # settled before: a repeat after a crash
+            settled = outbox.settle(notice_of(row), outcome, now, jitter)
+            notice = settled.notice
+            connection.execute(
+                update(t.notice)
+                .where(n.id == notice_id)
+                .values(
+                    state=notice.state.value,
+                    attempts=notice.attempts,
+                    due_at=notice.due_at,
+                    settled_at=notice.settled_at,
+                    detail=notice.detail,
+                )
+            )
+            if notice.state is NoticeState.ACCEPTED and notice.reason in CALLING:
+                self._heard(connection, row, now)
+            elif settled.lost and row.state != NoticeState.OVERTAKEN.value:
+                self._hand_on(connection, row, now)
+
+    def _heard(self, connection: Connection, row: Any, now: datetime) -> None:
+        """The tier's first notice was accepted: its wait counts from here."""
+        incident = _locked(connection, row.incident)
+        if incident is None or not _is_current(incident, row):
+            return
+        n = t.notice.c
+        accepted = select(func.count()).where(
+            *_same_call(row), n.state.notin_([*UNSENT, NoticeState.REJECTED.value])
+        )
+        if connection.execute(accepted).scalar_one() != 1:
+            return
+        steps = who.tiers_of(incident, self._registry(connection))
+        heard = climb.accepted(incident, steps, now)
+        if heard != incident:
+            _save(connection, incident, replace(heard, version=incident.version + 1))
+
+    def _hand_on(self, connection: Connection, row: Any, now: datetime) -> None:
+        """To the person's next address; else, when nobody of the tier is reached, a tier up."""
+        registry = self._registry(connection)
+        n = t.notice.c
+        person = next((p for p in registry.people if p.id == row.person), None)
+        tried = {
+            (other.channel, other.to)
+            for other in connection.execute(
+                select(n.channel, n.to).where(*_same_call(row), n.person == row.person)
+            )
+        }
+        untried = [
+            address
+            for address in (person.addresses if person else ())
+            if (address.channel.value, address.to) not in tried
+        ]
+        reason = who.Reason.NEXT_ADDRESS if untried else who.Reason.NOT_ACCEPTED
+        verdict = Considered(
+            incident=row.incident,
+            at=now,
+            person=row.person,
+            step=row.step,
+            told=reason.told,
+            reason=reason.value,
+        )
+        connection.execute(insert(t.considered), considered_row(verdict))
+        if untried:
+            address = untried[0]
+            again = {name: value for name, value in row._mapping.items() if name != "id"} | {
+                "channel": address.channel.value,
+                "to": address.to,
+                "is_group": address.group,
+                "secret": address.secret,
+                "created_at": now,
+                "due_at": now,
+                "state": NoticeState.WAITING.value,
+                "attempts": 0,
+                "settled_at": None,
+                "detail": "",
+            }
+            # A neighbour may have had the same group address for the same notice.
+            taken = select(n.id).where(
+                *_same_call(row), n.channel == again["channel"], n.to == again["to"]
+            )
+            if connection.execute(taken).first() is None:
+                connection.execute(insert(t.notice), again)
+            return
+        incident = _locked(connection, row.incident)
+        if incident is None or row.reason not in _CALLING or not _is_current(incident, row):
+            return
+        reached = select(n.id).where(
+            n.incident == row.incident,
+            n.step == row.step,
+            n.round == row.round,
+            n.reason.in_(_CALLING),
+            n.state != NoticeState.REJECTED.value,
+        )
+        if connection.execute(reached).first() is None:
+            self._climb_on(connection, incident, "not-accepted", registry, now)
+
+    # -- people ----------------------------------------------------------------------------------
+
+    def acknowledge(
+        self,
+        incident_id: int,
+        who: str,
+        origin: str,
+        now: datetime,
+        on_behalf_of: str = "",
+        *,
+        version: int | None = None,
+    ) -> Result:
+        """``who`` takes over. Conflict when it has recovered, or somebody else was quicker.
+
+        With the ``version`` that ``who`` has seen, it may be taken over from somebody.
+        """
+        act = Act(who=who, origin=origin, on_behalf_of=on_behalf_of)
+        with self._database.write() as connection:
+            incident, registry, refused = self._open_act(connection, incident_id, who, version)
+            if incident is None or refused is not None:
+                return refused or Refused(Refusal.UNKNOWN_INCIDENT)
+            if incident.state is State.ACKNOWLEDGED and not incident.false_alarm:
+                if incident.acknowledged_by != who and version is None:
+                    return Conflict(incident)
+                if incident.acknowledged_by == who and incident.acknowledged_at == now:
+                    return Done(incident)  # one tap that arrived twice
+            change = lifecycle.step(incident, Event.ACKNOWLEDGED, now, act=act, timers=self._timers)
+            if change is None:
+                return Conflict(incident)
+            return Done(self._apply(connection, incident, change, registry, now))
+
+    def comment(
+        self,
+        incident_id: int,
+        who: str,
+        text: str,
+        origin: str,
+        now: datetime,
+        on_behalf_of: str = "",
+    ) -> Result:
+        """A line of the story; it changes nothing else, so it conflicts with nothing."""
+        if not text.strip():
+            return Refused(Refusal.NO_WORDS)
+        with self._database.write() as connection:
+            incident, _, refused = self._open_act(connection, incident_id, who, None)
+            if incident is None or refused is not None:
+                return refused or Refused(Refusal.UNKNOWN_INCIDENT)
+            line = StoryLine(
+                at=now,
+                kind=StoryKind.COMMENT,
+                who=who,
+                on_behalf_of=on_behalf_of,
+                origin=origin,
+                facts={"note": text.strip()},
+            )
+            connection.execute(insert(t.story), story_row(incident.id, line))
+            return Done(incident)
+
+    def false_alarm(
+        self,
+        incident_id: int,
+        who: str,
+        reason: str,
+        origin: str,
+        now: datetime,
+        on_behalf_of: str = "",
+        *,
+        version: int | None = None,
+    ) -> Result:
+        """Mute it until its rule has cleared once; what has recovered closes."""
+        if not reason.strip():
+            return Refused(Refusal.NO_WORDS)
+        act = Act(who=who, origin=origin, on_behalf_of=on_behalf_of, note=reason.strip())
+        with self._database.write() as connection:
+            incident, registry, refused = self._open_act(connection, incident_id, who, version)
+            if incident is None or refused is not None:
+                return refused or Refused(Refusal.UNKNOWN_INCIDENT)
+            if incident.seen_on_site:
+                return Refused(Refusal.SEEN_ON_SITE)
+            if incident.false_alarm:
+                return Conflict(incident)
+            change = lifecycle.step(incident, Event.FALSE_ALARM, now, act=act)
+            if change is None:
+                return Conflict(incident)
+            return Done(self._apply(connection, incident, change, registry, now))
+
+    def confirm_second_look(
+        self,
+        duty_id: int,
+        who: str,
+        outcome: SecondLook | str,
+        note: str,
+        now: datetime,
+        origin: str = "",
+        on_behalf_of: str = "",
+    ) -> Result:
+        """``who`` looked again: ``fine`` closes the incident, ``still-there`` opens it again.
+
+        Conflict when the duty is done already, or the rule sees the danger again.
+        """
+        outcome = SecondLook(outcome)
+        act = Act(who=who, origin=origin, on_behalf_of=on_behalf_of, note=note.strip())
+        d = t.duty.c
+        with self._database.write() as connection:
+            row = connection.execute(
+                select(t.duty).where(d.id == duty_id, d.kind == DutyKind.SECOND_LOOK.value)
+            ).first()
+            if row is None:
+                return Refused(Refusal.UNKNOWN_DUTY)
+            incident, registry, refused = self._open_act(connection, row.incident, who, None)
+            if incident is None or refused is not None:
+                return refused or Refused(Refusal.UNKNOWN_INCIDENT)
+            # The lock on the incident is held now: look at the duty once more.
+            is_open = connection.execute(select(d.is_open).where(d.id == duty_id)).scalar_one()
+            event = Event.CONFIRMED if outcome is SecondLook.FINE else Event.STILL_THERE
+            change = lifecycle.step(incident, event, now, act=act, timers=self._timers)
+            if not is_open or change is None:
+                return Conflict(incident)
+            connection.execute(
+                update(t.duty)
+                .where(d.id == duty_id)
+                .values(
+                    is_open=False,
+                    done_at=now,
+                    done_by=who,
+                    outcome=outcome.value,
+                    note=act.note,
+                )
+            )
+            facts: dict[str, float | str] = {
+                "duty": DutyKind.SECOND_LOOK.value,
+                "outcome": outcome.value,
+            }
+            done = StoryLine(
+                at=now,
+                kind=StoryKind.DUTY_DONE,
+                who=who,
+                on_behalf_of=on_behalf_of,
+                origin=origin,
+                facts=facts | ({"note": act.note} if act.note else {}),
+            )
+            connection.execute(insert(t.story), story_row(incident.id, done))
+            return Done(self._apply(connection, incident, change, registry, now))
+
+    def close_incident(
+        self,
+        incident_id: int,
+        who: str,
+        note: str,
+        origin: str,
+        now: datetime,
+        on_behalf_of: str = "",
+        *,
+        version: int | None = None,
+    ) -> Result:
+        """Close what has recovered. What its rule still sees is not closed by anybody."""
+        act = Act(who=who, origin=origin, on_behalf_of=on_behalf_of, note=note.strip())
+        with self._database.write() as connection:
+            incident, registry, refused = self._open_act(connection, incident_id, who, version)
+            if incident is None or refused is not None:
+                return refused or Refused(Refusal.UNKNOWN_INCIDENT)
+            if incident.state is State.CLOSED:
+                return Conflict(incident)
+            change = lifecycle.step(incident, Event.CONFIRMED, now, act=act)
+            if change is None:
+                return Refused(Refusal.STILL_RAISED)
+            return Done(self._apply(connection, incident, change, registry, now))
+
+    def _open_act(
+        self, connection: Connection, incident_id: int, who: str, version: int | None
+    ) -> tuple[Incident | None, Registry, Refused | Conflict | None]:
+        """The incident under lock and the registry, or why the act ends here."""
+        registry = self._registry(connection)
+        incident = _locked(connection, incident_id)
+        if incident is None:
+            return None, registry, Refused(Refusal.UNKNOWN_INCIDENT)
+        if not any(person.id == who for person in registry.people):
+            return incident, registry, Refused(Refusal.UNKNOWN_PERSON)
+        if version is not None and version != incident.version:
+            return incident, registry, Conflict(incident)
+        return incident, registry, None
+
+    # -- what follows ----------------------------------------------------------------------------
+
+    def _apply(
+        self,
+        connection: Connection,
+        before: Incident | None,
+        change: Change,
+        registry: Registry,
+        now: datetime,
+    ) -> Incident:
+        """Store a change with its story, duties and notices."""
+        steps = who.tiers_of(change.incident, registry)
+        incident = climb.timed(change.incident, steps, told=who.tells_at_once(change.incident))
+        incident = _save(connection, before, incident)
+        if change.story:
+            rows = [story_row(incident.id, line) for line in change.story]
+            connection.execute(insert(t.story), rows)
+        if change.duty_ends is not None:
+            connection.execute(
+                update(t.duty)
+                .where(t.duty.c.incident == incident.id, t.duty.c.is_open.is_(True))
+                .values(is_open=False, done_at=now, outcome=change.duty_ends)
+            )
+        for kind in change.duties:
+            connection.execute(insert(t.duty), duty_row(duty_of(incident, kind, now)))
+        if incident.state is State.ACKNOWLEDGED:
+            _overtake(connection, incident)
+        for reason in change.notices:
+            incident = self._tell(connection, incident, reason, registry, now)
+        return incident
+
+    def _tell(
+        self,
+        connection: Connection,
+        incident: Incident,
+        reason: NoticeReason,
+        registry: Registry,
+        now: datetime,
+    ) -> Incident:
+        """Tell the people; a tier in which nobody can be told gives way to the next at once."""
+        packs = self._rulebook()
+        reached = self._teller.tell(connection, incident, reason, registry, packs, now)
+        if reached or reason not in CALLING or not who.tells_at_once(incident):
+            return incident
+        return self._climb_on(connection, incident, "nobody", registry, now)
+
+    def _climb_on(
+        self,
+        connection: Connection,
+        incident: Incident,
+        because: str,
+        registry: Registry,
+        now: datetime,
+    ) -> Incident:
+        steps = who.tiers_of(incident, registry)
+        if not climb.has_next(incident, steps):
+            # Tiers that shrank meanwhile, or a last one that nobody answers for: said, not silent.
+            facts: dict[str, float | str] = {"because": because, "people": ""}
+            line = StoryLine(at=now, kind=StoryKind.TOLD, facts=facts)
+            connection.execute(insert(t.story), story_row(incident.id, line))
+            quiet = replace(incident, next_step_at=None, version=incident.version + 1)
+            return _save(connection, incident, quiet)
+        up = _save(connection, incident, climb.climbed(incident, steps, now))
+        climbed: dict[str, float | str] = {"step": up.step, "because": because}
+        line = StoryLine(at=now, kind=StoryKind.CLIMBED, facts=climbed)
+        connection.execute(insert(t.story), story_row(incident.id, line))
+        return self._tell(connection, up, NoticeReason.CLIMBED, registry, now)
+
+    def _rulebook(self) -> Rulebook:
+        if self._packs is None:
+            # A desk that was not given any: the rules that come with the house.
+            from alerts.rules.packs import read_packs, shipped
+
+            self._packs = read_packs(shipped())
+        return self._packs
+
+
+def _notice_words(*args: Any, **words: Any) -> tuple[str, str]:
+    from alerts.messages import notice_words
+
+    return notice_words(*args, **words)
+
+
+def _known_keys(
+    connection: Connection, transitions: Sequence[Transition]
+) -> set[tuple[str, str, str, int, int]]:
+    """Which of these are written down already."""
+    c = t.transition.c
+    columns = (c.rule, c.subject, c.journal, c.position, c.nth)
+    places = sorted({(transition.journal, transition.position) for transition in transitions})
+    known: set[tuple[str, str, str, int, int]] = set()
+    for start in range(0, len(places), 200):  # SQLite bounds the parameters of a statement
+        some = places[start : start + 200]
+        query = select(*columns).where(tuple_(c.journal, c.position).in_(some))
+        known.update(
+            (row.rule, row.subject, row.journal, row.position, row.nth)
+            for row in connection.execute(query)
+        )
+    return known
+
+
+def _locked(connection: Connection, incident_id: int) -> Incident | None:
+    row = connection.execute(
+        select(t.incident).where(t.incident.c.id == incident_id).with_for_update()
+    ).first()
+    return incident_of(row) if row is not None else None
+
+
+def _save(connection: Connection, before: Incident | None, incident: Incident) -> Incident:
+    """Insert or, by compare and set of the version, update."""
+    row = incident_row(incident)
+    if before is None:
+        key = connection.execute(insert(t.incident), row).inserted_primary_key
+        assert key is not None
+        return replace(incident, id=key[0])
+    i = t.incident.c
+    changed = connection.execute(
+        update(t.incident).where(i.id == before.id, i.version == before.version).values(row)
+    )
+    if changed.rowcount != 1:
+        raise RuntimeError(f"incident {before.id} changed under its lock")  # a bug of this room
+    return incident
+
+
+def _overtake(connection: Connection, incident: Incident) -> None:
+    """Somebody has it: climbs that are not sent yet are overtaken, and what he got is answered."""
+    n = t.notice.c
+    connection.execute(
+        update(t.notice)
+        .where(n.incident == incident.id, n.state.in_(UNSENT))
+        .where(n.reason == NoticeReason.CLIMBED.value)
+        .values(state=NoticeState.OVERTAKEN.value, settled_at=incident.acknowledged_at)
+    )
+    connection.execute(
+        update(t.notice)
+        .where(n.incident == incident.id, n.person == incident.acknowledged_by)
+        .where(n.reason.in_(_CALLING), n.is_group.is_(False))  # a group acts for nobody
+        .where(or_(n.state == NoticeState.ACCEPTED.value, n.state == NoticeState.OPENED.value))
+        .values(state=NoticeState.ACKNOWLEDGED.value)
+    )
+
+
+def _is_current(incident: Incident, row: Any) -> bool:
+    """Whether this notice calls the tier that has its wait right now."""
+    return (
+        incident.state is State.OPEN
+        and row.step == incident.step
+        and row.round == incident.relapses
+        and row.level in (0, level_of(incident, NoticeReason.SEVERITY))
+    )
+
+
+def _same_call(row: Any) -> tuple[Any, ...]:
+    """Notices of one telling: same incident, reason, step, round and level."""
+    n = t.notice.c
+    return (
+        n.incident == row.incident,
+        n.reason == row.reason,
+        n.step == row.step,
+        n.round == row.round,
+        n.level == row.level,
+    )

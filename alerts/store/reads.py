@@ -1,0 +1,221 @@
+"""What the desk, the demo and ``shouwang why`` read; each is a few indexed rows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, Select, func, select
+
+from alerts.incidents.model import Duty, Incident, State, StoryLine
+from alerts.notify.notice import Considered, Notice, NoticeState
+from alerts.registry.model import Registry
+from alerts.rules.transition import Transition
+from alerts.store import tables as t
+from alerts.store.database import Database
+from alerts.store.incident_rows import (
+    considered_of,
+    duty_of,
+    incident_of,
+    notice_of,
+    story_of,
+    transition_of,
+)
+from alerts.store.registry_rows import read_registry
+from alerts.words import Severity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """What is open now."""
+
+    states: Mapping[State, int] = field(default_factory=dict)
+    severities: Mapping[Severity, int] = field(default_factory=dict)
+    duties: int = 0
+    notices_unsent: int = 0
+
+    @property
+    def incidents(self) -> int:
+        return sum(self.states.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """Everything since the beginning."""
+
+    transitions: int
+    incidents: int
+    notices: Mapping[NoticeState, int]
+
+
+class Reads:
+    """The reading half of ``Operations``."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._known: Registry | None = None
+
+    def registry(self) -> Registry:
+        with self._database.read() as connection:
+            return self._registry(connection)
+
+    def revision(self) -> int:
+        """The registry's; rises with each change."""
+        with self._database.read() as connection:
+            return int(connection.execute(select(t.cell.c.revision)).scalar_one())
+
+    def mark(self) -> int:
+        """Rises with each change of anything here, so that pages know when to look again."""
+        with self._database.read() as connection:
+            return int(connection.execute(select(t.cell.c.mark)).scalar_one())
+
+    def revisions(self) -> list[dict[str, Any]]:
+        """The registry's history: revision, at, who, why, changes (ids by kind); newest first."""
+        revision = t.registry_revision
+        with self._database.read() as connection:
+            rows = connection.execute(select(revision).order_by(revision.c.revision.desc()))
+            return [dict(row._mapping) for row in rows]
+
+    def open_incidents(self, *, site: str | None = None, limit: int = 500) -> list[Incident]:
+        """What is not closed, worst first, then newest."""
+        i = t.incident.c
+        query = select(t.incident).where(i.is_open.is_(True))
+        if site is not None:
+            query = query.where(i.site == site)
+        return self._incidents(query.order_by(i.severity.desc(), i.id.desc()).limit(limit))
+
+    def incidents(
+        self,
+        *,
+        site: str | None = None,
+        open: bool | None = None,
+        place: tuple[str, str] | None = None,
+        before: int | None = None,
+        limit: int = 50,
+    ) -> list[Incident]:
+        """Newest id first, only ids under ``before``; ``place`` is (site, place)."""
+        i = t.incident.c
+        query = select(t.incident)
+        if place is not None:
+            query = query.where(i.site == place[0], i.place == place[1])
+        if site is not None:
+            query = query.where(i.site == site)
+        if open is not None:
+            query = query.where(i.is_open.is_(open))
+        if before is not None:
+            query = query.where(i.id < before)
+        return self._incidents(query.order_by(i.id.desc()).limit(limit))
+
+    def incident(self, incident: int) -> Incident | None:
+        found = self._incidents(select(t.incident).where(t.incident.c.id == incident))
+        return found[0] if found else None
+
+    def story(self, incident: int) -> list[StoryLine]:
+        """In the order of what happened; a later entry about an earlier time stands there."""
+        s = t.story.c
+        query = select(t.story).where(s.incident == incident).order_by(s.at, s.id)
+        with self._database.read() as connection:
+            return [story_of(row) for row in connection.execute(query)]
+
+    def notices(
+        self, *, incident: int | None = None, before: int | None = None, limit: int = 50
+    ) -> list[Notice]:
+        """Newest id first, only ids under ``before``."""
+        n = t.notice.c
+        query = select(t.notice)
+        if incident is not None:
+            query = query.where(n.incident == incident)
+        if before is not None:
+            query = query.where(n.id < before)
+        with self._database.read() as connection:
+            rows = connection.execute(query.order_by(n.id.desc()).limit(limit))
+            return [notice_of(row) for row in rows]
+
+    def considered(self, incident: int, person: str | None = None) -> list[Considered]:
+        """Everybody who might have been told, in order of time, with the reason."""
+        c = t.considered.c
+        query = select(t.considered).where(c.incident == incident)
+        if person is not None:
+            query = query.where(c.person == person)
+        with self._database.read() as connection:
+            return [considered_of(row) for row in connection.execute(query.order_by(c.id))]
+
+    def why(self, incident: int, person: str | None = None) -> list[Considered]:
+        """Why somebody was, or was not, told: ``who.Reason(row.reason).text(language)``."""
+        return self.considered(incident, person)
+
+    def duties(
+        self, *, open: bool | None = None, incident: int | None = None, limit: int = 500
+    ) -> list[Duty]:
+        """Oldest first."""
+        d = t.duty.c
+        query = select(t.duty)
+        if open is not None:
+            query = query.where(d.is_open.is_(open))
+        if incident is not None:
+            query = query.where(d.incident == incident)
+        with self._database.read() as connection:
+            rows = connection.execute(query.order_by(d.opened_at, d.id).limit(limit))
+            return [duty_of(row) for row in rows]
+
+    def duty(self, duty: int) -> Duty | None:
+        with self._database.read() as connection:
+            row = connection.execute(select(t.duty).where(t.duty.c.id == duty)).first()
+            return None if row is None else duty_of(row)
+
+    def transitions(self, *, after: int = 0, limit: int = 10_000) -> list[Transition]:
+        """In the order in which they were taken; ``after`` skips so many."""
+        query = select(t.transition).order_by(t.transition.c.id).offset(after).limit(limit)
+        with self._database.read() as connection:
+            return [transition_of(row) for row in connection.execute(query)]
+
+    def counts(self) -> Counts:
+        i, n = t.incident.c, t.notice.c
+        number = func.count()
+        with self._database.read() as connection:
+            rows = connection.execute(
+                select(i.state, i.severity, number)
+                .where(i.is_open.is_(True))
+                .group_by(i.state, i.severity)
+            ).all()
+            duties = select(number).select_from(t.duty).where(t.duty.c.is_open.is_(True))
+            unsent = select(number).where(
+                n.state.in_([NoticeState.WAITING.value, NoticeState.RETRYING.value])
+            )
+            states: dict[State, int] = {}
+            severities: dict[Severity, int] = {}
+            for state, severity, count in rows:
+                states[State(state)] = states.get(State(state), 0) + count
+                level = Severity(severity)
+                severities[level] = severities.get(level, 0) + count
+            return Counts(
+                states=states,
+                severities=severities,
+                duties=connection.execute(duties).scalar_one(),
+                notices_unsent=connection.execute(unsent).scalar_one(),
+            )
+
+    def totals(self) -> Totals:
+        n = t.notice.c
+        with self._database.read() as connection:
+            states = connection.execute(select(n.state, func.count()).group_by(n.state)).all()
+            return Totals(
+                transitions=_count(connection, t.transition.c.id),
+                incidents=_count(connection, t.incident.c.id),
+                notices={NoticeState(state): count for state, count in states},
+            )
+
+    def _incidents(self, query: Select[Any]) -> list[Incident]:
+        with self._database.read() as connection:
+            return [incident_of(row) for row in connection.execute(query)]
+
+    def _registry(self, connection: Connection) -> Registry:
+        """Read again only when its revision has risen."""
+        known = self._known
+        revision = connection.execute(select(t.cell.c.revision)).scalar_one()
+        if known is None or known.revision != revision:
+            known = self._known = read_registry(connection)
+        return known
+
+
+def _count(connection: Connection, column: Any) -> int:
+    return connection.execute(select(func.count(column))).scalar_one()

@@ -1,0 +1,324 @@
+"""The registry as rows, and back without loss: order, references and numbers included."""
+
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Row, Table, delete, insert, select
+
+from alerts.registry.model import (
+    Address,
+    Binding,
+    ChannelKind,
+    Circuit,
+    Device,
+    Names,
+    Override,
+    Person,
+    Place,
+    PlaceKind,
+    Port,
+    PostRole,
+    Registry,
+    Site,
+    Source,
+    Tier,
+    Tiers,
+)
+from alerts.store import tables as t
+from alerts.words import IncidentClass, Language, Severity
+
+_T = TypeVar("_T")
+
+# Parents first: written in this order, deleted in the other.
+_TABLES = (
+    t.site,
+    t.place,
+    t.port,
+    t.circuit,
+    t.device,
+    t.binding,
+    t.person,
+    t.address,
+    t.tiers,
+    t.tier,
+    t.rule_override,
+)
+
+
+def read_registry(connection: Connection) -> Registry:
+    """What is registered; an empty registry before the first import."""
+    cell = connection.execute(select(t.cell)).one()
+    ports = _grouped(connection, t.port, ("site", "place"), _port)
+    circuits = _grouped(connection, t.circuit, ("site", "place"), _circuit)
+    bindings = _grouped(connection, t.binding, ("site", "device"), _binding)
+    addresses = _grouped(connection, t.address, ("person",), _address)
+    steps = _grouped(connection, t.tier, ("tiers",), _tier)
+    return Registry(
+        cell=cell.name,
+        revision=cell.revision,
+        sites=tuple(
+            Site(id=row.id, names=_names(row), time_zone=row.time_zone)
+            for row in _rows(connection, t.site)
+        ),
+        places=tuple(
+            Place(
+                id=row.id,
+                site=row.site,
+                kind=PlaceKind(row.kind),
+                names=_names(row),
+                latitude=row.latitude,
+                longitude=row.longitude,
+                ports=ports.get((row.site, row.id), ()),
+                circuits=circuits.get((row.site, row.id), ()),
+                note=row.note,
+            )
+            for row in _rows(connection, t.place)
+        ),
+        devices=tuple(
+            Device(
+                id=row.id,
+                site=row.site,
+                names=_names(row),
+                bindings=bindings.get((row.site, row.id), ()),
+                source=Source(row.source),
+                origin=row.origin,
+                overdue=row.overdue,
+                can_cut_power=row.can_cut_power,
+            )
+            for row in _rows(connection, t.device)
+        ),
+        people=tuple(
+            Person(
+                id=row.id,
+                site=row.site,
+                name=row.name,
+                role=PostRole(row.role),
+                places=tuple(row.places),
+                language=Language(row.language),
+                phone=row.phone,
+                addresses=addresses.get((row.id,), ()),
+                quiet_from=row.quiet_from,
+                quiet_to=row.quiet_to,
+                is_post=row.is_post,
+            )
+            for row in _rows(connection, t.person)
+        ),
+        tiers=tuple(
+            Tiers(
+                kind=PlaceKind(row.kind),
+                steps=steps.get((row.nth,), ()),
+                classes=tuple(IncidentClass(cls) for cls in row.classes),
+            )
+            for row in _rows(connection, t.tiers)
+        ),
+        overrides=tuple(
+            Override(
+                rule=row.rule,
+                place=row.place,
+                set={name: float(number) for name, number in row.set.items()},
+                who=row.who,
+                at=row.at,
+                why=row.why,
+            )
+            for row in _rows(connection, t.rule_override)
+        ),
+    )
+
+
+def write_registry(connection: Connection, registry: Registry) -> None:
+    """Replace every row of the registry; the cell's own row is the caller's."""
+    for table in reversed(_TABLES):
+        connection.execute(delete(table))
+    rows = registry_rows(registry)
+    for table in _TABLES:
+        if rows[table]:
+            connection.execute(insert(table), rows[table])
+
+
+def registry_rows(registry: Registry) -> dict[Table, list[dict[str, Any]]]:
+    """Every row by table."""
+    rows: dict[Table, list[dict[str, Any]]] = {table: [] for table in _TABLES}
+    for nth, site in enumerate(registry.sites):
+        rows[t.site].append(
+            {"id": site.id, "nth": nth, **_name(site.names), "time_zone": site.time_zone}
+        )
+    for nth, place in enumerate(registry.places):
+        rows[t.place].append(
+            {
+                "site": place.site,
+                "id": place.id,
+                "nth": nth,
+                "kind": place.kind,
+                **_name(place.names),
+                "latitude": place.latitude,
+                "longitude": place.longitude,
+                "note": place.note,
+            }
+        )
+        home = {"site": place.site, "place": place.id}
+        for n, port in enumerate(place.ports):
+            rows[t.port].append(
+                {**home, "id": port.id, "nth": n, **_name(port.names), "circuit": port.circuit}
+            )
+        for n, circuit in enumerate(place.circuits):
+            rows[t.circuit].append(
+                {
+                    **home,
+                    "id": circuit.id,
+                    "nth": n,
+                    **_name(circuit.names),
+                    "rating_a": circuit.rating_a,
+                }
+            )
+    for nth, device in enumerate(registry.devices):
+        rows[t.device].append(
+            {
+                "site": device.site,
+                "id": device.id,
+                "nth": nth,
+                **_name(device.names),
+                "source": device.source,
+                "origin": device.origin,
+                "overdue": device.overdue,
+                "can_cut_power": device.can_cut_power,
+            }
+        )
+        for n, binding in enumerate(device.bindings):
+            rows[t.binding].append(
+                {
+                    "site": device.site,
+                    "device": device.id,
+                    "nth": n,
+                    "place": binding.place,
+                    "port": binding.port,
+                    "metrics": list(binding.metrics),
+                    "interval_s": binding.interval_s,
+                }
+            )
+    for nth, person in enumerate(registry.people):
+        rows[t.person].append(
+            {
+                "id": person.id,
+                "site": person.site,
+                "nth": nth,
+                "name": person.name,
+                "role": person.role,
+                "places": list(person.places),
+                "language": person.language,
+                "phone": person.phone,
+                "quiet_from": person.quiet_from,
+                "quiet_to": person.quiet_to,
+                "is_post": person.is_post,
+            }
+        )
+        for n, address in enumerate(person.addresses):
+            rows[t.address].append(
+                {
+                    "person": person.id,
+                    "nth": n,
+                    "channel": address.channel,
+                    "to": address.to,
+                    "is_group": address.group,
+                    "secret": address.secret,
+                }
+            )
+    for nth, tiers in enumerate(registry.tiers):
+        rows[t.tiers].append({"nth": nth, "kind": tiers.kind, "classes": list(tiers.classes)})
+        for n, tier in enumerate(tiers.steps):
+            waits = {severity.name.lower(): wait for severity, wait in tier.wait_s.items()}
+            rows[t.tier].append({"tiers": nth, "nth": n, "role": tier.role, "wait_s": waits})
+    for nth, override in enumerate(registry.overrides):
+        rows[t.rule_override].append(
+            {
+                "nth": nth,
+                "rule": override.rule,
+                "place": override.place,
+                "set": dict(override.set),
+                "who": override.who,
+                "at": override.at,
+                "why": override.why,
+            }
+        )
+    return rows
+
+
+def changes(before: Registry, after: Registry) -> dict[str, dict[str, list[str]]]:
+    """Ids that came, changed and went, by kind; kinds without any are left out."""
+    told: dict[str, dict[str, list[str]]] = {}
+    for kind, was, now in (
+        ("site", _by_id(before.sites), _by_id(after.sites)),
+        ("place", _by_id(before.places), _by_id(after.places)),
+        ("device", _by_id(before.devices), _by_id(after.devices)),
+        ("person", _by_id(before.people), _by_id(after.people)),
+        ("tiers", dict(enumerate(before.tiers)), dict(enumerate(after.tiers))),
+        ("override", dict(enumerate(before.overrides)), dict(enumerate(after.overrides))),
+    ):
+        kinds = {
+            "added": [str(key) for key in now if key not in was],
+            "changed": [str(key) for key in now if key in was and was[key] != now[key]],
+            "removed": [str(key) for key in was if key not in now],
+        }
+        if any(kinds.values()):
+            told[kind] = {word: ids for word, ids in kinds.items() if ids}
+    return told
+
+
+def _by_id(things: Iterable[Any]) -> dict[Any, Any]:
+    """By ``site/id`` where a thing belongs to a site and is named inside it."""
+    return {
+        f"{thing.site}/{thing.id}" if isinstance(thing, Place | Device) else thing.id: thing
+        for thing in things
+    }
+
+
+def _rows(connection: Connection, table: Table) -> list[Row[Any]]:
+    return list(connection.execute(select(table).order_by(table.c.nth)))
+
+
+def _grouped(
+    connection: Connection,
+    table: Table,
+    keys: tuple[str, ...],
+    build: Callable[[Row[Any]], _T],
+) -> dict[tuple[Any, ...], tuple[_T, ...]]:
+    groups: dict[tuple[Any, ...], list[_T]] = {}
+    for row in _rows(connection, table):
+        fields = row._mapping
+        groups.setdefault(tuple(fields[key] for key in keys), []).append(build(row))
+    return {key: tuple(group) for key, group in groups.items()}
+
+
+def _name(names: Names) -> dict[str, str]:
+    return {"name_zh": names.zh, "name_en": names.en}
+
+
+def _names(row: Row[Any]) -> Names:
+    return Names(zh=row.name_zh, en=row.name_en)
+
+
+def _port(row: Row[Any]) -> Port:
+    return Port(id=row.id, names=_names(row), circuit=row.circuit)
+
+
+def _circuit(row: Row[Any]) -> Circuit:
+    return Circuit(id=row.id, names=_names(row), rating_a=row.rating_a)
+
+
+def _binding(row: Row[Any]) -> Binding:
+    return Binding(
+        place=row.place,
+        port=row.port,
+        metrics=tuple(row.metrics),
+        interval_s=row.interval_s,
+    )
+
+
+def _address(row: Row[Any]) -> Address:
+    return Address(
+        channel=ChannelKind(row.channel), to=row.to, group=row.is_group, secret=row.secret
+    )
+
+
+def _tier(row: Row[Any]) -> Tier:
+    waits = {Severity[name.upper()]: float(wait) for name, wait in row.wait_s.items()}
+    return Tier(role=PostRole(row.role), wait_s=waits)

@@ -1,0 +1,372 @@
+"""The schema of the operations database, for SQLite and PostgreSQL alike.
+
+``migrations/`` builds the same by hand; a test compares the two.
+"""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Dialect,
+    Float,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+
+METADATA = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware UTC time, kept as whole milliseconds since 1970.
+
+    SQLite forgets zones, and whole numbers compare the same on every server.
+    """
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        return None if value is None else round(value.timestamp() * 1000)
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else datetime.fromtimestamp(value / 1000, UTC)
+
+
+# SQLite numbers rows by itself only for INTEGER.
+SERIAL = BigInteger().with_variant(Integer(), "sqlite")
+WORD = String(64)  # ids and the words of enums
+NAME = Text()
+
+
+def _names() -> list[Column[str]]:
+    return [Column("name_zh", NAME, nullable=False), Column("name_en", NAME, nullable=False)]
+
+
+def _nth() -> Column[int]:
+    """The order in which it was registered."""
+    return Column("nth", Integer, nullable=False)
+
+
+cell = Table(
+    "cell",
+    METADATA,
+    Column("id", SmallInteger, primary_key=True, autoincrement=False),  # one row: 1
+    Column("name", WORD, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("mark", BigInteger, nullable=False),  # rises with every change that pages show
+)
+
+site = Table(
+    "site",
+    METADATA,
+    Column("id", WORD, primary_key=True),
+    _nth(),
+    *_names(),
+    Column("time_zone", WORD, nullable=False),
+)
+
+place = Table(
+    "place",
+    METADATA,
+    Column("site", WORD, ForeignKey("site.id"), primary_key=True),
+    Column("id", WORD, primary_key=True),
+    _nth(),
+    Column("kind", WORD, nullable=False),
+    *_names(),
+    Column("latitude", Float),
+    Column("longitude", Float),
+    Column("note", Text, nullable=False),
+)
+
+port = Table(
+    "port",
+    METADATA,
+    Column("site", WORD, primary_key=True),
+    Column("place", WORD, primary_key=True),
+    Column("id", WORD, primary_key=True),
+    _nth(),
+    *_names(),
+    Column("circuit", WORD, nullable=False),
+    ForeignKeyConstraint(["site", "place"], ["place.site", "place.id"]),
+)
+
+circuit = Table(
+    "circuit",
+    METADATA,
+    Column("site", WORD, primary_key=True),
+    Column("place", WORD, primary_key=True),
+    Column("id", WORD, primary_key=True),
+    _nth(),
+    *_names(),
+    Column("rating_a", Float, nullable=False),
+    ForeignKeyConstraint(["site", "place"], ["place.site", "place.id"]),
+)
+
+device = Table(
+    "device",
+    METADATA,
+    Column("site", WORD, ForeignKey("site.id"), primary_key=True),
+    Column("id", WORD, primary_key=True),
+    _nth(),
+    *_names(),
+    Column("source", WORD, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("overdue", Float, nullable=False),
+    Column("can_cut_power", Boolean, nullable=False),
+)
+
+binding = Table(
+    "binding",
+    METADATA,
+    Column("site", WORD, primary_key=True),
+    Column("device", WORD, primary_key=True),
+    Column("nth", Integer, primary_key=True, autoincrement=False),
+    Column("place", WORD, nullable=False),
+    Column("port", WORD, nullable=False),
+    Column("metrics", JSON, nullable=False),
+    Column("interval_s", Float, nullable=False),
+    ForeignKeyConstraint(["site", "device"], ["device.site", "device.id"]),
+)
+
+person = Table(
+    "person",
+    METADATA,
+    # One row behind an opaque id: erasing somebody leaves the audit standing.
+    Column("id", WORD, primary_key=True),
+    Column("site", WORD, ForeignKey("site.id"), nullable=False),
+    _nth(),
+    Column("name", NAME, nullable=False),
+    Column("role", WORD, nullable=False),
+    Column("places", JSON, nullable=False),
+    Column("language", WORD, nullable=False),
+    Column("phone", Text, nullable=False),
+    Column("quiet_from", WORD, nullable=False),
+    Column("quiet_to", WORD, nullable=False),
+    Column("is_post", Boolean, nullable=False),
+)
+
+address = Table(
+    "address",
+    METADATA,
+    Column("person", WORD, ForeignKey("person.id"), primary_key=True),
+    Column("nth", Integer, primary_key=True, autoincrement=False),
+    Column("channel", WORD, nullable=False),
+    Column("to", Text, nullable=False),
+    Column("is_group", Boolean, nullable=False),
+    Column("secret", Text, nullable=False),  # a reference, never the secret
+)
+
+tiers = Table(
+    "tiers",
+    METADATA,
+    Column("nth", Integer, primary_key=True, autoincrement=False),
+    Column("kind", WORD, nullable=False),
+    Column("classes", JSON, nullable=False),
+)
+
+tier = Table(
+    "tier",
+    METADATA,
+    Column("tiers", Integer, ForeignKey("tiers.nth"), primary_key=True, autoincrement=False),
+    Column("nth", Integer, primary_key=True, autoincrement=False),
+    Column("role", WORD, nullable=False),
+    Column("wait_s", JSON, nullable=False),
+)
+
+rule_override = Table(
+    "rule_override",
+    METADATA,
+    Column("nth", Integer, primary_key=True, autoincrement=False),
+    Column("rule", WORD, nullable=False),
+    Column("place", WORD, nullable=False),
+    Column("set", JSON, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("at", Text, nullable=False),
+    Column("why", Text, nullable=False),
+)
+
+registry_revision = Table(
+    "registry_revision",
+    METADATA,
+    Column("revision", Integer, primary_key=True, autoincrement=False),
+    Column("at", Instant, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    # Ids that came, changed and went, by kind: no names, so that people stay erasable.
+    Column("changes", JSON, nullable=False),
+)
+
+incident = Table(
+    "incident",
+    METADATA,
+    Column("id", SERIAL, primary_key=True),
+    Column("rule", WORD, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("site", WORD, nullable=False),
+    Column("cls", WORD, nullable=False),
+    Column("severity", SmallInteger, nullable=False),
+    Column("worst", SmallInteger, nullable=False),
+    Column("state", WORD, nullable=False),
+    Column("is_open", Boolean, nullable=False),  # not closed
+    Column("since", Instant, nullable=False),
+    Column("opened_at", Instant, nullable=False),
+    Column("place", WORD, nullable=False),
+    Column("port", WORD, nullable=False),
+    Column("device", WORD, nullable=False),
+    Column("metric", WORD, nullable=False),
+    Column("value", Float),
+    Column("limit", Float),
+    Column("peak", Float),
+    Column("facts", JSON, nullable=False),
+    Column("acknowledged_by", WORD, nullable=False),
+    Column("acknowledged_at", Instant),
+    Column("acknowledged_until", Instant),
+    Column("recovered_at", Instant),
+    Column("closed_at", Instant),
+    Column("unconfirmed", Boolean, nullable=False),
+    Column("false_alarm", Boolean, nullable=False),
+    Column("seen_on_site", Boolean, nullable=False),
+    Column("relapses", Integer, nullable=False),
+    Column("step", Integer, nullable=False),
+    Column("told_at", Instant),
+    Column("next_step_at", Instant),
+    Column("version", Integer, nullable=False),
+    Index(
+        "uq_incident_open",
+        "rule",
+        "subject",
+        unique=True,
+        sqlite_where=text("is_open"),
+        postgresql_where=text("is_open"),
+    ),
+    Index(None, "is_open", "id"),
+    Index(None, "is_open", "severity", "id"),
+    Index(None, "site", "place", "is_open", "id"),
+    Index(None, "next_step_at"),
+    Index(None, "acknowledged_until"),
+)
+
+transition = Table(
+    "transition",
+    METADATA,
+    Column("id", SERIAL, primary_key=True),
+    Column("journal", Text, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("nth", Integer, nullable=False),
+    Column("rule", WORD, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("change", WORD, nullable=False),
+    Column("cls", WORD, nullable=False),
+    Column("severity", SmallInteger, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("since_ms", BigInteger, nullable=False),
+    Column("seen_ms", BigInteger, nullable=False),
+    Column("place", WORD, nullable=False),
+    Column("port", WORD, nullable=False),
+    Column("device", WORD, nullable=False),
+    Column("metric", WORD, nullable=False),
+    Column("value", Float),
+    Column("limit", Float),
+    Column("peak", Float),
+    Column("facts", JSON, nullable=False),
+    Column("incident", SERIAL, ForeignKey("incident.id")),
+    Column("taken_at", Instant, nullable=False),
+    UniqueConstraint("journal", "position", "rule", "subject", "nth"),
+    Index(None, "incident"),
+)
+
+story = Table(
+    "story",
+    METADATA,
+    Column("id", SERIAL, primary_key=True),
+    Column("incident", SERIAL, ForeignKey("incident.id"), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("kind", WORD, nullable=False),
+    Column("who", WORD, nullable=False),
+    Column("on_behalf_of", Text, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("facts", JSON, nullable=False),
+    Index(None, "incident", "id"),
+)
+
+duty = Table(
+    "duty",
+    METADATA,
+    Column("id", SERIAL, primary_key=True),
+    Column("incident", SERIAL, ForeignKey("incident.id"), nullable=False),
+    Column("kind", WORD, nullable=False),
+    Column("person", WORD, nullable=False),
+    Column("is_open", Boolean, nullable=False),
+    Column("opened_at", Instant, nullable=False),
+    Column("due_at", Instant),
+    Column("done_at", Instant),
+    Column("done_by", WORD, nullable=False),
+    Column("outcome", WORD, nullable=False),
+    Column("note", Text, nullable=False),
+    Index(None, "incident"),
+    Index(None, "is_open", "opened_at"),
+)
+
+notice = Table(
+    "notice",
+    METADATA,
+    Column("id", SERIAL, primary_key=True),
+    Column("incident", SERIAL, ForeignKey("incident.id"), nullable=False),
+    Column("reason", WORD, nullable=False),
+    Column("step", Integer, nullable=False),
+    # How often it has come back, and how bad: a second rise is news, a repeated write is not.
+    Column("round", Integer, nullable=False),
+    Column("level", SmallInteger, nullable=False),
+    Column("person", WORD, nullable=False),
+    Column("channel", WORD, nullable=False),
+    Column("to", Text, nullable=False),
+    Column("is_group", Boolean, nullable=False),
+    Column("secret", Text, nullable=False),  # a reference, never the secret
+    Column("language", WORD, nullable=False),
+    Column("cls", WORD, nullable=False),
+    Column("severity", SmallInteger, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("link", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("state", WORD, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("settled_at", Instant),
+    Column("detail", Text, nullable=False),
+    UniqueConstraint("incident", "channel", "to", "reason", "step", "round", "level"),
+    Index(None, "state", "due_at"),
+)
+
+considered = Table(
+    "considered",
+    METADATA,
+    Column("id", SERIAL, primary_key=True),
+    Column("incident", SERIAL, ForeignKey("incident.id"), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("person", WORD, nullable=False),
+    Column("step", Integer, nullable=False),
+    Column("told", Boolean, nullable=False),
+    Column("reason", WORD, nullable=False),
+    Index(None, "incident", "id"),
+)

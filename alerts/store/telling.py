@@ -1,0 +1,175 @@
+"""Writing down who is told: considered rows, and notices with their words fixed."""
+
+import logging
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Protocol
+
+from sqlalchemy import Connection, insert, select
+
+from alerts.incidents import who
+from alerts.incidents.model import Incident, StoryKind, StoryLine
+from alerts.notify.notice import NoticeReason, NoticeState
+from alerts.registry.model import Address, Person, Registry
+from alerts.store import tables as t
+from alerts.store.incident_rows import considered_row, story_row
+
+log = logging.getLogger("alerts.store")
+
+# Reasons that ask somebody to take over; the others tell how it went on.
+CALLING = (
+    NoticeReason.OPENED,
+    NoticeReason.REOPENED,
+    NoticeReason.SEVERITY,
+    NoticeReason.CLIMBED,
+)
+UNSENT = (NoticeState.WAITING.value, NoticeState.RETRYING.value)
+
+_UNHEARD = (NoticeState.REJECTED.value, NoticeState.OVERTAKEN.value)
+
+Words = Callable[..., tuple[str, str]]
+"""``alerts.messages.notice_words``."""
+
+
+class Rulebook(Protocol):
+    """What of ``alerts.rules.packs.Packs`` is read here."""
+
+    @property
+    def rules(self) -> Mapping[str, Any]: ...
+
+
+class Teller:
+    """Tells the people of one incident for one reason, inside the caller's transaction."""
+
+    def __init__(self, words: Words, link_base: str) -> None:
+        self._words = words
+        self._link_base = link_base.rstrip("/")
+
+    def tell(
+        self,
+        connection: Connection,
+        incident: Incident,
+        reason: NoticeReason,
+        registry: Registry,
+        rulebook: Rulebook | None,
+        now: datetime,
+    ) -> bool:
+        """Write it all down; whether anybody of the incident's tier has a notice on the way."""
+        verdicts = who.consider(
+            incident, reason, registry, now, self._history(connection, incident)
+        )
+        rule = rulebook.rules.get(incident.rule) if rulebook else None
+        taken = self._addresses_told(connection, incident, reason)
+        rows: list[dict[str, Any]] = []
+        told: list[str] = []
+        for verdict in verdicts:
+            if verdict.due_at is None:
+                continue
+            told.append(verdict.person.id)
+            address = verdict.person.addresses[0]
+            if (address.channel.value, address.to) in taken:
+                continue  # two people behind one group address: one message
+            taken.add((address.channel.value, address.to))
+            row = self._row(incident, reason, verdict.person, address, registry, rule, now)
+            rows.append(row | {"due_at": verdict.due_at})
+        if verdicts:
+            connection.execute(
+                insert(t.considered),
+                [considered_row(verdict.considered(incident.id, now)) for verdict in verdicts],
+            )
+        if rows:
+            connection.execute(insert(t.notice), rows)
+        if told:
+            facts: dict[str, float | str] = {
+                "reason": reason.value,
+                "step": incident.step,
+                "people": ", ".join(told),
+            }
+            line = StoryLine(at=now, kind=StoryKind.TOLD, facts=facts)
+            connection.execute(insert(t.story), story_row(incident.id, line))
+        return any(v.due_at is not None and v.step == incident.step for v in verdicts)
+
+    def _row(
+        self,
+        incident: Incident,
+        reason: NoticeReason,
+        person: Person,
+        address: Address,
+        registry: Registry,
+        rule: Any,
+        now: datetime,
+    ) -> dict[str, Any]:
+        link = f"{self._link_base}/incidents/{incident.id}" if self._link_base else ""
+        try:
+            title, text = self._words(
+                rule,
+                incident,
+                registry,
+                person.language,
+                reason,
+                link,
+                now,
+                to=person,
+                group=address.group,
+                step=incident.step,
+            )
+        except Exception:  # whatever is wrong with a pack's template, the danger must be told
+            log.exception("no words for %s of incident %d", reason, incident.id)
+            title = f"{incident.rule} · {incident.subject}"
+            text = f"{title} · {incident.severity.name.lower()}\n{link}"
+        return {
+            "incident": incident.id,
+            "reason": reason.value,
+            "step": incident.step,
+            "round": incident.relapses,
+            "level": level_of(incident, reason),
+            "person": person.id,
+            "channel": address.channel.value,
+            "to": address.to,
+            "is_group": address.group,
+            "secret": address.secret,
+            "language": person.language.value,
+            "cls": incident.cls.value,
+            "severity": int(incident.severity),
+            "title": title,
+            "text": text,
+            "link": link,
+            "created_at": now,
+            "state": NoticeState.WAITING.value,
+            "attempts": 0,
+            "detail": "",
+        }
+
+    def _history(self, connection: Connection, incident: Incident) -> who.History:
+        n = t.notice.c
+        rows = connection.execute(
+            select(n.person, n.round)
+            # What never went out has told nobody.
+            .where(n.incident == incident.id, n.state.notin_(_UNHEARD))
+            .where(n.reason.in_([reason.value for reason in CALLING]))
+            .distinct()
+        ).all()
+        return who.History(
+            ever=frozenset(row.person for row in rows),
+            this_round=frozenset(row.person for row in rows if row.round == incident.relapses),
+        )
+
+    def _addresses_told(
+        self, connection: Connection, incident: Incident, reason: NoticeReason
+    ) -> set[tuple[str, str]]:
+        n = t.notice.c
+        rows = connection.execute(
+            select(n.channel, n.to).where(
+                n.incident == incident.id,
+                n.reason == reason.value,
+                n.step == incident.step,
+                n.round == incident.relapses,
+                n.level == level_of(incident, reason),
+            )
+        )
+        return {(row.channel, row.to) for row in rows}
+
+
+def level_of(incident: Incident, reason: NoticeReason) -> int:
+    """A second rise in severity is news of its own; everything else is once a round and step."""
+    return int(incident.severity) if reason is NoticeReason.SEVERITY else 0
