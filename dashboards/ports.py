@@ -17,7 +17,10 @@ from edge.contract.reading import Batch
 
 
 class Operations(Protocol):
-    """Incidents, people's acts and notices. Synchronous: the desk calls each in a thread."""
+    """Incidents, people's acts and notices. Synchronous: the desk calls each in a thread.
+
+    ``alerts.store.operations.Operations`` fits; a test holds it. ``origin`` says from where.
+    """
 
     def registry(self) -> Registry: ...
 
@@ -54,16 +57,28 @@ class Operations(Protocol):
 
     def considered(self, incident: int) -> Sequence[Considered]: ...
 
-    def duties(self, *, open: bool | None = None, incident: int | None = None) -> Sequence[Duty]: ...
+    def duties(
+        self, *, open: bool | None = None, incident: int | None = None
+    ) -> Sequence[Duty]: ...
 
-    def acknowledge(self, incident: int, who: str, now: datetime) -> Result: ...
+    def acknowledge(self, incident_id: int, who: str, origin: str, now: datetime) -> Result: ...
 
-    def comment(self, incident: int, who: str, text: str, now: datetime) -> Result: ...
+    def comment(
+        self, incident_id: int, who: str, text: str, origin: str, now: datetime
+    ) -> Result: ...
 
-    def false_alarm(self, incident: int, who: str, reason: str, now: datetime) -> Result: ...
+    def false_alarm(
+        self, incident_id: int, who: str, reason: str, origin: str, now: datetime
+    ) -> Result: ...
 
     def confirm_second_look(
-        self, duty: int, who: str, outcome: SecondLook, now: datetime, *, note: str = ""
+        self,
+        duty_id: int,
+        who: str,
+        outcome: SecondLook,
+        note: str,
+        now: datetime,
+        origin: str = "",
     ) -> Result: ...
 
 

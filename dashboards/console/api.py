@@ -43,6 +43,7 @@ from dashboards.console.wire import (
     StoryOut,
 )
 
+ORIGIN = "console"
 PAGE = 50
 MOST_BUCKETS = 2000
 LONGEST = timedelta(days=400)
@@ -91,36 +92,34 @@ async def incident(asked: Asked) -> web.Response:
 
 async def acknowledge(asked: Asked) -> web.Response:
     await _who(asked, (await _known(asked)).subject.site)
-    call = asked.desk.operations.acknowledge
-    now = asked.desk.clock.now()
-    return await _ended(asked, await in_thread(call, asked.path.incident, asked.body.who, now))
+    call, now = asked.desk.operations.acknowledge, asked.desk.clock.now()
+    return await _ended(
+        asked, await in_thread(call, asked.path.incident, asked.body.who, ORIGIN, now)
+    )
 
 
 async def comment(asked: Asked) -> web.Response:
     await _who(asked, (await _known(asked)).subject.site)
-    call, body = asked.desk.operations.comment, asked.body
-    now = asked.desk.clock.now()
-    return await _ended(
-        asked, await in_thread(call, asked.path.incident, body.who, body.text, now)
-    )
+    call, now = asked.desk.operations.comment, asked.desk.clock.now()
+    who, text = asked.body.who, asked.body.text
+    return await _ended(asked, await in_thread(call, asked.path.incident, who, text, ORIGIN, now))
 
 
 async def false_alarm(asked: Asked) -> web.Response:
     await _who(asked, (await _known(asked)).subject.site)
-    call, body = asked.desk.operations.false_alarm, asked.body
-    now = asked.desk.clock.now()
-    return await _ended(
-        asked, await in_thread(call, asked.path.incident, body.who, body.reason, now)
-    )
+    call, now = asked.desk.operations.false_alarm, asked.desk.clock.now()
+    who, reason = asked.body.who, asked.body.reason
+    return await _ended(asked, await in_thread(call, asked.path.incident, who, reason, ORIGIN, now))
 
 
 async def confirm(asked: Asked) -> web.Response:
     await _who(asked, None)
-    call, body = asked.desk.operations.confirm_second_look, asked.body
-    now = asked.desk.clock.now()
+    call, now = asked.desk.operations.confirm_second_look, asked.desk.clock.now()
+    body = asked.body
     outcome = SecondLook(body.outcome)
     return await _ended(
-        asked, await in_thread(call, asked.path.duty, body.who, outcome, now, note=body.note)
+        asked,
+        await in_thread(call, asked.path.duty, body.who, outcome, body.note, now, ORIGIN),
     )
 
 
@@ -281,9 +280,7 @@ async def registry(asked: Asked) -> web.Response:
 
 
 async def openapi(asked: Asked) -> web.Response:
-    return answer(
-        dict[str, Any], document.openapi(asked.routes, asked.desk.settings.version)
-    )
+    return answer(dict[str, Any], document.openapi(asked.routes, asked.desk.settings.version))
 
 
 def incident_out(one: Incident, scene: Scene) -> IncidentOut:
@@ -467,5 +464,3 @@ def _person(one: Person) -> RegistryPerson:
 
 def _there(at: datetime | None, there: tzinfo) -> datetime | None:
     return at.astimezone(there) if at else None
-
-

@@ -36,6 +36,8 @@ class Card:
     next_at_ms: int | None
     next_role: str
     can_take: bool
+    can_wait: bool
+    """Nobody is asked for it: it goes into the digest."""
     second_look: Duty | None
     source: tuple[str, str] | None
 
@@ -68,6 +70,7 @@ def card(incident: Incident, scene: Scene, duties: list[Duty] | None = None) -> 
         next_at_ms=ms(incident.next_step_at) if rung and incident.next_step_at else None,
         next_role=scene.role(rung.role) if rung else "",
         can_take=incident.state is State.OPEN,
+        can_wait=incident.state is State.OPEN and incident.severity is Severity.INFO,
         second_look=waits[0] if waits else None,
         source=scene.source(device),
     )
@@ -85,7 +88,13 @@ def in_order_of_need(incidents: list[Incident]) -> list[Incident]:
     """What burns first: not taken over, then by severity, then the newest."""
     rank = {State.OPEN: 0, State.ACKNOWLEDGED: 1, State.RECOVERED: 2}
     return sorted(
-        incidents, key=lambda i: (rank.get(i.state, 3), -i.severity, -i.opened_at.timestamp())
+        incidents,
+        key=lambda i: (
+            i.severity is Severity.INFO,
+            rank.get(i.state, 3),
+            -i.severity,
+            -i.opened_at.timestamp(),
+        ),
     )
 
 
@@ -279,26 +288,39 @@ def _detail(head: Headline | None, incident: Incident | None, scene: Scene) -> s
 
 
 def _told(line: StoryLine, incident: Incident, scene: Scene) -> Told:
-    facts = line.facts
-    who = scene.person(line.who)
+    facts, t = line.facts, scene.t
     own = next((str(facts[name]) for name in _OWN_WORDS if facts.get(name)), "")
-    if line.kind is StoryKind.FALSE_ALARM and not own:
-        own = str(facts.get("reason", ""))
-    to = facts.get("person", facts.get("to", ""))
-    role = str(facts.get("role", ""))
-    text = scene.t(
-        f"story.{line.kind.value}",
-        who=who,
-        name=scene.headline(incident).name,
-        to=scene.person(str(to)) if to else scene.t.either(f"role.{role}", role),
-        outcome=scene.t.either(f"outcome.{facts.get('outcome', '')}", ""),
-    )
+    because = t.either(f"because.{facts.get('because', '')}", "")
+    people = [scene.person(one) for one in str(facts.get("people", "")).split(", ") if one]
+    if line.kind is StoryKind.TOLD:
+        reason = str(facts.get("reason", ""))
+        text = t("story.nobody-told")
+        if people:
+            key = f"story.told-{reason}" if f"story.told-{reason}" in t.texts else "story.told"
+            text = t(key, to=t("list.comma").join(people))
+    else:
+        text = t(
+            f"story.{line.kind.value}",
+            who=scene.person(line.who),
+            name=scene.headline(incident).name,
+            role=_role_of_step(facts.get("step"), incident, scene),
+            outcome=t.either(f"outcome.{facts.get('outcome', '')}", ""),
+            because=because,
+        )
+    if because and line.kind is not StoryKind.CLIMBED:
+        text = t("story.because", text=text, because=because)
     if line.on_behalf_of:
-        text += scene.t("story.on-behalf", who=scene.person(line.on_behalf_of))
+        text += t("story.on-behalf", who=scene.person(line.on_behalf_of))
     return Told(
         at=line.at,
         time=scene.when(line.at, incident.subject.site),
         tone=STORY_TONES.get(line.kind, "teal"),
-        text=" ".join(text.split()),
+        text=text,
         words=own,
     )
+
+
+def _role_of_step(step: float | str | None, incident: Incident, scene: Scene) -> str:
+    tiers = tiers_of(incident, scene.registry)
+    at = int(step) if isinstance(step, int | float) else -1
+    return scene.role(tiers[at].role) if 0 <= at < len(tiers) else scene.t("story.next")

@@ -94,7 +94,9 @@ class Hub:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def tell(self, kind: str, data: object, site: str = "", places: frozenset[str] = frozenset()) -> None:
+    def tell(
+        self, kind: str, data: object, site: str = "", places: frozenset[str] = frozenset()
+    ) -> None:
         self._number += 1
         text = json.dumps(data, separators=(",", ":"), ensure_ascii=False)
         event = Event(self._number, kind, text, site, places)
@@ -112,7 +114,9 @@ class Hub:
         self._mark = mark
 
     def spell(self, event: Event) -> bytes:
-        return f"id: {self._boot}-{event.number}\nevent: {event.kind}\ndata: {event.data}\n\n".encode()
+        return (
+            f"id: {self._boot}-{event.number}\nevent: {event.kind}\ndata: {event.data}\n\n".encode()
+        )
 
     def since(self, last_id: str) -> list[Event] | None:
         """What came after that id; None when it is no longer known."""
@@ -203,7 +207,14 @@ def _readings(batch: Batch) -> dict[str, object]:
         "site": batch.site,
         "device": batch.device,
         "rows": [
-            [batch.place[i], batch.port[i], batch.metric[i], batch.at_ms[i], batch.value[i], batch.quality[i]]
+            [
+                batch.place[i],
+                batch.port[i],
+                batch.metric[i],
+                batch.at_ms[i],
+                batch.value[i],
+                batch.quality[i],
+            ]
             for i in range(len(batch))
         ],
     }

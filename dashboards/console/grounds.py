@@ -7,8 +7,8 @@ from alerts.incidents.model import Incident, State
 from alerts.registry.model import Circuit, Place, PlaceKind, Port
 from alerts.words import Severity
 from dashboards.console.cards import lasted, ms
-from dashboards.console.scene import Scene
 from dashboards.console.lines import AlarmLine
+from dashboards.console.scene import Scene
 from dashboards.ports import Curve, LatestPoint, SeriesKey
 from edge.contract.quality import WITHHELD, Quality
 
@@ -136,22 +136,21 @@ def spark_path(curve: Curve, since_ms: int, until_ms: int) -> str:
 def _badge(
     incidents: Sequence[Incident], latest: Sequence[LatestPoint], scene: Scene
 ) -> tuple[str, str]:
-    burning = [i for i in incidents if i.state in (State.OPEN, State.ACKNOWLEDGED)]
+    asking = [i for i in incidents if i.severity > Severity.INFO]
+    burning = [i for i in asking if i.state in (State.OPEN, State.ACKNOWLEDGED)]
     if burning:
         worst = max(i.severity for i in burning)
         if worst >= Severity.MAJOR:
             return scene.t("place.trouble"), "red"
         return scene.t("place.attention"), "amber"
-    if incidents:
+    if asking:
         return scene.t("place.second-look"), "teal"
     if not latest:
         return scene.t("place.no-data"), "grey"
     return scene.t("place.fine"), "green"
 
 
-def _figures(
-    kind: PlaceKind, latest: Sequence[LatestPoint], scene: Scene
-) -> list[Figure]:
+def _figures(kind: PlaceKind, latest: Sequence[LatestPoint], scene: Scene) -> list[Figure]:
     by_metric: dict[str, LatestPoint] = {}
     for point in latest:
         newer = by_metric.get(point.series.metric)
@@ -203,7 +202,7 @@ def _socket(
     power = _newest(latest, port.id, "power")
     relay = _newest(latest, port.id, "relay")
     watts = power.value if power and power.quality not in WITHHELD else None
-    mine = [i for i in incidents if i.port == port.id]
+    mine = [i for i in incidents if i.port == port.id and i.severity > Severity.INFO]
     trouble = ""
     if mine:
         burning = [i for i in mine if i.state is not State.RECOVERED]
@@ -235,9 +234,7 @@ def _socket(
     )
 
 
-def _feeder(
-    place: Place, circuit: Circuit, latest: Sequence[LatestPoint], scene: Scene
-) -> Feeder:
+def _feeder(place: Place, circuit: Circuit, latest: Sequence[LatestPoint], scene: Scene) -> Feeder:
     measured = _newest(latest, "", "current") if len(place.circuits) == 1 else None
     if measured is not None and measured.value is not None and measured.quality not in WITHHELD:
         amperes, reckoned = measured.value, False

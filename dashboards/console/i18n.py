@@ -37,7 +37,11 @@ def words(language: Language) -> Words:
         sections = tomllib.load(file)
     return Words(
         language,
-        {f"{section}.{name}": text for section, texts in sections.items() for name, text in texts.items()},
+        {
+            f"{section}.{name}": text
+            for section, texts in sections.items()
+            for name, text in texts.items()
+        },
     )
 
 

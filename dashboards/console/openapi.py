@@ -64,9 +64,7 @@ def _parameters(route: Route, schemas: dict[str, Any]) -> list[dict[str, Any]]:
         schemas.update(schema.get("$defs", {}))
         required = schema.get("required", [])
         for name, shape in schema.get("properties", {}).items():
-            found.append(
-                {"name": name, "in": where, "required": name in required, "schema": shape}
-            )
+            found.append({"name": name, "in": where, "required": name in required, "schema": shape})
     return found
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from itertools import groupby
 from pathlib import Path
@@ -23,12 +24,14 @@ from dashboards.console.scene import Scene
 from dashboards.console.takes import RANGES
 from dashboards.console.watchword import awake
 from dashboards.ports import LatestPoint, SeriesKey
+from edge.contract.metrics import METRICS
 
 HOUR_MS = 3_600_000
 SPARK_HOURS = 30
 SPARK_POINTS = 120
 PAGE_SIZE = 50
-DEFAULT_RANGE = "30h"
+GRID = ("relay", "port-state")
+DEFAULT_RANGE = {PlaceKind.REACH: "30h", PlaceKind.SHED: "6h", PlaceKind.RISK_POINT: "30h"}
 
 
 async def overview(asked: Asked) -> web.Response:
@@ -50,7 +53,7 @@ async def overview(asked: Asked) -> web.Response:
         "overview.html",
         tab="overview",
         cards=cards_now,
-        untaken=sum(1 for c in cards_now if c.can_take),
+        untaken=sum(1 for c in cards_now if c.can_take and not c.can_wait),
         errands=[cards.errand(d, by_id.get(d.incident), scene) for d in [*duties, *done]],
         undone=len(duties),
         reaches=[g for g in everything if g.place.kind is PlaceKind.REACH],
@@ -70,7 +73,9 @@ async def place(asked: Asked) -> web.Response:
     )
     chosen = next((i for i in here if i.id == asked.query.incident), None)
     if chosen is None:
-        chosen = next(iter(cards.in_order_of_need([i for i in here if i.state != State.CLOSED])), None)
+        chosen = next(
+            iter(cards.in_order_of_need([i for i in here if i.state != State.CLOSED])), None
+        )
     chosen = chosen or next(iter(here), None)
     latest = [
         point
@@ -78,15 +83,16 @@ async def place(asked: Asked) -> web.Response:
         if point.series.place == known.id
     ]
     limits = alarm_lines(asked.desk.packs, scene.registry, known)
+    span = asked.query.range or DEFAULT_RANGE[known.kind]
     return _show(
         asked,
         scene,
         "place.html",
         tab="overview",
         ground=grounds.ground(known, latest, here, limits, scene),
-        range=asked.query.range or DEFAULT_RANGE,
+        range=span,
         ranges=list(RANGES),
-        hours=RANGES[asked.query.range or DEFAULT_RANGE],
+        hours=RANGES[span],
         others=[cards.card(i, scene) for i in here if chosen is None or i.id != chosen.id][:6],
         catalogue=_catalogue(latest, known, scene),
         devices=_devices_at(known, scene),
@@ -143,7 +149,9 @@ async def devices(asked: Asked) -> web.Response:
             {
                 "device": device,
                 "name": device.names.by(scene.language),
-                "places": [(scene.place(device.site, s), f"/places/{device.site}/{s}") for s in spots],
+                "places": [
+                    (scene.place(device.site, s), f"/places/{device.site}/{s}") for s in spots
+                ],
                 "sight": sight,
                 "seen": seen,
                 "source": scene.source(device),
@@ -218,9 +226,7 @@ async def inbox(asked: Asked) -> web.Response:
 
 async def set_scene(asked: Asked) -> Scene:
     """The registry, language and time that this call sees."""
-    language = language_of(
-        getattr(asked.query, "lang", None), asked.request.cookies.get("lang")
-    )
+    language = language_of(getattr(asked.query, "lang", None), asked.request.cookies.get("lang"))
     registry = await in_thread(asked.desk.operations.registry)
     status = await in_thread(asked.desk.watch.read)
     return Scene(registry, asked.desk.packs, language, asked.desk.clock.now(), status)
@@ -299,8 +305,6 @@ async def _with_spark(
     mine: Sequence[Incident],
     now_ms: int,
 ) -> grounds.Ground:
-    from dataclasses import replace
-
     chosen = grounds.spark_series(one.place, series, mine)
     if chosen is None:
         return one
@@ -318,12 +322,11 @@ def _catalogue(
     latest: Sequence[LatestPoint], known: Place, scene: Scene
 ) -> list[dict[str, object]]:
     """The charts of a place from top to bottom: the metrics it has, with names, unit, newest value."""
-    from edge.contract.metrics import METRICS
-
     order = list(grounds.FIRST[known.kind])
     if known.ports:
         order = ["power", *order]
-    present = list(dict.fromkeys(point.series.metric for point in latest))
+    # Whether a port has power is its colour in the grid; twenty such curves say nothing.
+    present = [m for m in dict.fromkeys(point.series.metric for point in latest) if m not in GRID]
     chosen = [m for m in order if m in present] + [m for m in present if m not in order]
     rows: list[dict[str, object]] = []
     for metric in chosen:
@@ -377,21 +380,25 @@ def _show(asked: Asked, scene: Scene, template: str, **values: Any) -> web.Respo
             sorted(scene.registry.people, key=lambda p: p.site), key=lambda p: p.site
         )
     ]
-    text = _templates().get_template(template).render(
-        scene=scene,
-        t=scene.t,
-        lang=scene.language.value,
-        zone=_zone_name(scene),
-        now_ms=cards.ms(scene.now),
-        speed=clock.speed,
-        awake=awake(scene, settings.watch_stale_s),
-        settings=settings,
-        people_by_site=people_by_site,
-        script_words=json.dumps(scene.t.section("script"), ensure_ascii=False),
-        version=settings.version,
-        path=asked.request.path,
-        other_language=_other_language(asked, scene),
-        **values,
+    text = (
+        _templates()
+        .get_template(template)
+        .render(
+            scene=scene,
+            t=scene.t,
+            lang=scene.language.value,
+            zone=_zone_name(scene),
+            now_ms=cards.ms(scene.now),
+            speed=clock.speed,
+            awake=awake(scene, settings.watch_stale_s),
+            settings=settings,
+            people_by_site=people_by_site,
+            script_words=json.dumps(scene.t.section("script"), ensure_ascii=False),
+            version=settings.version,
+            path=asked.request.path,
+            other_language=_other_language(asked, scene),
+            **values,
+        )
     )
     return web.Response(text=text, content_type="text/html", headers={"Cache-Control": "no-store"})
 

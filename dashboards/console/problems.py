@@ -25,9 +25,7 @@ class Problem(Exception):
 
     def response(self) -> web.Response:
         text = json.dumps(self.body, ensure_ascii=False)
-        return web.Response(
-            status=self.status, text=text, content_type="application/problem+json"
-        )
+        return web.Response(status=self.status, text=text, content_type="application/problem+json")
 
 
 def from_validation(error: ValidationError, part: str) -> Problem:

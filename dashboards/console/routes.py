@@ -23,9 +23,9 @@ from dashboards.console.takes import (
     IncidentsPageQuery,
     IncidentsQuery,
     LanguageQuery,
-    NoticesQuery,
     NothingPath,
     NothingQuery,
+    NoticesQuery,
     PageQuery,
     PlacePageQuery,
 )
@@ -80,14 +80,24 @@ class Route:
     """Exists only in the demo."""
 
 
-def _page(path: str, handler: Handler, summary: str, right: Right = Right.READ, **more: Any) -> Route:
+def _page(
+    path: str, handler: Handler, summary: str, right: Right = Right.READ, **more: Any
+) -> Route:
     more.setdefault("query", PageQuery)
     return Route(
-        method="GET", path=path, handler=handler, summary=summary, right=right, media="text/html", **more
+        method="GET",
+        path=path,
+        handler=handler,
+        summary=summary,
+        right=right,
+        media="text/html",
+        **more,
     )
 
 
-def _get(path: str, handler: Handler, summary: str, right: Right = Right.READ, **more: Any) -> Route:
+def _get(
+    path: str, handler: Handler, summary: str, right: Right = Right.READ, **more: Any
+) -> Route:
     return Route(
         method="GET", path="/api/v1" + path, handler=handler, summary=summary, right=right, **more
     )
@@ -95,7 +105,12 @@ def _get(path: str, handler: Handler, summary: str, right: Right = Right.READ, *
 
 def _post(path: str, handler: Handler, summary: str, **more: Any) -> Route:
     return Route(
-        method="POST", path="/api/v1" + path, handler=handler, summary=summary, right=Right.ACT, **more
+        method="POST",
+        path="/api/v1" + path,
+        handler=handler,
+        summary=summary,
+        right=Right.ACT,
+        **more,
     )
 
 

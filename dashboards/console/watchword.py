@@ -34,6 +34,4 @@ def awake(scene: Scene, stale_s: float) -> Awake:
         text = scene.t("watch.asleep", span=lasted(quiet_s, scene))
         why.insert(0, scene.t("watch.remedy"))
     online = sum(1 for device in status.devices if device.online)
-    return Awake(
-        ok=not why, text=text, why=why, online=online, lost=len(status.devices) - online
-    )
+    return Awake(ok=not why, text=text, why=why, online=online, lost=len(status.devices) - online)

@@ -5,7 +5,16 @@ from datetime import datetime
 
 from alerts.incidents.model import DutyKind, State, StoryKind
 from alerts.notify.notice import NoticeReason, NoticeState
-from alerts.registry.model import ChannelKind, Circuit, Names, PlaceKind, Port, PostRole, Site, Source
+from alerts.registry.model import (
+    ChannelKind,
+    Circuit,
+    Names,
+    PlaceKind,
+    Port,
+    PostRole,
+    Site,
+    Source,
+)
 from alerts.words import IncidentClass, Language
 
 

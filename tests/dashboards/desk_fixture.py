@@ -147,7 +147,11 @@ PACKS = Packs(
         "device-silent": Rule(
             names=Names(zh="设备失联", en="Device silent"),
             say=_say(
-                ("{device} {minutes} 分钟没有数据", "断网期间的数据会补传。", "白天去看看电源和天线。"),
+                (
+                    "{device} {minutes} 分钟没有数据",
+                    "断网期间的数据会补传。",
+                    "白天去看看电源和天线。",
+                ),
                 (
                     "{device}: no data for {minutes} minutes",
                     "What it measures meanwhile comes later.",
@@ -161,7 +165,11 @@ PACKS = Packs(
             kind=PlaceKind.SHED,
             say=_say(
                 ("{place} {port}已充满，仍在通电（{value} {unit}）", "", "不急，明早汇总里提醒。"),
-                ("{place} {port}: full, still drawing {value} {unit}", "", "no hurry; in the digest."),
+                (
+                    "{place} {port}: full, still drawing {value} {unit}",
+                    "",
+                    "no hurry; in the digest.",
+                ),
             ),
         ),
     }
@@ -183,7 +191,9 @@ def registry() -> Registry:
             names=Names(zh=f"{number} 号充电棚", en=f"Shed {number}"),
             circuits=(Circuit(id="main", names=Names(zh="总电流", en="Load"), rating_a=40.0),),
             ports=tuple(
-                Port(id=f"p{n:02d}", names=Names(zh=f"{n} 号插座", en=f"socket {n}"), circuit="main")
+                Port(
+                    id=f"p{n:02d}", names=Names(zh=f"{n} 号插座", en=f"socket {n}"), circuit="main"
+                )
                 for n in range(1, count + 1)
             ),
         )
@@ -201,18 +211,24 @@ def registry() -> Registry:
                     place=shed_id, metrics=("smoke", "shed-temp", "residual-current"), interval_s=60
                 ),
                 *(
-                    Binding(place=shed_id, port=f"p{n:02d}", metrics=("power", "relay"), interval_s=60)
+                    Binding(
+                        place=shed_id, port=f"p{n:02d}", metrics=("power", "relay"), interval_s=60
+                    )
                     for n in range(1, count + 1)
                 ),
             ),
             source=Source.INJECTED if shed_id == "shed-2" else Source.RECORDED,
-            origin="CHARGED e-bike curves + fault" if shed_id == "shed-2" else "CHARGED e-bike curves",
+            origin="CHARGED e-bike curves + fault"
+            if shed_id == "shed-2"
+            else "CHARGED e-bike curves",
             can_cut_power=shed_id == "shed-2",
         )
 
     def person(id_: str, name: str, role: PostRole, *addresses: Address, **more: object) -> Person:
         return replace(
-            Person(id=id_, site=SITE, name=name, role=role, addresses=addresses, phone="13800000000"),
+            Person(
+                id=id_, site=SITE, name=name, role=role, addresses=addresses, phone="13800000000"
+            ),
             **more,  # type: ignore[arg-type]
         )
 
@@ -255,7 +271,9 @@ def registry() -> Registry:
             person("zhang", "张河长", PostRole.RIVER_CHIEF, _LOG, places=("laobakou",)),
             person("li", "李主任", PostRole.COMMUNITY_CHIEF, _MAIL),
             person("guard", "值班岗", PostRole.GUARD, _HOOK, is_post=True),
-            person("wang", "王经理", PostRole.PROPERTY, _MAIL, quiet_from="22:00", quiet_to="07:00"),
+            person(
+                "wang", "王经理", PostRole.PROPERTY, _MAIL, quiet_from="22:00", quiet_to="07:00"
+            ),
             person("xiaoli", "社区小李", PostRole.COMMUNITY, _MAIL),
             person("chen", "Chen Wei", PostRole.ENGINEER, _MAIL, language=Language.EN),
             person("zhou", "周师傅", PostRole.RIVER_CHIEF, places=("jingyang-bridge",)),
@@ -420,7 +438,8 @@ class MemoryOperations:
         found = [
             one
             for one in reversed(self._notices)
-            if (incident is None or one.incident == incident) and (before is None or one.id < before)
+            if (incident is None or one.incident == incident)
+            and (before is None or one.id < before)
         ]
         return found[:limit]
 
@@ -435,8 +454,8 @@ class MemoryOperations:
             and (incident is None or one.incident == incident)
         ]
 
-    def acknowledge(self, incident: int, who: str, now: datetime) -> Result:
-        found = self._incidents.get(incident)
+    def acknowledge(self, incident_id: int, who: str, origin: str, now: datetime) -> Result:
+        found = self._incidents.get(incident_id)
         if found is None:
             return Refused(Refusal.UNKNOWN_INCIDENT)
         if found.state is not State.OPEN:
@@ -453,17 +472,17 @@ class MemoryOperations:
         self.put(taken, StoryLine(at=now, kind=StoryKind.ACKNOWLEDGED, who=who))
         return Done(taken)
 
-    def comment(self, incident: int, who: str, text: str, now: datetime) -> Result:
-        found = self._incidents.get(incident)
+    def comment(self, incident_id: int, who: str, text: str, origin: str, now: datetime) -> Result:
+        found = self._incidents.get(incident_id)
         if found is None:
             return Refused(Refusal.UNKNOWN_INCIDENT)
-        self.put(
-            found, StoryLine(at=now, kind=StoryKind.COMMENT, who=who, facts={"note": text})
-        )
+        self.put(found, StoryLine(at=now, kind=StoryKind.COMMENT, who=who, facts={"note": text}))
         return Done(found)
 
-    def false_alarm(self, incident: int, who: str, reason: str, now: datetime) -> Result:
-        found = self._incidents.get(incident)
+    def false_alarm(
+        self, incident_id: int, who: str, reason: str, origin: str, now: datetime
+    ) -> Result:
+        found = self._incidents.get(incident_id)
         if found is None:
             return Refused(Refusal.UNKNOWN_INCIDENT)
         judged = replace(
@@ -476,19 +495,28 @@ class MemoryOperations:
         return Done(judged)
 
     def confirm_second_look(
-        self, duty: int, who: str, outcome: SecondLook, now: datetime, *, note: str = ""
+        self,
+        duty_id: int,
+        who: str,
+        outcome: SecondLook,
+        note: str,
+        now: datetime,
+        origin: str = "",
     ) -> Result:
-        owed = self._duties.get(duty)
+        owed = self._duties.get(duty_id)
         if owed is None:
             return Refused(Refusal.UNKNOWN_DUTY)
         found = self._incidents[owed.incident]
         if owed.done_at is not None:
             return Conflict(found)
-        self._duties[duty] = replace(
+        self._duties[duty_id] = replace(
             owed, done_at=now, done_by=who, outcome=outcome.value, note=note
         )
         looked = StoryLine(
-            at=now, kind=StoryKind.DUTY_DONE, who=who, facts={"outcome": outcome.value, "note": note}
+            at=now,
+            kind=StoryKind.DUTY_DONE,
+            who=who,
+            facts={"outcome": outcome.value, "note": note},
         )
         if outcome is SecondLook.FINE:
             closed = replace(found, state=State.CLOSED, closed_at=now)
@@ -579,7 +607,10 @@ def house(*, demo: bool = True, frozen: bool = True, **settings: object) -> Hous
         watch=watch,
         clock=clock,
         settings=Settings(
-            version="0.1.0", demo=demo, watch_stale_s=1e9 if not frozen else 30.0, **settings  # type: ignore[arg-type]
+            version="0.1.0",
+            demo=demo,
+            watch_stale_s=1e9 if not frozen else 30.0,
+            **settings,  # type: ignore[arg-type]
         ),
         meter=MemoryMeter(),
         inbox=inbox if demo else None,
@@ -607,7 +638,11 @@ def _measure(history: MemoryHistory) -> None:
         day = math.sin(2 * math.pi * hours / 24)
         wobble = math.sin(n * 1.7) + math.sin(n * 0.37)
         river = {
-            "conductivity": 400 + 12 * day + 3 * wobble + 1040 * surge + (60 if 0.5 < hours < 5.5 else 0),
+            "conductivity": 400
+            + 12 * day
+            + 3 * wobble
+            + 1040 * surge
+            + (60 if 0.5 < hours < 5.5 else 0),
             "turbidity": 4 + abs(wobble) + 268 * surge,
             "do": 11.1 + 0.5 * day - 0.9 * surge,
             "water-level": 0.61 + 0.015 * day + 0.002 * wobble,
@@ -666,7 +701,7 @@ def _happen(operations: MemoryOperations) -> None:
         river,
         StoryLine(at=began - 15 * MINUTE, kind=StoryKind.FIRST_SIGN),
         StoryLine(at=began, kind=StoryKind.OPENED),
-        StoryLine(at=began + timedelta(seconds=2), kind=StoryKind.TOLD, facts={"person": "zhang"}),
+        StoryLine(at=began + timedelta(seconds=2), kind=StoryKind.TOLD, facts={"reason": "opened", "step": 0, "people": "zhang"}),
         StoryLine(at=began + 2 * MINUTE, kind=StoryKind.ACKNOWLEDGED, who="zhang",
                   facts={"note": "我去看排口 3"}),
         StoryLine(at=began + 31 * MINUTE, kind=StoryKind.COMMENT, who="zhang",
@@ -687,7 +722,7 @@ def _happen(operations: MemoryOperations) -> None:
         subject=Subject.of_device(SITE, "jingyang-01"),
     )  # fmt: skip
     operations.put(gauge, StoryLine(at=gauge.opened_at, kind=StoryKind.OPENED))
-    float_ = _incident(5, "port-float", "shed-5", State.OPEN, NOW - 2 * HOUR, port="p03", value=21,
+    float_ = _incident(5, "port-float", "shed-5", State.OPEN, NOW - 2 * HOUR, port="p04", value=21,
                        severity=Severity.INFO, cls=IncidentClass.UPKEEP)  # fmt: skip
     operations.put(float_, StoryLine(at=float_.opened_at, kind=StoryKind.OPENED))
 
@@ -698,9 +733,12 @@ def _happen(operations: MemoryOperations) -> None:
     operations.put(
         hot,
         StoryLine(at=hot.opened_at, kind=StoryKind.OPENED),
-        StoryLine(at=hot.opened_at, kind=StoryKind.TOLD, facts={"person": "guard"}),
-        StoryLine(at=NOW - MINUTE, kind=StoryKind.CLIMBED, facts={"person": "wang"}),
-    )
+        StoryLine(at=hot.opened_at, kind=StoryKind.TOLD,
+                  facts={"reason": "opened", "step": 0, "people": "guard"}),
+        StoryLine(at=NOW - MINUTE, kind=StoryKind.CLIMBED, facts={"step": 1, "because": "wait"}),
+        StoryLine(at=NOW - MINUTE, kind=StoryKind.TOLD,
+                  facts={"reason": "climbed", "step": 1, "people": "wang"}),
+    )  # fmt: skip
     operations.tell(replace(hot, step=0), "guard", NoticeReason.OPENED, hot.opened_at,
                     NoticeState.REJECTED, detail="HTTP 410 Gone", attempts=3)  # fmt: skip
     operations.tell(hot, "chen", NoticeReason.OPENED, hot.opened_at, NoticeState.RETRYING)
@@ -712,7 +750,9 @@ def _happen(operations: MemoryOperations) -> None:
         ("zhang", 0, False, "other-place"),
     ):
         operations.weigh(
-            Considered(incident=6, at=hot.opened_at, person=who, step=step, told=told, reason=reason)
+            Considered(
+                incident=6, at=hot.opened_at, person=who, step=step, told=told, reason=reason
+            )
         )
 
 

@@ -4,6 +4,7 @@ export const words = JSON.parse(document.body.dataset.words);
 export const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 
 let house = 0, real = 0, speed = 1;
+setClock(Number(document.body.dataset.nowMs), Number(document.body.dataset.speed));
 
 export function setClock(houseMs, rate) {
   house = houseMs;

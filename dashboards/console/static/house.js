@@ -4,7 +4,6 @@ import { now, setClock, words, fill, span } from "./common.js";
 import { listen } from "./stream.js";
 
 const body = document.body;
-setClock(Number(body.dataset.nowMs), Number(body.dataset.speed));
 
 const asked = new URLSearchParams(location.search).get("lang");
 if (asked === "zh" || asked === "en") {

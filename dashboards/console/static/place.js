@@ -81,7 +81,7 @@ function limitsPlugin(limits, decimals) {
         ctx.save();
         ctx.strokeStyle = RED; ctx.fillStyle = RED; ctx.setLineDash([5 * px, 4 * px]); ctx.lineWidth = px;
         ctx.font = `${11 * px}px ${css("font-family") || "sans-serif"}`;
-        ctx.textAlign = "right";
+        ctx.textAlign = "right"; ctx.textBaseline = "alphabetic";
         for (const limit of limits) {
           const y = u.valToPos(limit.value, "y", true);
           if (y < bbox.top - 1 || y > bbox.top + bbox.height + 1) continue;
@@ -144,7 +144,7 @@ function peakPlugin(lines, decimals) {
           ctx.fillStyle = RED;
           ctx.beginPath(); ctx.arc(x, y, 3.6 * px, 0, 2 * Math.PI); ctx.fill();
           ctx.font = `${11 * px}px ${css("font-family") || "sans-serif"}`;
-          ctx.fillStyle = "#566663"; ctx.textAlign = left ? "right" : "left";
+          ctx.fillStyle = "#566663"; ctx.textBaseline = "alphabetic"; ctx.textAlign = left ? "right" : "left";
           const clock = local(top.at);
           const time = `${String(clock.getHours()).padStart(2, "0")}:${String(clock.getMinutes()).padStart(2, "0")}`;
           ctx.fillText(`${time} ${fill(words.peak, { value: show(top.value, decimals) })}`, x + (left ? -8 : 8) * px, Math.max(y + 4 * px, bbox.top + 12 * px));
@@ -157,17 +157,13 @@ function peakPlugin(lines, decimals) {
 
 const two = (n) => String(n).padStart(2, "0");
 
+// Hours within two days, dates beyond, and the date wherever a day begins.
 function ticks(u, splits) {
-  const long = hours > 48;
-  let day = "";
   return splits.map((ms) => {
     const at = local(ms);
     const date = `${at.getMonth() + 1}/${at.getDate()}`;
     const clock = `${two(at.getHours())}:${two(at.getMinutes())}`;
-    if (long && at.getHours() === 0 || hours > 24 * 20) return date;
-    const text = date !== day && (day !== "" || clock === "00:00") ? `${date} ${clock}` : clock;
-    day = date;
-    return clock === "00:00" ? date : long ? clock : text === clock ? clock : clock;
+    return clock === "00:00" || hours > 24 * 20 ? date : clock;
   });
 }
 
@@ -197,9 +193,10 @@ function draw() {
     // A line far off would press the curve flat: it is drawn when it is near what was measured.
     const reach = Math.max(high - low, Math.abs(high) * 0.1, 10 ** -decimals);
     const near = limits.filter((l) => l.value <= high + 2.5 * reach && l.value >= low - 2.5 * reach);
+    const labelled = at === 0 || at === figures.length - 1;
     const options = {
       width: plot.clientWidth,
-      height: at === 0 ? (narrow.matches ? 150 : 170) : figure.hasAttribute("data-flag") ? 70 : 118,
+      height: (at === 0 ? (narrow.matches ? 150 : 170) : figure.hasAttribute("data-flag") ? 46 : 104) + (labelled && at ? 18 : 0),
       ms: 1,
       tzDate: (ms) => uPlot.tzDate(new Date(ms), zone),
       padding: [8, 8, 0, 0],
@@ -218,8 +215,8 @@ function draw() {
         },
       },
       axes: [
-        { stroke: "#566663", grid: { stroke: "#e6ecea", width: 1 }, ticks: { show: false }, size: 24, font: "11px system-ui", values: ticks, space: narrow.matches ? 58 : 80 },
-        { stroke: "#566663", grid: { stroke: "#e6ecea", width: 1 }, ticks: { show: false }, size: 52, font: "11px system-ui", space: 34,
+        { stroke: "#566663", grid: { stroke: "#e6ecea", width: 1 }, ticks: { show: false }, size: labelled ? 24 : 6, font: "11px system-ui", values: labelled ? ticks : (u, splits) => splits.map(() => ""), space: narrow.matches ? 58 : 80 },
+        { stroke: "#566663", grid: { stroke: "#e6ecea", width: 1 }, ticks: { show: false }, size: 52, font: "11px system-ui", space: figure.hasAttribute("data-flag") ? 12 : 34,
           values: (u, splits) => figure.hasAttribute("data-flag") ? splits.map((v) => (v === 0 || v === 1 ? v : "")) : splits.map((v) => +v.toFixed(3)) },
       ],
       series: [
