@@ -42,15 +42,6 @@ def accepted(incident: Incident, steps: Sequence[Tier], at: datetime) -> Inciden
     return timed(replace(incident, told_at=at), steps)
 
 
-def is_due(incident: Incident, now: datetime) -> bool:
-    """Whether the next tier is to be told now."""
-    return (
-        incident.state is State.OPEN
-        and incident.next_step_at is not None
-        and incident.next_step_at <= now
-    )
-
-
 def has_next(incident: Incident, steps: Sequence[Tier]) -> bool:
     """Whether a tier comes after this one at all."""
     return incident.step + 1 < len(steps)

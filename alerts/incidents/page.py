@@ -1,0 +1,115 @@
+"""``docs/incidents.md``, drawn from the tables that the code runs on.
+
+``python -m alerts.incidents.page > docs/incidents.md`` writes it anew; a test compares the two.
+"""
+
+import sys
+from collections.abc import Iterator
+
+from alerts.incidents.lifecycle import TIMERS, TRANSITIONS, Event
+from alerts.incidents.model import State
+from alerts.incidents.who import USUAL_TIERS, Reason
+from alerts.words import NIGHT_CLASSES, SECOND_LOOK_CLASSES, IncidentClass, Language
+
+MEANINGS: dict[Event, str] = {
+    Event.HELD: "The rule has held it for true: the incident is written down and the first tier told.",
+    Event.UPDATED: "New figures, no worse than people have been told.",
+    Event.ROSE: "Worse than people have been told: everyone told is told again, and an "
+    "acknowledgement is void.",
+    Event.CLEARED: "The rule has cleared. Somebody must look again (复查).",
+    Event.ENDED: "The rule has cleared, and nobody needs to look again: upkeep, the watch itself, "
+    "what was for the record only, or a false alarm.",
+    Event.RELAPSED: "Back before it was closed: the same incident, from the first tier on.",
+    Event.ACKNOWLEDGED: "A person takes over: the climb stops. It comes too late once the rule has "
+    "cleared.",
+    Event.EXPIRED: "The acknowledgement has run out: the climb goes on from the same tier.",
+    Event.FALSE_ALARM: "A person says so: mute, also for a rise, until the rule has cleared once.",
+    Event.STILL_THERE: "A person looked again, and it is still there: open until a person says it "
+    "is over, whatever the sensor says.",
+    Event.CONFIRMED: "A person looked again, and it is over. Not while the rule still sees it.",
+    Event.TIMED_OUT: "Nobody looked again in time: closed, and recorded as unconfirmed.",
+}
+
+
+def page() -> str:
+    """The whole page."""
+    return "\n".join(_lines()) + "\n"
+
+
+def diagram() -> Iterator[str]:
+    """The lifecycle as a mermaid state diagram."""
+    yield "stateDiagram-v2"
+    yield f"    [*] --> {State.PENDING}"
+    for state, events in TRANSITIONS.items():
+        targets: dict[State, list[str]] = {}
+        for event, target in events.items():
+            targets.setdefault(target, []).append(event.value)
+        for target, names in targets.items():
+            yield f"    {state} --> {target}: {', '.join(names)}"
+    yield f"    {State.CLOSED} --> [*]"
+
+
+def _lines() -> Iterator[str]:
+    yield from (
+        "# Incidents, and who is told",
+        "",
+        "Written by `python -m alerts.incidents.page > docs/incidents.md` from the tables that the",
+        "code runs on. One incident per (rule, subject) until it is closed.",
+        "",
+        "## The lifecycle",
+        "",
+        "```mermaid",
+        *diagram(),
+        "```",
+        "",
+        "| event | what has happened |",
+        "|---|---|",
+        *(f"| {event} | {MEANINGS[event]} |" for event in Event),
+        "",
+        f"Second look after {_all(SECOND_LOOK_CLASSES)}. Nobody is given a deadline for it; after "
+        f"{_hours(TIMERS.second_look.total_seconds())} it closes as unconfirmed. An acknowledgement "
+        f"lasts {_hours(TIMERS.acknowledgement.total_seconds())}. Both run on the house clock.",
+        "",
+        "## The climb",
+        "",
+        "The tiers are the registry's, by kind of place and class. A tier has its wait for the "
+        "incident's severity, counted from when a channel took the first notice, or from when the "
+        "notices were written while none was taken; then the next tier is told. A tier in which "
+        "nobody can be told, or in which every notice was refused, gives way at once. When nothing "
+        "is registered for a kind of place:",
+        "",
+        "| place | tiers |",
+        "|---|---|",
+        *(
+            f"| {kind} | {' → '.join(step.role.value for step in steps)} |"
+            for kind, steps in USUAL_TIERS.items()
+        ),
+        "",
+        "What the service has about itself goes to the engineers.",
+        "",
+        "## Who is told",
+        "",
+        f"Quiet hours hold everything back but {_all(NIGHT_CLASSES)}; upkeep below major waits for "
+        "the daily digest; what is for the record only tells nobody. Everybody of the site who was "
+        "considered is recorded with one of these reasons (`shouwang why`):",
+        "",
+        "| reason | told | 中文 | English |",
+        "|---|---|---|---|",
+        *(
+            f"| {reason} | {'yes' if reason.told else 'no'} | {reason.text(Language.ZH)} | "
+            f"{reason.text(Language.EN)} |"
+            for reason in Reason
+        ),
+    )
+
+
+def _all(classes: frozenset[IncidentClass]) -> str:
+    return ", ".join(cls.value for cls in IncidentClass if cls in classes)
+
+
+def _hours(seconds: float) -> str:
+    return f"{seconds / 3600:g} hours"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())
