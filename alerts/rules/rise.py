@@ -66,11 +66,13 @@ class Rise(Rule):
     """
 
     GIVES: ClassVar = READING_HOLES | {"from_value", "rise", "percent", "window"}
-    NUMBERS: ClassVar = ("window_ms", "settle_ms")
+    NUMBERS: ClassVar = ("window_ms", "settle_ms", "floor")
 
     kind: Literal["rise"] = "rise"
     window_ms: Annotated[Duration, Field(alias="window", gt=0)]
     settle_ms: Annotated[Duration, Field(alias="settle", gt=0)]
+    floor: Number | None = None
+    """Lower values are not looked at: a probe that hangs dry gives no base to rise from."""
     step: tuple[RiseStep, ...]
 
     @property
@@ -100,7 +102,7 @@ class RiseState(State):
     """The window, the base while something is under way, and the gates of the steps."""
 
     __slots__ = (
-        "arrived_ms", "base", "before", "hold_ms", "ladder", "last_ms", "least_rise", "peak",
+        "arrived_ms", "base", "before", "floor", "hold_ms", "ladder", "last_ms", "least_rise", "peak",
         "settle_ms", "steady_since_ms", "steps", "value", "window", "window_ms",
     )  # fmt: skip
 
@@ -110,6 +112,7 @@ class RiseState(State):
         self.least_rise = min(s.rise or 0.0 for s in steps)
         self.window_ms, self.settle_ms, self.hold_ms = rule.window_ms, rule.settle_ms, hold_ms
         self.window = LeastInWindow(rule.window_ms)
+        self.floor = float("-inf") if rule.floor is None else rule.floor
         self.last_ms = -1
         self.before: list[float] = []
         self.base = self.value = self.peak = 0.0
@@ -121,7 +124,7 @@ class RiseState(State):
 
     def take(self, value: float, at_ms: int, steady_ms: int) -> Sequence[Shift] | None:
         last_ms = self.last_ms
-        if at_ms < last_ms:
+        if at_ms < last_ms or value < self.floor:
             return None
         if at_ms - last_ms > self.window_ms:
             self.before.clear()

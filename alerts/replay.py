@@ -1,0 +1,259 @@
+"""Replay: what the rules would have said over recorded entries or a table of readings. Pure."""
+
+import csv
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import groupby
+from operator import itemgetter
+from zoneinfo import ZoneInfo
+
+from alerts.registry.model import Registry
+from alerts.rules.engine import Engine
+from alerts.rules.inputs import Entry, PacksRevised, RegistryRevised, Sight, Tick
+from alerts.rules.transition import Change, Transition
+from edge.contract.metrics import METRICS, SENTINELS
+from edge.contract.quality import Quality
+from edge.contract.reading import Batch
+
+TICK_MS = 60_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """What one column of a table holds; its numbers times ``scale`` are in the metric's unit."""
+
+    place: str
+    metric: str
+    port: str = ""
+    scale: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CsvMapping:
+    """How a table is read: whose readings, which column is the time, and what the others hold.
+
+    ``time_format`` is of strptime, or empty for ISO 8601; times without an offset are in ``zone``.
+    Empty cells and words such as NA are no reading.
+    """
+
+    site: str
+    device: str
+    time: str
+    columns: Mapping[str, Column]
+    time_format: str = ""
+    zone: str = "UTC"
+    delimiter: str = ","
+
+
+class CsvError(ValueError):
+    """A table that does not fit its mapping: line, column, what, remedy."""
+
+
+def replay(entries: Iterable[Entry], journal: str = "replay") -> list[Transition]:
+    """The transitions of these entries, by a fresh engine."""
+    engine = Engine(journal)
+    return [transition for entry in entries for transition in engine.feed(entry)]
+
+
+def entries_from_csv(
+    lines: Iterable[str],
+    mapping: CsvMapping,
+    registry: Registry,
+    packs: Mapping[str, str],
+    *,
+    tick_ms: int = TICK_MS,
+) -> Iterator[Entry]:
+    """The table as a journal: each reading arrives when it was observed, with ticks between.
+
+    ``lines`` is an open file, its first line the header, its rows in any order. The cell sees all
+    the time. CsvError names what cannot be read. The rows of a season fit in memory.
+    """
+    rows = sorted(_readings(lines, mapping), key=itemgetter(0))
+    if not rows:
+        return
+    at_ms = rows[0][0]
+    yield Entry(1, at_ms, RegistryRevised(registry))
+    yield Entry(2, at_ms, PacksRevised(dict(packs)))
+    yield Entry(3, at_ms, Sight(True, at_ms))
+    position, seq, next_tick_ms = 3, 0, at_ms + tick_ms
+    for at_ms, together in groupby(rows, key=itemgetter(0)):
+        while next_tick_ms < at_ms:
+            position += 1
+            yield Entry(position, next_tick_ms, Tick())
+            next_tick_ms += tick_ms
+        batch = Batch(site=mapping.site, device=mapping.device, run="replay", first=seq, count=0)
+        for _, column, value in together:
+            batch.place.append(column.place)
+            batch.port.append(column.port)
+            batch.metric.append(column.metric)
+            batch.value.append(value)
+            batch.at_ms.append(at_ms)
+            batch.quality.append(int(quality_of(column.metric, value)))
+            batch.seq.append(seq)
+            seq += 1
+        batch.count = len(batch)
+        position += 1
+        yield Entry(position, at_ms, batch)
+    # So long after the end that the last values have been waited for; the end itself is no silence.
+    position += 1
+    yield Entry(position, at_ms, Sight(False, at_ms))
+    for _ in range(-(-3_600_000 // tick_ms)):
+        position += 1
+        yield Entry(position, next_tick_ms, Tick())
+        next_tick_ms += tick_ms
+
+
+def quality_of(metric: str, value: float) -> Quality:
+    """Sentinels and gross range as intake judges them; other tests need a device's own history."""
+    known = METRICS[metric]
+    if value in SENTINELS or value in known.sentinels:
+        return Quality.FAIL
+    if not known.span[0] <= value <= known.span[1]:
+        return Quality.FAIL
+    if known.usual and not known.usual[0] <= value <= known.usual[1]:
+        return Quality.SUSPECT
+    return Quality.GOOD
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Episode:
+    """One time a rule rang on one subject, from its first breach to its end (None: still on)."""
+
+    rule: str
+    subject: str
+    since_ms: int
+    raised_ms: int
+    cleared_ms: int | None
+    severity: str
+    value: float | None
+    limit: float | None
+    peak: float | None
+
+
+def episodes(transitions: Iterable[Transition]) -> list[Episode]:
+    """The transitions folded: one line per ringing, in the order in which they rang."""
+    found: list[Episode] = []
+    open_: dict[tuple[str, str], tuple[Transition, Transition]] = {}
+    for transition in transitions:
+        key = (transition.rule, str(transition.subject))
+        if transition.change is Change.CLEARED:
+            if key in open_:
+                found.append(_episode(*open_.pop(key), transition))
+        elif key not in open_:
+            open_[key] = (transition, transition)
+        elif transition.severity > open_[key][1].severity:
+            open_[key] = (open_[key][0], transition)
+    found += [_episode(first, worst, None) for first, worst in open_.values()]
+    return sorted(found, key=lambda episode: (episode.raised_ms, episode.rule, episode.subject))
+
+
+HEADER = ("rule", "subject", "severity", "first breach", "rang", "over", "value", "limit", "peak")
+
+
+def table(
+    transitions: Iterable[Transition], write_time: Callable[[int], str] | None = None
+) -> list[tuple[str, ...]]:
+    """One row of texts per episode, as ``HEADER`` names them; times in UTC unless told otherwise."""
+    at = write_time or _utc
+    return [
+        (
+            episode.rule,
+            episode.subject,
+            episode.severity,
+            at(episode.since_ms),
+            at(episode.raised_ms),
+            "" if episode.cleared_ms is None else at(episode.cleared_ms),
+            *("" if f is None else f"{f:g}" for f in (episode.value, episode.limit, episode.peak)),
+        )
+        for episode in episodes(transitions)
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """What rang in both, and only in one; transitions are told apart by all but their position."""
+
+    same: list[Transition] = field(default_factory=list)
+    only_first: list[Transition] = field(default_factory=list)
+    only_second: list[Transition] = field(default_factory=list)
+
+
+def compare(first: Sequence[Transition], second: Sequence[Transition]) -> Comparison:
+    """Two runs side by side, e.g. the live one and a replay with other rules."""
+    left, right = {_mark(t) for t in first}, {_mark(t) for t in second}
+    return Comparison(
+        same=[t for t in first if _mark(t) in right],
+        only_first=[t for t in first if _mark(t) not in right],
+        only_second=[t for t in second if _mark(t) not in left],
+    )
+
+
+def _mark(transition: Transition) -> tuple[str, str, str, int, int]:
+    return (
+        transition.rule,
+        str(transition.subject),
+        transition.change.value,
+        int(transition.severity),
+        transition.at_ms,
+    )
+
+
+def _episode(first: Transition, worst: Transition, end: Transition | None) -> Episode:
+    peak = end.peak if end is not None and end.peak is not None else worst.peak
+    return Episode(
+        rule=first.rule,
+        subject=str(first.subject),
+        since_ms=first.since_ms,
+        raised_ms=first.at_ms,
+        cleared_ms=end.at_ms if end else None,
+        severity=worst.severity.name.lower(),
+        value=worst.value,
+        limit=worst.limit,
+        peak=peak,
+    )
+
+
+def _readings(lines: Iterable[str], mapping: CsvMapping) -> Iterator[tuple[int, Column, float]]:
+    reader = csv.DictReader(lines, delimiter=mapping.delimiter)
+    header = list(reader.fieldnames or ())
+    for name in (mapping.time, *mapping.columns):
+        if name not in header:
+            known = ", ".join(header)
+            raise CsvError(f"line 1: there is no column {name!r}; the table has {known}")
+    for name, column in mapping.columns.items():
+        if column.metric not in METRICS:
+            raise CsvError(f"column {name!r}: unknown metric {column.metric!r}; see docs/rules.md")
+    zone = ZoneInfo(mapping.zone)
+    for row in reader:
+        at_ms = _time_ms(row[mapping.time], mapping, zone, reader.line_num)
+        for name, column in mapping.columns.items():
+            value = _number(row[name])
+            if value is not None:
+                yield at_ms, column, value * column.scale
+
+
+def _time_ms(text: str | None, mapping: CsvMapping, zone: ZoneInfo, line: int) -> int:
+    try:
+        if mapping.time_format:
+            at = datetime.strptime(text or "", mapping.time_format)  # noqa: DTZ007  # zone follows
+        else:
+            at = datetime.fromisoformat(text or "")
+    except ValueError as error:
+        shape = mapping.time_format or "ISO 8601"
+        raise CsvError(f"line {line}: {mapping.time} {text!r} is no time in {shape}") from error
+    if at.tzinfo is None:
+        at = at.replace(tzinfo=zone)
+    return round(at.timestamp() * 1000)
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        value = float(text or "")
+    except ValueError:
+        return None
+    return value if abs(value) != float("inf") and value == value else None
+
+
+def _utc(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
