@@ -1,0 +1,131 @@
+"""A follower: one consumer's way through the journal, from memory while it keeps up.
+
+What is committed is offered and kept in memory, bounded; a follower that has fallen behind lets go
+of it and reads the journal again until it has caught up.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+
+from alerts.rules.inputs import Entry
+from collector.journaling import Journaling, log
+from collector.records import Unreadable, entry
+from edge.contract.reading import Batch
+from edge.journal import Journal
+
+READ_ROWS = 500  # rows reread at once: the journal's thread is held for a few milliseconds
+YIELD_MOST = 1_000  # entries handed out at once
+HOLD_MOST = 200_000  # readings and other entries kept in memory: some 50 MB
+
+
+class Follower:
+    """``async for entries in follower: ...; await follower.move(entries[-1].position)``.
+
+    Each ``async for`` begins behind the cursor, so what was not durable comes again. Entries are in
+    order and none is left out, but for what the journal's caps have dropped.
+    """
+
+    def __init__(
+        self,
+        journaling: Journaling,
+        name: str,
+        *,
+        hold_most: int = HOLD_MOST,
+        yield_most: int = YIELD_MOST,
+    ) -> None:
+        self.name = name
+        self.arrived_ms = 0
+        """When the entry handed out last had arrived (house clock); 0 before the first."""
+        self._at = journaling.cursor(name)
+        self._journaling = journaling
+        self._hold_most = hold_most
+        self._yield_most = yield_most
+        self._held: deque[Entry] = deque()
+        self._weight = 0
+        self._offered = asyncio.Event()
+        journaling.follow(self)
+
+    @property
+    def journal(self) -> str:
+        """The id of the journal that positions belong to."""
+        return self._journaling.id
+
+    @property
+    def position(self) -> int:
+        """The cursor: the work up to here is durable."""
+        return self._journaling.cursor(self.name)
+
+    @property
+    def depth(self) -> int:
+        """How many entries are in the journal and not yet done with."""
+        return max(0, self._journaling.last - self.position)
+
+    def offer(self, entries: Sequence[Entry]) -> None:
+        """New entries, just committed."""
+        for new in entries:
+            self._weight += _weight(new)
+        self._held.extend(entries)
+        if self._weight > self._hold_most:
+            self._held.clear()  # it is behind: the journal has them
+            self._weight = 0
+        self._offered.set()
+
+    async def move(self, position: int) -> None:
+        """The work up to here is durable. Written with the next commit: a loss only repeats work."""
+        self._journaling.move(self.name, position)
+
+    def __aiter__(self) -> AsyncIterator[list[Entry]]:
+        return self._follow()
+
+    async def _follow(self) -> AsyncIterator[list[Entry]]:
+        self._at = self.position
+        while True:
+            entries = self._from_memory()
+            if entries is None:
+                entries = await self._from_journal()
+            if entries:
+                self._at = entries[-1].position
+                self.arrived_ms = entries[-1].at_ms
+                yield entries
+            elif self._at >= self._journaling.last:
+                self._offered.clear()
+                await self._offered.wait()
+
+    def _from_memory(self) -> list[Entry] | None:
+        """The next entries; None when memory does not hold them."""
+        held = self._held
+        while held and held[0].position <= self._at:
+            self._weight -= _weight(held.popleft())
+        if self._at >= self._journaling.last:
+            return []
+        if not held or held[0].position != self._at + 1:
+            return None
+        entries = [held.popleft() for _ in range(min(self._yield_most, len(held)))]
+        self._weight -= sum(_weight(taken) for taken in entries)
+        return entries
+
+    async def _from_journal(self) -> list[Entry]:
+        after = self._at
+
+        def reread(journal: Journal) -> list[Entry]:
+            found = []
+            rows = journal.read(after, READ_ROWS)
+            for row in rows:
+                try:
+                    found.append(entry(row))
+                except Unreadable as error:
+                    log.error("%s; it is passed over", error)
+            if rows and not found:
+                self._at = rows[-1].position
+            return found
+
+        entries = await self._journaling.call(reread)
+        if not entries and self._at == after:
+            # What lay between was dropped by a cap: go on with what memory holds.
+            self._at = self._held[0].position - 1 if self._held else self._journaling.last
+        return entries
+
+
+def _weight(entry: Entry) -> int:
+    return 1 + len(entry.what) if isinstance(entry.what, Batch) else 1

@@ -1,0 +1,341 @@
+"""Intake: what a batch of messages says, judged against the registry and what is already held. Pure.
+
+A message becomes readings, dead letters, a device's word or a question about the time. Readings that
+are held (on disk, or on their way there) are doubles. Quality is judged here, once.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import orjson
+
+from alerts.registry.model import Registry
+from alerts.rules.inputs import DeviceSaid
+from collector.link.port import Message
+from collector.records import stream
+from edge.contract.metrics import METRICS, SENTINELS, Metric
+from edge.contract.quality import Quality
+from edge.contract.ranges import Ranges
+from edge.contract.reading import Batch, Decoded, ReadingClass, Rejected
+from edge.contract.senml import decode
+from edge.contract.status import Status
+from edge.contract.topics import SERVER, Kind, Topic
+from edge.rows import DeadLetter
+
+_GOOD, _SUSPECT, _FAIL = int(Quality.GOOD), int(Quality.SUSPECT), int(Quality.FAIL)
+_STANDS = frozenset({int(Quality.MISSING), _FAIL})  # the device knows better
+_Key = tuple[str, str, str]
+_Held = dict[tuple[str, str], Ranges]
+# Counts that pass through 9999 and 65535 on their way; there no number is a sign of a fault.
+_RUNNING = frozenset({"energy"})
+_NONCE_LENGTH = 64
+
+
+class Bindings:
+    """Which (place, port, metric) each registered device may speak of."""
+
+    def __init__(self, registry: Registry) -> None:
+        about_itself = {
+            ("", "", name) for name, metric in METRICS.items() if metric.cls is ReadingClass.HEALTH
+        }
+        self._by_device: dict[tuple[str, str], frozenset[_Key]] = {
+            (device.site, device.id): frozenset(
+                about_itself
+                | {
+                    (binding.place, binding.port, metric)
+                    for binding in device.bindings
+                    for metric in binding.metrics
+                }
+            )
+            for device in registry.devices
+        }
+
+    def of(self, site: str, device: str) -> frozenset[_Key] | None:
+        """What this device may speak of; None when it is not registered."""
+        return self._by_device.get((site, device))
+
+
+@dataclass(frozen=True, slots=True)
+class TimeQuestion:
+    """A device asks what time it is; the answer repeats its nonce."""
+
+    site: str
+    device: str
+    nonce: str
+
+    def answer(self, now_ms: int) -> bytes:
+        return orjson.dumps({"nonce": self.nonce, "at_ms": now_ms})
+
+
+@dataclass(slots=True)
+class Counts:
+    """What came, in messages (``messages``, ``stale``) and in readings."""
+
+    messages: int = 0
+    stale: int = 0  # retained readings
+    readings: int = 0
+    doubles: int = 0
+    dead: int = 0
+    dropped: int = 0  # announced by devices as dropped under their own cap
+    suspect: int = 0
+    failed: int = 0
+
+    def add(self, other: "Counts") -> None:
+        for name in Counts.__slots__:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+
+@dataclass(slots=True)
+class Judged:
+    """What to journal, and what to say once it is on disk."""
+
+    batches: list[Batch] = field(default_factory=list)
+    said: list[DeviceSaid] = field(default_factory=list)
+    letters: list[DeadLetter] = field(default_factory=list)
+    covers: list[tuple[str, str, int, int]] = field(default_factory=list)
+    """New ranges: (stream, run, lo, hi)."""
+    spoke: list[tuple[str, str, int]] = field(default_factory=list)
+    """What devices are to be told of: (stream, run, a seq in the interval that holds it)."""
+    questions: list[TimeQuestion] = field(default_factory=list)
+    counts: Counts = field(default_factory=Counts)
+
+
+class Intake:
+    """Remembers what is held and what devices last said; everything else comes in as arguments.
+
+    ``held`` is what the journal holds; from then on what intake let pass counts as held, since the
+    journal is written in the same order.
+    """
+
+    def __init__(self, bindings: Bindings, held: Mapping[tuple[str, str], Ranges]) -> None:
+        self.bindings = bindings
+        self._held: _Held = {key: Ranges(ranges) for key, ranges in held.items()}
+        self._said: dict[tuple[str, str], Status] = {}
+
+    def judge(self, messages: Iterable[Message], now_ms: int) -> Judged:
+        """What these messages say, in order."""
+        judged = Judged()
+        for message in messages:
+            judged.counts.messages += 1
+            try:
+                self._take(judged, message, now_ms)
+            except Exception as error:  # a bug that one message meets must not stop the others
+                self._bury(judged, message, f"cannot be taken in, report this: {error!r}", now_ms)
+        return judged
+
+    def intervals(
+        self, spoke: Iterable[tuple[str, str, int]]
+    ) -> dict[str, dict[str, list[tuple[int, int]]]]:
+        """By stream and run, the held intervals around these."""
+        found: dict[str, dict[str, set[tuple[int, int]]]] = {}
+        for name, run, seq in spoke:
+            around = self._held[name, run].around(seq)
+            if around is not None:
+                found.setdefault(name, {}).setdefault(run, set()).add(around)
+        return {
+            name: {run: sorted(pairs) for run, pairs in runs.items()}
+            for name, runs in found.items()
+        }
+
+    # One message: what may go wrong comes first, what is noted as held comes last
+
+    def _take(self, judged: Judged, message: Message, now_ms: int) -> None:
+        topic = Topic.parse(message.topic)
+        if topic is None:
+            self._bury(
+                judged, message, "the topic is not shouwang/v1/<site>/<device>/<kind>", now_ms
+            )
+        elif topic.kind is Kind.READINGS or topic.kind is Kind.HEALTH:
+            if message.retained:
+                # Old news that the broker kept: whoever retained it, it is never fresh.
+                judged.counts.stale += 1
+            else:
+                self._readings(judged, message, topic, now_ms)
+        elif topic.kind is Kind.STATUS:
+            self._status(judged, message, topic, now_ms)
+        elif topic.kind is Kind.TIME_REQUEST and not message.retained:
+            self._question(judged, message, topic, now_ms)
+
+    def _readings(self, judged: Judged, message: Message, topic: Topic, now_ms: int) -> None:
+        decoded = decode(
+            message.payload,
+            topic=message.topic,
+            site=topic.site,
+            device=topic.device,
+            now_ms=now_ms,
+            loads=orjson.loads,
+        )
+        if isinstance(decoded, Rejected):
+            self._bury(judged, message, decoded.reason, now_ms)
+            return
+        self._announced(judged, message, decoded, now_ms)
+        batch, rejected = decoded.batch, decoded.rejected
+        name, lo, hi = stream(batch.site, batch.device), batch.first, batch.first + batch.count - 1
+        held = self._ranges(name, batch.run)
+        new = held.missing(lo, hi)
+        doubles = 0
+        if new != [(lo, hi)]:
+            is_new = Ranges(new)
+            doubles = hi - lo + 1 - is_new.total
+            batch = batch.only([i for i, seq in enumerate(batch.seq) if seq in is_new])
+            rejected = tuple(r for r in rejected if r.seq is not None and r.seq in is_new)
+        allowed = self.bindings.of(batch.site, batch.device)
+        if allowed is None:
+            if new:
+                reason = f"device {batch.device} of site {batch.site} is not registered"
+                self._bury(judged, message, reason, now_ms, len(batch) + len(rejected))
+        else:
+            self._bury_records(judged, message, rejected, now_ms)
+            batch = self._bound(judged, message, batch, allowed, now_ms)
+            if len(batch):
+                qualify(batch)
+                judged.counts.readings += len(batch)
+                judged.counts.suspect += batch.quality.count(_SUSPECT)
+                judged.counts.failed += batch.quality.count(_FAIL)
+                judged.batches.append(batch)
+        judged.counts.doubles += doubles
+        self._note(judged, name, batch.run, lo, hi, new)
+
+    def _bound(
+        self, judged: Judged, message: Message, batch: Batch, allowed: frozenset[_Key], now_ms: int
+    ) -> Batch:
+        """The part of the batch that the registry binds; the rest is dead."""
+        keys = list(zip(batch.place, batch.port, batch.metric, strict=True))
+        if allowed.issuperset(keys):
+            return batch
+        unbound = [
+            Rejected(
+                message.topic,
+                f"{'/'.join(filter(None, keys[i]))} is not bound to device {batch.device}",
+                orjson.dumps({"value": batch.value[i], "at_ms": batch.at_ms[i]}),
+                batch.seq[i],
+            )
+            for i in range(len(batch))
+            if keys[i] not in allowed
+        ]
+        self._bury_records(judged, message, unbound, now_ms)
+        return batch.only([i for i in range(len(batch)) if keys[i] in allowed])
+
+    def _announced(self, judged: Judged, message: Message, decoded: Decoded, now_ms: int) -> None:
+        """Readings that the device's own cap dropped: counted once, and settled."""
+        name = stream(decoded.batch.site, decoded.batch.device)
+        for run, lo, hi, reason in decoded.dropped:
+            new = self._ranges(name, run).missing(lo, hi)
+            if new:
+                count = sum(new_hi - new_lo + 1 for new_lo, new_hi in new)
+                raw = orjson.dumps({"run": run, "ranges": new})
+                text = f"dropped by the device: {reason or 'no reason given'}"
+                judged.letters.append(
+                    DeadLetter(topic=message.topic, reason=text, raw=raw, at_ms=now_ms, count=count)
+                )
+                judged.counts.dropped += count
+            self._note(judged, name, run, lo, hi, new)
+
+    def _note(
+        self, judged: Judged, name: str, run: str, lo: int, hi: int, new: list[tuple[int, int]]
+    ) -> None:
+        if new:
+            self._ranges(name, run).add(lo, hi)
+            judged.covers += [(name, run, new_lo, new_hi) for new_lo, new_hi in new]
+        judged.spoke.append((name, run, lo))
+
+    def _status(self, judged: Judged, message: Message, topic: Topic, now_ms: int) -> None:
+        if topic.device == SERVER or not message.payload:
+            return  # our own word; or a retained one that somebody cleared
+        status = Status.decode(message.payload, orjson.loads)
+        if status is None:
+            self._bury(judged, message, "no status: {'state': 'online' | 'offline' | ...}", now_ms)
+            return
+        if self.bindings.of(topic.site, topic.device) is None:
+            reason = f"device {topic.device} of site {topic.site} is not registered"
+            self._bury(judged, message, reason, now_ms)
+            return
+        key = (topic.site, topic.device)
+        # Each reconnect brings every retained status again.
+        if self._said.get(key) != status:
+            self._said[key] = status
+            judged.said.append(DeviceSaid(topic.site, topic.device, status))
+
+    def _question(self, judged: Judged, message: Message, topic: Topic, now_ms: int) -> None:
+        try:
+            body = orjson.loads(message.payload)
+        except ValueError:
+            body = None
+        nonce = body.get("nonce") if isinstance(body, dict) else None
+        if not isinstance(nonce, str) or not 0 < len(nonce) <= _NONCE_LENGTH:
+            self._bury(judged, message, "a question about the time has a 'nonce'", now_ms)
+        elif self.bindings.of(topic.site, topic.device) is not None:
+            judged.questions.append(TimeQuestion(topic.site, topic.device, nonce))
+
+    # Helpers
+
+    def _ranges(self, name: str, run: str) -> Ranges:
+        held = self._held.get((name, run))
+        if held is None:
+            held = self._held[name, run] = Ranges()
+        return held
+
+    def _bury(
+        self, judged: Judged, message: Message, reason: str, now_ms: int, count: int = 1
+    ) -> None:
+        judged.counts.dead += count
+        judged.letters.append(
+            DeadLetter(
+                topic=message.topic[:512],
+                reason=reason,
+                raw=message.payload[:4096],
+                at_ms=now_ms,
+                count=count,
+            )
+        )
+
+    def _bury_records(
+        self, judged: Judged, message: Message, rejected: Iterable[Rejected], now_ms: int
+    ) -> None:
+        """One letter per reason, with the first record as the sample."""
+        by_reason: dict[str, list[Rejected]] = {}
+        for record in rejected:
+            by_reason.setdefault(record.reason, []).append(record)
+        for reason, records in by_reason.items():
+            judged.counts.dead += len(records)
+            judged.letters.append(
+                DeadLetter(
+                    topic=message.topic,
+                    reason=reason,
+                    raw=records[0].raw,
+                    at_ms=now_ms,
+                    count=len(records),
+                )
+            )
+
+
+def qualify(batch: Batch) -> None:
+    """Judge the batch's quality in place: sentinel and gross range fail, unusual is suspect.
+
+    MISSING and FAIL from the device stand; SUSPECT from the device stays at least that.
+    """
+    qualities, reasons = batch.quality, batch.reasons
+    for i, value in enumerate(batch.value):
+        told = qualities[i]
+        if told in _STANDS or value is None:
+            continue
+        sentinels, lo, hi, usual_lo, usual_hi = _LIMITS[batch.metric[i]]
+        if value in sentinels:
+            qualities[i] = _FAIL
+            reasons.setdefault(i, f"{value:g} is what a sensor says when it has no value")
+        elif not lo <= value <= hi:
+            qualities[i] = _FAIL
+            reasons.setdefault(i, f"{value:g} lies outside {lo:g} to {hi:g}")
+        elif not usual_lo <= value <= usual_hi or told == _SUSPECT:
+            qualities[i] = _SUSPECT
+        else:
+            qualities[i] = _GOOD
+
+
+def _limits(metric: Metric) -> tuple[frozenset[float], float, float, float, float]:
+    runs = metric.cls is ReadingClass.HEALTH or metric.name in _RUNNING
+    sentinels = metric.sentinels if runs else metric.sentinels | SENTINELS
+    return (sentinels, *metric.span, *(metric.usual or metric.span))
+
+
+_LIMITS = {name: _limits(metric) for name, metric in METRICS.items()}

@@ -1,0 +1,175 @@
+"""Journal rows and the rules' entries: the same facts on disk and in memory.
+
+Kinds: ``readings`` (a batch as columns, by orjson), ``tick``, ``sight``, ``device``, ``registry``,
+``packs``. A column in which every reading says the same is one value; times are against the first.
+"""
+
+from typing import Any
+
+import orjson
+from pydantic import TypeAdapter
+
+from alerts.registry.model import Registry
+from alerts.rules.inputs import (
+    DeviceSaid,
+    Entry,
+    PacksRevised,
+    RegistryRevised,
+    Sight,
+    Tick,
+    What,
+)
+from edge.contract.metrics import METRICS
+from edge.contract.reading import Batch, ReadingClass
+from edge.contract.status import Status
+from edge.rows import Row
+
+READINGS = "readings"
+TICK = "tick"
+SIGHT = "sight"
+DEVICE = "device"
+REGISTRY = "registry"
+PACKS = "packs"
+
+_REGISTRY = TypeAdapter(Registry)
+_CLASS = {name: metric.cls for name, metric in METRICS.items()}
+# What the rules cannot do without goes last when room runs out.
+_KEPT_LONGEST = ReadingClass.ALARM.value
+
+
+class Unreadable(ValueError):
+    """A row that this version cannot read: of a newer one, or damaged."""
+
+
+def row(at_ms: int, what: What) -> Row:
+    """The row that says this; its position is the journal's to give."""
+    if isinstance(what, Batch):
+        return Row(
+            at_ms=at_ms,
+            kind=READINGS,
+            cls=_class(what),
+            stream=stream(what.site, what.device),
+            run=what.run,
+            seq=what.first,
+            count=what.count,
+            body=_columns(what),
+        )
+    if isinstance(what, Tick):
+        return Row(at_ms=at_ms, kind=TICK, count=0)
+    if isinstance(what, Sight):
+        body = orjson.dumps({"sees": what.sees, "since_ms": what.since_ms})
+        return Row(at_ms=at_ms, kind=SIGHT, cls=_KEPT_LONGEST, count=0, body=body)
+    if isinstance(what, DeviceSaid):
+        name = stream(what.site, what.device)
+        body = what.status.encode()
+        return Row(at_ms=at_ms, kind=DEVICE, cls=_KEPT_LONGEST, stream=name, count=0, body=body)
+    if isinstance(what, RegistryRevised):
+        body = dump_registry(what.registry)
+        return Row(at_ms=at_ms, kind=REGISTRY, cls=_KEPT_LONGEST, count=0, body=body)
+    return Row(at_ms=at_ms, kind=PACKS, cls=_KEPT_LONGEST, count=0, body=orjson.dumps(what.packs))
+
+
+def entry(row: Row) -> Entry:
+    """What the row says; Unreadable when it cannot be told."""
+    try:
+        return Entry(row.position, row.at_ms, _what(row))
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        raise Unreadable(f"record {row.position} ({row.kind}) cannot be read: {error}") from error
+
+
+def stream(site: str, device: str) -> str:
+    """The journal's name for what a device sends."""
+    return f"{site}/{device}"
+
+
+def dump_registry(registry: Registry) -> bytes:
+    return _REGISTRY.dump_json(registry)
+
+
+def load_registry(body: bytes) -> Registry:
+    return _REGISTRY.validate_json(body)
+
+
+def _what(row: Row) -> What:
+    if row.kind == READINGS:
+        return _batch(row)
+    if row.kind == TICK:
+        return Tick()
+    if row.kind == SIGHT:
+        body = orjson.loads(row.body)
+        return Sight(bool(body["sees"]), int(body["since_ms"]))
+    if row.kind == DEVICE:
+        site, _, device = row.stream.partition("/")
+        status = Status.decode(row.body, orjson.loads)
+        if status is None:
+            raise ValueError("no status")
+        return DeviceSaid(site, device, status)
+    if row.kind == REGISTRY:
+        return RegistryRevised(load_registry(row.body))
+    if row.kind == PACKS:
+        return PacksRevised(orjson.loads(row.body))
+    raise ValueError("unknown kind")
+
+
+def _class(batch: Batch) -> str:
+    """The dearest class among the batch's metrics."""
+    found = {_CLASS.get(metric, ReadingClass.SERIES) for metric in batch.metric}
+    for cls in (ReadingClass.ALARM, ReadingClass.SERIES):
+        if cls in found:
+            return cls.value
+    return ReadingClass.HEALTH.value if found else ReadingClass.SERIES.value
+
+
+def _columns(batch: Batch) -> bytes:
+    first_ms = batch.at_ms[0] if batch.at_ms else 0
+    body: dict[str, Any] = {
+        "n": len(batch),
+        "p": _folded(batch.place),
+        "o": _folded(batch.port),
+        "m": _folded(batch.metric),
+        "v": batch.value,
+        "b": first_ms,
+        "t": _folded([at_ms - first_ms for at_ms in batch.at_ms]),
+        "q": _folded(batch.quality),
+    }
+    if batch.seq != list(range(batch.first, batch.first + len(batch))):
+        body["s"] = batch.seq
+    if batch.reasons:
+        body["r"] = [[i, reason] for i, reason in batch.reasons.items()]
+    return orjson.dumps(body)
+
+
+def _batch(row: Row) -> Batch:
+    body = orjson.loads(row.body)
+    site, _, device = row.stream.partition("/")
+    count, first_ms = body["n"], body["b"]
+    columns = [_unfolded(body[name], count) for name in ("p", "o", "m", "t", "q")]
+    place, port, metric, after_ms, quality = columns
+    seq = body.get("s") or list(range(row.seq, row.seq + count))
+    value = body["v"]
+    if any(len(column) != count for column in (*columns, value, seq)):
+        raise ValueError("columns of unequal length")
+    return Batch(
+        site=site,
+        device=device,
+        run=row.run,
+        first=row.seq,
+        count=row.count,
+        place=place,
+        port=port,
+        metric=metric,
+        # Whole numbers lose their point in JSON.
+        value=[None if v is None else float(v) for v in value],
+        at_ms=[first_ms + ms for ms in after_ms],
+        quality=quality,
+        seq=seq,
+        reasons=dict(body.get("r", ())),
+    )
+
+
+def _folded(column: list[Any]) -> Any:
+    return column[0] if column and column.count(column[0]) == len(column) else column
+
+
+def _unfolded(column: Any, count: int) -> list[Any]:
+    return column if isinstance(column, list) else [column] * count
