@@ -125,6 +125,9 @@ class LinkBase(ABC):
                 why = f"{self.broker} cannot be reached ({error.strerror or error}); is it running?"
             except ValueError as error:
                 why = f"{self.broker} speaks no MQTT we understand: {error}"
+            except Exception as error:  # a bug costs a connection, never the link
+                log.exception("the link broke")
+                why = f"a fault of our own, report it: {error!r}"
             if self.connected and time.monotonic() - self.since_s > STEADY_S:
                 pause_s = shortest_s
             await self._drop()

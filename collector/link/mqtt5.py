@@ -24,7 +24,7 @@ _PUBACK = struct.Struct(">BBH")
 _AT_LEAST_ONCE = mqtt5.QoS.AT_LEAST_ONCE
 _REMEDIES = {
     "BAD_USER_NAME_OR_PASSWORD": "check [mqtt] user and password",
-    "NOT_AUTHORIZED": "the broker's rights do not let this user in",
+    "NOT_AUTHORIZED": "check [mqtt] user and password, and the broker's rights",
     "UNSUPPORTED_PROTOCOL_VERSION": "set [mqtt] protocol = '3.1.1'",
     "SESSION_TAKEN_OVER": "another client uses the same client id; is a second watch running?",
 }
@@ -76,7 +76,7 @@ class Mqtt5Link(LinkBase):
         wire.write(mqtt5.SubscribePacket(wire.next_id(), filters))
         answer = await wire.first(wire.suback)
         for pattern, code in zip(self._filters, answer.reason_codes, strict=True):
-            if code >= 128:
+            if int(code) >= 128:
                 raise LinkDown(_said(f"refuses the subscription {pattern}", code, self.broker))
 
     async def _ended(self) -> str:

@@ -1,0 +1,322 @@
+"""What every link does, on a real Mosquitto: the contract of ``collector/link/port.py``."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+
+from alerts.secrets import Secret
+from collector.link.base import LinkBase
+from collector.link.mqtt5 import Mqtt5Link
+from collector.link.mqtt311 import Mqtt311Link
+from collector.link.port import Broker, Message
+from edge.contract.status import State, Status
+from tests.services.servers import Mosquitto, free_port
+
+pytestmark = pytest.mark.mosquitto
+
+READINGS = "shouwang/v1/riverside/box/readings"
+SOON_S = 10.0
+
+
+@pytest.fixture(params=[Mqtt5Link, Mqtt311Link], ids=["mqtt5", "mqtt311"])
+def make(request) -> Callable[..., LinkBase]:
+    def link(broker: Mosquitto | Broker, **kwargs) -> LinkBase:
+        if isinstance(broker, Mosquitto):
+            broker = Broker.at(broker.url, "collector")
+        return request.param(broker, **kwargs)
+
+    return link
+
+
+@pytest.fixture(scope="module")
+def mosquitto(mosquitto_server) -> Mosquitto:
+    return mosquitto_server()
+
+
+@pytest.fixture
+def broker(mosquitto, request) -> Broker:
+    """A client id of each test's own: sessions persist."""
+    name = "".join(sign for sign in request.node.name if sign.isalnum())
+    return Broker.at(mosquitto.url, f"c-{name}")
+
+
+async def test_delivers_what_is_published(make, broker):
+    async with make(broker, filters=[READINGS]) as link, _speaker(broker) as speaker:
+        await _connected(link)
+        await speaker.publish(READINGS, b"[1]")
+        messages = await _receive(link, 1)
+    assert [(m.topic, m.payload, m.retained) for m in messages] == [(READINGS, b"[1]", False)]
+
+
+async def test_delivers_many_in_order_and_in_batches(make, broker):
+    payloads = [b"%d" % number for number in range(500)]
+    async with make(broker, filters=[READINGS]) as link, _speaker(broker) as speaker:
+        await _connected(link)
+        await asyncio.gather(*(speaker.publish(READINGS, payload) for payload in payloads))
+        messages = await _receive(link, len(payloads))
+        await link.ack(messages)
+    assert [m.payload for m in messages] == payloads
+
+
+async def test_what_is_acknowledged_does_not_come_again(make, broker):
+    async with make(broker, filters=[READINGS]) as link, _speaker(broker) as speaker:
+        await _connected(link)
+        await speaker.publish(READINGS, b"first")
+        await link.ack(await _receive(link, 1))
+        await speaker.publish(READINGS, b"second")
+        await link.ack(await _receive(link, 1))
+    async with make(broker, filters=[READINGS]) as link, _speaker(broker) as speaker:
+        await _connected(link)
+        await speaker.publish(READINGS, b"third")
+        messages = await _receive(link, 1)
+    assert [m.payload for m in messages] == [b"third"]
+
+
+async def test_what_is_not_acknowledged_comes_again(make, broker):
+    async with make(broker, filters=[READINGS]) as link, _speaker(broker) as speaker:
+        await _connected(link)
+        await speaker.publish(READINGS, b"a")
+        await speaker.publish(READINGS, b"b")
+        messages = await _receive(link, 2)
+        await link.ack(messages[:1])
+    async with make(broker, filters=[READINGS]) as link:
+        again = await _receive(link, 1)
+        await link.ack(again)
+    assert [m.payload for m in again] == [b"b"]
+
+
+async def test_what_was_published_while_it_was_away_is_waiting(make, broker):
+    async with make(broker, filters=[READINGS]) as link:
+        await _connected(link)
+    async with _speaker(broker) as speaker:
+        await speaker.publish(READINGS, b"meanwhile")
+    async with make(broker, filters=[READINGS]) as link:
+        messages = await _receive(link, 1)
+    assert messages[0].payload == b"meanwhile"
+
+
+async def test_a_late_ack_of_an_old_connection_confirms_nothing(make, broker, mosquitto_server):
+    server = mosquitto_server()
+    broker = Broker.at(server.url, "collector")
+    async with make(broker, filters=[READINGS], jitter=lambda: 0.0) as link:
+        await _connected(link)
+        async with _speaker(broker) as speaker:
+            await speaker.publish(READINGS, b"old")
+        old = await _receive(link, 1)
+        server.stop()
+        await _lost(link)
+        server.start()
+        await _connected(link)
+        again = await _receive(link, 1)
+        await link.ack(old)
+        async with _speaker(broker) as speaker:
+            await speaker.publish(READINGS, b"new")
+        new = await _receive(link, 1)
+        await link.ack(new)
+    assert [m.payload for m in again + new] == [b"old", b"new"]
+    async with make(broker, filters=[READINGS]) as link:
+        still = await _receive(link, 1)
+    assert [m.payload for m in still] == [b"old"]
+
+
+async def test_goes_on_after_the_broker_was_killed_with_its_database(make, mosquitto_server):
+    server = mosquitto_server()
+    broker = Broker.at(server.url, "collector")
+    async with make(broker, filters=[READINGS], jitter=lambda: 0.0) as link:
+        await _connected(link)
+        first = link.epoch
+        server.kill()
+        await _lost(link)
+        assert link.why
+        server.delete_database()
+        server.start()
+        await _connected(link)
+        async with _speaker(broker) as speaker:
+            await speaker.publish(READINGS, b"after")
+        messages = await _receive(link, 1)
+    assert messages[0].payload == b"after"
+    assert link.epoch > first
+
+
+async def test_retained_messages_say_so_and_fresh_ones_do_not(make, broker):
+    topic = "shouwang/v1/riverside/retained/status"
+    async with _speaker(broker) as speaker:
+        await speaker.publish(topic, b"old", retain=True)
+        async with make(broker, filters=[topic]) as link:
+            old = await _receive(link, 1)
+            await link.ack(old)
+            await speaker.publish(topic, b"fresh", retain=True)
+            fresh = await _receive(link, 1)
+            await link.ack(fresh)
+        await speaker.publish(topic, b"", retain=True)
+    assert [m.retained for m in old + fresh] == [True, False]
+
+
+async def test_waits_for_a_broker_that_is_not_there(make, mosquitto_server):
+    port = free_port()
+    broker = Broker.at(f"mqtt://127.0.0.1:{port}", "collector")
+    async with make(broker, filters=[READINGS], jitter=lambda: 0.0) as link:
+        await _until(lambda: link.epoch >= 2)
+        assert not link.connected
+        assert "reached" in link.why
+        assert not await link.publish(READINGS, b"x")
+        mosquitto_server(port=port)
+        await _connected(link)
+        assert link.why == ""
+
+
+async def test_a_wrong_password_is_named_and_waited_out(make, mosquitto_server, tmp_path):
+    passwords = tmp_path / "passwords"
+    passwords.write_text("")
+    server = mosquitto_server(extra=f"password_file {passwords}\nallow_anonymous false")
+    broker = replace(
+        Broker.at(server.url, "collector"), user=Secret("u"), password=Secret("geheim-7")
+    )
+    async with make(broker, filters=[READINGS]) as link:
+        await _until(lambda: "refuses" in link.why)
+        assert "[mqtt] user and password" in link.why
+        assert "geheim-7" not in link.why + repr(broker)
+
+
+async def test_a_server_that_is_no_broker_is_named(make):
+    async def answer(reader, writer):
+        await reader.read(10)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server, make(Broker.at(f"mqtt://127.0.0.1:{port}", "c"), filters=[READINGS]) as link:
+        await _until(lambda: link.epoch >= 2 and str(port) in link.why)
+        assert not link.connected
+
+
+async def test_a_publication_is_true_when_the_broker_took_it(make, broker):
+    topic = "shouwang/v1/riverside/box/received"
+    async with (
+        make(broker, filters=[READINGS]) as link,
+        _speaker(broker, filters=[topic]) as speaker,
+    ):
+        await _connected(link)
+        assert await link.publish(topic, b"one", qos=1)
+        assert await link.publish(topic, b"zero", qos=0)
+        messages = await _receive(speaker, 2)
+    assert {m.payload for m in messages} == {b"one", b"zero"}
+
+
+async def test_says_online_for_each_site_and_stopping_at_the_end(make, broker):
+    topics = {f"shouwang/v1/{site}/server/status" for site in ("east", "west")}
+    async with _speaker(broker, filters=["shouwang/v1/+/server/status"]) as listener:
+        async with make(broker, sites=["east", "west"], filters=[READINGS]) as link:
+            await _connected(link)
+            online = await _statuses(listener, 2)
+        stopping = await _statuses(listener, 2)
+    assert online == {topic: State.ONLINE for topic in topics}
+    assert stopping == {topic: State.STOPPING for topic in topics}
+
+
+async def test_the_broker_says_offline_for_each_site_when_the_server_vanishes(make, broker):
+    async with _speaker(broker, filters=["shouwang/v1/+/server/status"]) as listener:
+        link = make(broker, sites=["north", "south"], filters=[READINGS])
+        await link.__aenter__()
+        await _connected(link)
+        await _statuses(listener, 2, wanted=State.ONLINE)
+        tasks = [one._task for one in (link, *link._further)]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for one in (link, *link._further):
+            await one._drop()
+        offline = await _statuses(listener, 2)
+    assert set(offline.values()) == {State.OFFLINE}
+
+
+async def test_reading_pauses_while_too_much_is_unacknowledged(make, broker):
+    link = make(broker, filters=[READINGS])
+    link._inbox._most_messages = 10
+    async with link, _speaker(broker) as speaker:
+        await _connected(link)
+        first = await _publish_until_paused(speaker, link)
+        taken = await _receive(link, 10)
+        assert link._inbox.is_full
+        await link.ack(taken)
+        while len(taken) < first:
+            more = await _receive(link, 1)
+            await link.ack(more)
+            taken += more
+        assert link._inbox.outstanding == 0
+    assert len({m.payload for m in taken}) == first
+
+
+async def test_a_second_client_with_the_same_id_is_noticed(make, broker):
+    async with make(broker, filters=[READINGS]) as link:
+        await _connected(link)
+        first = link.epoch
+        async with make(broker, filters=[READINGS]) as other:
+            await _until(lambda: link.epoch > first or not link.connected)
+            assert other.epoch
+
+
+# Helpers
+
+
+def _speaker(broker: Broker, filters=()):
+    """Somebody else on the same broker; not persistent."""
+    return _transient(Mqtt5Link(replace(broker, client_id=f"x-{id(broker)}"), filters=filters))
+
+
+@asynccontextmanager
+async def _transient(link: Mqtt5Link) -> AsyncIterator[Mqtt5Link]:
+    async with link:
+        await _connected(link)
+        yield link
+
+
+async def _connected(link: LinkBase) -> None:
+    await _until(lambda: link.connected)
+
+
+async def _lost(link: LinkBase) -> None:
+    await _until(lambda: not link.connected)
+
+
+async def _until(is_so: Callable[[], bool]) -> None:
+    async with asyncio.timeout(SOON_S):
+        while not is_so():
+            await asyncio.sleep(0.01)
+
+
+async def _receive(link: LinkBase, count: int) -> list[Message]:
+    found: list[Message] = []
+    async with asyncio.timeout(SOON_S):
+        async for messages in link.batches():
+            found += messages
+            if len(found) >= count:
+                return found
+    raise AssertionError
+
+
+async def _statuses(link: LinkBase, count: int, wanted: State | None = None) -> dict[str, State]:
+    found: dict[str, State] = {}
+    while len(found) < count:
+        for message in await _receive(link, 1):
+            status = Status.decode(message.payload)
+            if status is not None and not message.retained and wanted in (None, status.state):
+                found[message.topic] = status.state
+    return found
+
+
+async def _publish_until_paused(speaker: LinkBase, link: LinkBase) -> int:
+    count = 0
+    while not link._inbox.is_full:
+        assert await speaker.publish(READINGS, b"%d" % count)
+        count += 1
+        await asyncio.sleep(0)
+    for _ in range(20):
+        assert await speaker.publish(READINGS, b"%d" % count)
+        count += 1
+    return count
