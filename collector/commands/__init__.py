@@ -1,0 +1,1 @@
+"""The verbs of `shouwang`, one module each."""

@@ -1,0 +1,1 @@
+"""The demo: the whole house on one machine, on recordings, with parts that need no installing."""

@@ -1,0 +1,216 @@
+"""The desk's process: opens what the watch has written and serves the pages (`shouwang serve`).
+
+It reads the journal for what is live, the store for history, the operations database for the rest,
+and writes people's acts into the operations database. When it dies, alarms go on.
+"""
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+from aiohttp import web
+
+from alerts.rules.packs import Packs, read_packs, shipped
+from alerts.store.operations import Operations
+from collector import log as logs
+from collector import records
+from collector.config import Config, read_config
+from collector.demo.inbox_file import InboxFile
+from collector.errors import EXIT_CONFIG, ConfigError
+from collector.health import prometheus, read_watch
+from collector.opening import open_store
+from collector.stores.port import Series, Store
+from dashboards.console.app import make_app
+from dashboards.ports import (
+    Bucketed,
+    Desk,
+    DeviceSight,
+    LatestPoint,
+    Part,
+    SeriesKey,
+    Settings,
+    WatchStatus,
+)
+from edge.clock import Clock
+from edge.contract.reading import Batch
+from edge.tail import Tail
+
+log = logging.getLogger("collector.desk")
+
+POLL_S = 0.25  # real seconds between looks at the journal's tail
+READ_ROWS = 500
+STALE_S = 30.0  # house seconds; a watch writes its status each real second
+STALE_REAL_S = 10.0
+SHUTDOWN_S = 2.0
+DEMO_INBOX = "SHOUWANG_DEMO_INBOX"  # the demo tells the desk where its phones keep their messages
+
+
+class StoreHistory:
+    """The store in the shapes the pages ask for."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def latest(self, site: str) -> Sequence[LatestPoint]:
+        return [
+            LatestPoint(_key(point.series), point.at_ms, point.value, point.quality)
+            for point in await self._store.latest(site)
+        ]
+
+    async def series(self, site: str) -> Sequence[SeriesKey]:
+        return [_key(series) for series in await self._store.series(site)]
+
+    async def buckets(self, series: SeriesKey, since_ms: int, until_ms: int, most: int) -> Bucketed:
+        key = Series(series.site, series.device, series.place, series.port, series.metric)
+        found = await self._store.buckets(key, since_ms, until_ms, most)
+        return Bucketed(
+            at_ms=found.at_ms,
+            low=found.min,
+            mean=found.mean,
+            high=found.max,
+            doubtful=[count > 0 for count in found.suspect],
+        )
+
+
+class JournalLive:
+    """New readings from the journal's tail; a replaced journal is followed from its start."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    async def follow(self) -> AsyncIterator[Batch]:
+        tail = Tail(self._path)
+        try:
+            journal, position = tail.id, tail.last
+            while True:
+                if tail.id != journal:
+                    journal, position = tail.id, 0
+                rows = await asyncio.to_thread(tail.read, position, READ_ROWS)
+                for row in rows:
+                    position = row.position
+                    if row.kind == records.READINGS:
+                        what = records.entry(row).what
+                        if isinstance(what, Batch):
+                            yield what
+                if not rows:
+                    await asyncio.sleep(POLL_S)
+        finally:
+            tail.close()
+
+
+class WatchFile:
+    """What the watch last wrote about itself."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def read(self) -> WatchStatus | None:
+        status = read_watch(self._path)
+        if status is None:
+            return None
+        return WatchStatus(
+            at=status.at,
+            parts=tuple(Part(name=p.name, ok=p.ok, why=p.why) for p in status.parts),
+            devices=tuple(
+                DeviceSight(
+                    site=device.site,
+                    device=device.device,
+                    online=device.online,
+                    seen_ms=device.seen_ms,
+                    firmware=device.firmware,
+                    waiting=device.waiting,
+                )
+                for device in status.devices
+            ),
+        )
+
+
+class WatchMeter:
+    """The watch's counters as Prometheus text."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def text(self) -> str:
+        status = read_watch(self._path)
+        return prometheus(status) if status else ""
+
+
+def make_desk(config: Config, store: Store, operations: Operations, clock: Clock) -> Desk:
+    """Every port of the pages, filled."""
+    inbox = os.environ.get(DEMO_INBOX)
+    packs: Packs = read_packs(shipped())
+    return Desk(
+        operations=operations,
+        history=StoreHistory(store),
+        live=JournalLive(config.journal_path),
+        packs=packs,
+        watch=WatchFile(config.watch_path),
+        clock=clock,
+        settings=Settings(
+            version=_version(),
+            demo=bool(inbox),
+            allowed_hosts=config.desk.allowed_hosts,
+            watch_stale_s=max(STALE_S, STALE_REAL_S * clock.speed),
+        ),
+        meter=WatchMeter(config.watch_path),
+        inbox=InboxFile(Path(inbox)) if inbox else None,
+    )
+
+
+async def serve(config: Config, clock: Clock) -> None:
+    """Serve the pages until SIGTERM or SIGINT."""
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    operations = Operations(config.operations_url.reveal(), link_base=config.public_url)
+    await asyncio.to_thread(operations.set_up)
+    store = open_store(config, read_only=True)
+    await store.set_up()
+    desk = make_desk(config, store, operations, clock)
+    runner = web.AppRunner(make_app(desk), access_log=None, shutdown_timeout=SHUTDOWN_S)
+    try:
+        await runner.setup()
+        await web.TCPSite(runner, config.desk.host, config.desk.port).start()
+        log.info("the desk serves", extra={"facts": {"port": config.desk.port}})
+        await stopped.wait()
+    finally:
+        await runner.cleanup()
+        await store.close()
+        await asyncio.to_thread(operations.close)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m collector.desk")
+    parser.add_argument("config", type=Path)
+    arguments = parser.parse_args(argv)
+    try:
+        config = read_config(arguments.config)
+    except ConfigError as error:
+        sys.stderr.write(f"{error}\n")
+        return EXIT_CONFIG
+    logs.set_up("desk")
+    asyncio.run(serve(config, Clock.from_environment()))
+    return 0
+
+
+def _key(series: Series) -> SeriesKey:
+    return SeriesKey(series.site, series.device, series.place, series.port, series.metric)
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("shouwang")
+    except PackageNotFoundError:
+        return "0"
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
