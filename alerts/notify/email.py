@@ -1,6 +1,5 @@
 """E-mail: a notice by SMTP, as text and as HTML."""
 
-import re
 import ssl
 from dataclasses import dataclass
 from datetime import UTC
@@ -15,11 +14,11 @@ import aiosmtplib
 
 from alerts.notify.notice import Notice
 from alerts.notify.outcome import Accepted, Outcome, Rejected, Retry
+from alerts.registry.check import is_mailbox
 from alerts.secrets import SecretError, resolve
 from edge.clock import Clock
 
 TIMEOUT_S = 15.0  # real seconds, under the dispatcher's deadline
-_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,190}")
 
 
 class MailSecurity(StrEnum):
@@ -90,11 +89,6 @@ class Email:
 
     async def close(self) -> None:
         """Nothing is held: each letter has its own connection."""
-
-
-def is_mailbox(text: str) -> bool:
-    """Whether ``text`` is one plain mail address, without a name, a list or a line end."""
-    return _ADDRESS.fullmatch(text) is not None
 
 
 def letter(notice: Notice, to: str, server: MailServer, clock: Clock) -> EmailMessage:

@@ -22,13 +22,14 @@ import pytest
 from aiohttp import web
 from aiosmtpd.smtp import SMTP
 
-from alerts.notify.email import Email, MailSecurity, MailServer, is_mailbox
+from alerts.notify.email import Email, MailSecurity, MailServer
 from alerts.notify.log import LogLine
 from alerts.notify.notice import Notice, NoticeReason
 from alerts.notify.outbound import Outbound
 from alerts.notify.outcome import Accepted, Rejected, Retry
 from alerts.notify.port import Channel
 from alerts.notify.webhook import Webhook, retry_after
+from alerts.registry.check import is_mailbox
 from alerts.registry.model import Address, ChannelKind
 from alerts.words import IncidentClass, Language, Severity
 from edge.clock import Clock

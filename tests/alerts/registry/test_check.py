@@ -1,0 +1,164 @@
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from alerts.registry.check import check, is_mailbox
+from alerts.registry.model import (
+    Address,
+    Binding,
+    ChannelKind,
+    Circuit,
+    Device,
+    Names,
+    Override,
+    PlaceKind,
+    PostRole,
+    Registry,
+    Tier,
+    Tiers,
+)
+from alerts.registry.toml import read
+from alerts.words import IncidentClass, Severity
+
+DEMO = read(Path(__file__).parents[3] / "collector" / "demo" / "community")
+SHED = 1  # its index among the places
+
+
+def first(table: str, **changes: Any) -> Callable[[Registry], Registry]:
+    return nth(table, 0, **changes)
+
+
+def nth(table: str, n: int, **changes: Any) -> Callable[[Registry], Registry]:
+    def change(registry: Registry) -> Registry:
+        items = list(getattr(registry, table))
+        items[n] = replace(items[n], **changes)
+        return replace(registry, **cast(Any, {table: tuple(items)}))
+
+    return change
+
+
+def more(table: str, *items: Any) -> Callable[[Registry], Registry]:
+    return lambda registry: replace(
+        registry, **cast(Any, {table: (*getattr(registry, table), *items)})
+    )
+
+
+def hook(to: str, secret: str = "") -> tuple[Address, ...]:
+    return (Address(channel=ChannelKind.WEBHOOK, to=to, secret=secret),)
+
+
+def override(**changes: Any) -> Override:
+    usual = {"rule": "do-low", "place": "laobakou", "set": {"below": 2.5}, "who": "zhang",
+             "at": "2026-11-22", "why": "x"}  # fmt: skip
+    return Override(**(usual | changes))
+
+
+TWIN = Device(
+    id="laobakou-02",
+    site="linjiang",
+    names=Names(zh="甲"),
+    bindings=(Binding(place="laobakou", metrics=("do", "ph")),),
+)
+ROWS: list[tuple[str, Callable[[Registry], Registry], str]] = [
+    ("a cell's id", lambda r: replace(r, cell="River Side"), "sites.toml: cell: 'River Side' is no id"),
+    ("an id in capitals", first("people", id="Zhang"), "people.toml: people[Zhang].id: 'Zhang' is no id"),
+    ("an unknown zone", first("sites", time_zone="Asia/Linjiang"), "sites[linjiang].time_zone: no time zone"),
+    ("an unknown site", first("places", site="linjang"), "did you mean 'linjiang'?"),
+    ("half a position", first("places", latitude=None), "places[laobakou].latitude: half a position"),
+    ("a swapped position", first("places", latitude=120.6), "places[laobakou].latitude: 120.6 is off the globe"),
+    ("no name", first("places", names=Names(zh=" ")), "places[laobakou].names.zh: is empty"),
+    ("a rating of 0", nth("places", SHED, circuits=(Circuit(id="main", names=Names(zh="甲"), rating_a=0.0),)),
+     "places[shed-2].circuits[main].rating_a: 0.0 A"),
+    ("an unknown circuit", nth("places", SHED, circuits=()), "places[shed-2].ports[7].circuit: there is no circuit"),
+    ("two ports alike", nth("places", SHED, ports=DEMO.places[SHED].ports[:1] * 2), "places[shed-2].ports[1].id: stands twice"),
+    ("two people alike", more("people", DEMO.people[0]), "people[zhang].id: stands twice"),
+    ("an unknown metric", first("devices", bindings=(Binding(place="laobakou", metrics=("watertemp",)),)),
+     "devices[laobakou-01].bindings[1].metrics: there is no metric 'watertemp'; did you mean 'water-temp'?"),
+    ("an unknown port", nth("devices", 1, bindings=(Binding(place="shed-2", port="9", metrics=("power",)),)),
+     "devices[shed-2-01].bindings[1].port: there is no port '9'"),
+    ("no metric", first("devices", bindings=(Binding(place="laobakou", metrics=()),)), "bindings[1].metrics: no metric"),
+    ("an interval of 0", first("devices", bindings=(Binding(place="laobakou", metrics=("do",), interval_s=0),)),
+     "bindings[1].interval_s: 0 s"),
+    ("overdue before it is due", first("devices", overdue=0.5), "devices[laobakou-01].overdue: 0.5 intervals"),
+    ("a metric twice", first("devices", bindings=(Binding(place="laobakou", metrics=("do", "do")),)),
+     "laobakou do stands twice"),
+    ("two primaries", more("devices", TWIN), "laobakou-01 measures do at laobakou too; laobakou-01 is primary"),
+    ("an unknown place", first("people", places=("labakou",)), "people[zhang].places: there is no place 'labakou'"),
+    ("quiet hours of no form", first("people", quiet_from="9pm", quiet_to="07:00"),
+     "people[zhang].quiet_from: '9pm' is no time of day"),
+    ("an hour 24", first("people", quiet_from="24:00", quiet_to="07:00"), "'24:00' is no time of day"),
+    ("half of the quiet hours", first("people", quiet_from="22:00"), "half of the quiet hours"),
+    ("no address", first("people", addresses=()), "people[zhang].addresses: no address"),
+    ("a secret in the open", first("people", addresses=hook("https://a.example/", "geheim")),
+     "people[zhang].addresses[1].secret: the secret itself stands here"),
+    ("a webhook without scheme", first("people", addresses=hook("a.example/hook")), "addresses[1].to: no web address"),
+    ("a file as a webhook", first("people", addresses=hook("ftp://a.example/")), "addresses[1].to: no web address"),
+    ("no mail address", first("people", addresses=(Address(channel=ChannelKind.EMAIL, to="a@b@c"),)),
+     "addresses[1].to: 'a@b@c' is no mail address"),
+    ("a climb without steps", first("tiers", steps=()), "tiers[1].steps: no step"),
+    ("a role twice", first("tiers", steps=(Tier(role=PostRole.RIVER_CHIEF),) * 2), "river-chief stands twice"),
+    ("a role nobody has", more("tiers", Tiers(kind=PlaceKind.SHED, classes=(IncidentClass.FIRE,),
+                               steps=(Tier(role=PostRole.GUARD), Tier(role=PostRole.SUBDISTRICT)))),
+     "tiers[4].steps[2].role: nobody is subdistrict"),
+    ("a wait of 0", first("tiers", steps=(Tier(role=PostRole.RIVER_CHIEF, wait_s={Severity.MAJOR: 0}),)),
+     "tiers[1].steps[1].wait_s.major: 0 s"),
+    ("a second climb", more("tiers", DEMO.tiers[0]), "a second climb for reach: every class"),
+    ("a climb that tells nobody", more("tiers", Tiers(kind=PlaceKind.RISK_POINT, classes=(IncidentClass.FLOOD,),
+                                       steps=(Tier(role=PostRole.GUARD),))),
+     "tiers[4].steps: nobody would be told of culvert"),
+    ("an override elsewhere", more("overrides", override(place="nowhere")), "overrides[1].place: there is no place"),
+    ("an override of nothing", more("overrides", override(set={})), "overrides[1].set: changes nothing"),
+    ("an override without end", more("overrides", override(set={"below": float("inf")})), "overrides[1].set.below: inf"),
+    ("an override without a reason", more("overrides", override(why="")), "overrides[1].why: is empty"),
+    ("an override without a date", more("overrides", override(at="soon")), "overrides[1].at: 'soon' is no date"),
+]  # fmt: skip
+WARNINGS = {"two primaries", "no address", "a role nobody has"}
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "words"), [pytest.param(*row, id=row[0]) for row in ROWS]
+)
+def test_each_mistake_is_found(
+    name: str, change: Callable[[Registry], Registry], words: str
+) -> None:
+    problems = check(change(DEMO))
+    found = [problem for problem in problems if words in str(problem)]
+    assert found, [str(problem) for problem in problems]
+    assert found[0].level == ("warning" if name in WARNINGS else "error")
+    assert found[0].remedy
+
+
+def test_a_sound_registry_has_no_problem() -> None:
+    assert check(DEMO) == []
+
+
+def test_a_second_device_is_named_once_a_place_and_not_once_a_metric() -> None:
+    problems = check(replace(DEMO, devices=(*DEMO.devices, TWIN)))
+    assert len(problems) == 1
+
+
+def test_an_override_may_name_its_site() -> None:
+    assert check(replace(DEMO, overrides=(override(place="linjiang/laobakou"),))) == []
+
+
+def test_an_open_secret_is_not_repeated() -> None:
+    registry = first("people", addresses=hook("https://a.example/", "geheim"))(DEMO)
+    assert "geheim" not in "".join(str(problem) for problem in check(registry))
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [
+        ("chen@example.org", True),
+        ("c.h+en@mail.example.org", True),
+        ("chen", False),
+        ("chen@example.org\n", False),
+        ("陈@example.org", False),
+        ("<chen@example.org>", False),
+    ],
+)
+def test_a_mail_address_is_one_plain_address(text: str, is_one: bool) -> None:
+    assert is_mailbox(text) is is_one
