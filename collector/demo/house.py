@@ -66,6 +66,7 @@ class House:
     processes: dict[str, Process] = field(default_factory=dict)
     _environment: dict[str, str] = field(default_factory=dict)
     _broker_url: str = ""
+    _inbox_ports: tuple[int, int] = (0, 0)
 
     async def __aenter__(self) -> Self:
         try:

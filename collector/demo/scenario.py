@@ -12,7 +12,7 @@ RECORDINGS = Path(__file__).parent / "recordings"
 COMMUNITY = Path(__file__).parent / "community"
 
 SITE = "linjiang"
-LENGTH_S = 5.5 * 3600  # --once ends here: the river has come back and has been told so
+LENGTH_S = 6.75 * 3600  # --once ends here: the river has come back and has been told so
 HISTORY_S = 16 * 3600  # what the charts show from the first moment; no alarm lies in it
 
 # The recorded rise of conductivity begins 45 minutes after this moment.
@@ -89,7 +89,7 @@ begin = "{begin}"
 
 
 def _river(once: bool) -> str:
-    until = f"{RIVER_START[:11]}15:30Z" if once else "2100-01-01T00:00Z"
+    until = f"{RIVER_START[:11]}16:45Z" if once else "2100-01-01T00:00Z"
     return f"""
 [[sensor]]
 kind = "replay"
@@ -111,7 +111,7 @@ stage_cm = {{ metric = "water-level", factor = 0.01 }}
 
 
 def _chargers(once: bool) -> str:
-    until = "2023-06-24T05:30Z" if once else "2100-01-01T00:00Z"
+    until = "2023-06-24T06:45Z" if once else "2100-01-01T00:00Z"
     columns = "\n".join(
         f'{name}_w = {{ place = "shed-2", port = "{port}", metric = "power" }}'
         for port, name in enumerate(
