@@ -9,7 +9,7 @@ import fcntl
 import os
 import secrets
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -294,12 +294,17 @@ class Journal:
     # Bounds
 
     def trim(
-        self, max_bytes: int, before_ms: int | None = None, keep_after: int | None = None
+        self,
+        max_bytes: int,
+        before_ms: int | None = None,
+        keep_after: int | None = None,
+        note: Callable[[list[Dropped]], None] | None = None,
     ) -> list[Dropped]:
         """Drop rows older than ``before_ms``, then the oldest of the lowest class over the cap.
 
         Rows behind ``keep_after`` are still needed by a cursor: age spares them, and bytes take
-        them last. What was needed and is gone says so. Commits.
+        them last. What was needed and is gone says so. ``note`` is told before the commit, so that
+        what it puts down stands in the same transaction.
         """
         done = self.last if keep_after is None else min(keep_after, self.last)
         is_needed = keep_after is None
@@ -309,6 +314,8 @@ class Journal:
                 dropped += self._drop_older(before_ms, done, is_needed)
             dropped += self._drop_bytes(max_bytes, done, is_needed)
             dropped += self._drop_bytes(max_bytes, self.last, True)
+        if note is not None and dropped:
+            note(dropped)
         self.commit()
         if dropped:
             with translated(self.path):

@@ -1,0 +1,364 @@
+"""The agent: sensors in threads of their own, one loop that owns the journal and the sending.
+
+Everything that happens comes to the loop as an event: what a sensor measured, what the link heard,
+that it is time to stop. What is measured is numbered, committed, then sent, and stays in the
+journal until the server names it.
+"""
+
+import logging
+import queue
+import secrets
+import threading
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import metadata
+
+from edge import health, mqtt, runner
+from edge.clock import Clock
+from edge.config import EdgeConfig
+from edge.contract.ranges import decode_received
+from edge.contract.status import State, Status
+from edge.contract.topics import Kind, Topic
+from edge.errors import JournalDamaged, JournalError
+from edge.journal import Journal
+from edge.mqtt import MqttLink
+from edge.notebook import Notebook
+from edge.runner import Runner
+from edge.sender import Sender
+
+LEAST_RESEND_S = 2.0  # real: a round trip with two disks in it; a fast house clock changes none
+RECEIPT_S = 0.1  # real: receipts may wait so long, since losing one costs a double, which is known
+RETRY_S = 5.0  # real: between attempts at a journal that refuses
+TRIM_S = 5.0  # real: how often the caps are looked at
+MOST_WAITING = 5_000  # readings in memory; then sensors wait for the disk
+GOODBYE_S = 1.5  # real: of the 5 s in which SIGTERM must end
+LONGEST_WAIT_S = 3600.0
+
+_log = logging.getLogger(__name__)
+
+
+class Stop:
+    """Ask the loop to end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """What a run leaves behind: ``measured`` and ``dropped`` count over all runs of the journal."""
+
+    site: str
+    device: str
+    run: str
+    measured: int
+    waiting: int
+    dropped: int
+
+
+class Agent:
+    """One device. ``run`` opens the journal and works until ``stop`` or until all is done."""
+
+    def __init__(self, config: EdgeConfig, clock: Clock) -> None:
+        self._config = config
+        self._clock = clock
+        self._inbox: queue.SimpleQueue[mqtt.Event | runner.Event | Stop] = queue.SimpleQueue()
+        self._stopping = threading.Event()
+        self._started_ms = clock.now_ms()
+        self.run_id = new_run(self._started_ms)
+        self._running: set[str] = set()
+        self._errors = 0
+        self._is_failing = False
+        self._dirty_s: float | None = None
+        self._retry_s = 0.0
+        self._trim_s = 0.0
+        self._health_ms = self._started_ms
+        self._unanswered: list[runner.Measured] = []
+
+    def stop(self) -> None:
+        """Safe in a signal handler."""
+        self._inbox.put(Stop())
+
+    def run(self) -> Summary:
+        """Work until the end; JournalError when the journal cannot be opened."""
+        self._journal = self._open_journal()
+        self._notebook = Notebook(self._journal, self.run_id)
+        self._sender = self._new_sender()
+        self._link = self._new_link()
+        try:
+            self._link.start()
+            self._start_sensors()
+            wait_s = 0.0
+            while not self._stopping.is_set():
+                self._take_in(wait_s)
+                wait_s = self._work()
+            self._say_goodbye()
+            return self._summary()
+        finally:
+            self._stopping.set()
+            self._link.close()
+            self._journal.close()
+
+    # In
+
+    def _take_in(self, wait_s: float) -> None:
+        """Wait for an event, then take all that are there."""
+        try:
+            self._handle(self._inbox.get(timeout=min(wait_s, LONGEST_WAIT_S)))
+            for _ in range(1000):  # then the loop must look at its timers
+                self._handle(self._inbox.get_nowait())
+        except queue.Empty:
+            pass
+
+    def _handle(self, event: mqtt.Event | runner.Event | Stop) -> None:
+        match event:
+            case runner.Measured():
+                self._notebook.take(event.samples, event.sensor, event.mark)
+                self._unanswered.append(event)
+            case runner.Failed():
+                self._errors += 1
+                _log.warning("sensor %s failed: %s; it is tried again", event.sensor, event.reason)
+            case runner.Ended():
+                self._running.discard(event.sensor)
+                _log.info("sensor %s has ended", event.sensor)
+            case mqtt.Heard():
+                self._heard(event)
+            case mqtt.Connected():
+                self._connected()
+            case mqtt.Disconnected():
+                self._sender.disconnected()
+                _log.warning("link: %s; it is tried again", event.reason)
+            case Stop():
+                self._stopping.set()
+
+    def _heard(self, event: mqtt.Heard) -> None:
+        if event.is_retained:
+            return  # an old receipt that somebody left behind proves nothing
+        ranges = decode_received(event.payload)
+        if ranges is None:
+            _log.warning("%s: not a receipt, ignored: %r", event.topic, event.payload[:100])
+            return
+        for run, spans in ranges.items():
+            for lo, hi in spans:
+                self._notebook.received(run, lo, hi)
+                self._sender.received(run, lo, hi)
+
+    def _connected(self) -> None:
+        _log.info("link: connected as run %s", self.run_id)
+        self._link.publish(self._topic(Kind.STATUS), self._status(State.ONLINE), retain=True)
+        try:
+            self._commit()  # receipts first, so that what they name is not sent again
+        finally:
+            self._sender.connected()
+
+    # Out
+
+    def _work(self) -> float:
+        """Commit, trim and send what is due; how long nothing will be due."""
+        now_s = time.monotonic()
+        self._measure_health()
+        if self._notebook.is_changed and self._dirty_s is None:
+            self._dirty_s = now_s
+        commit_s = self._commit_due_s()
+        if commit_s is not None and commit_s <= now_s:
+            self._commit()
+            commit_s = self._commit_due_s()
+        self._answer_sensors()
+        if now_s >= self._trim_s and not self._is_failing:
+            self._trim()
+            self._trim_s = now_s + TRIM_S
+        waits = [self._send(), self._health_wait_s(), self._trim_s - now_s]
+        if commit_s is not None:
+            waits.append(commit_s - now_s)
+        if self._is_done():
+            self._stopping.set()
+        return max(0.0, min(wait for wait in waits if wait is not None))
+
+    def _send(self) -> float | None:
+        try:
+            return self._sender.send(time.monotonic())
+        except JournalError as error:
+            self._journal_failed(error)
+            return RETRY_S
+
+    def _commit_due_s(self) -> float | None:
+        """When the notebook must be committed, in seconds of the steady clock."""
+        if self._dirty_s is None:
+            return None
+        if self._is_failing:
+            return self._retry_s
+        if self._notebook.has_alarm:
+            return self._dirty_s
+        if self._unanswered and not self._config.journal.durability_s:
+            return self._dirty_s
+        if self._notebook.waiting:
+            full = self._notebook.waiting >= MOST_WAITING
+            ended = not self._running
+            wait_s = self._clock.real(self._config.journal.durability_s)
+            return self._dirty_s if full or ended else self._dirty_s + wait_s
+        return self._dirty_s + RECEIPT_S
+
+    def _commit(self) -> None:
+        try:
+            self._notebook.commit()
+        except JournalError as error:
+            self._journal_failed(error)
+            return
+        self._dirty_s = None
+        if self._is_failing:
+            self._is_failing = False
+            _log.warning("journal: writes again")
+        for measured in self._unanswered:
+            measured.taken.set()
+        self._unanswered.clear()
+
+    def _answer_sensors(self) -> None:
+        """With a durability in seconds a sensor need not wait for the disk, unless it refuses."""
+        if self._is_failing or self._notebook.waiting >= MOST_WAITING:
+            return
+        for measured in self._unanswered:
+            measured.taken.set()
+        self._unanswered.clear()
+
+    def _journal_failed(self, error: JournalError) -> None:
+        now_s = time.monotonic()
+        self._dirty_s = now_s  # so that a commit is tried, which tells whether it writes again
+        self._retry_s = now_s + RETRY_S
+        if not self._is_failing:
+            self._is_failing = True
+            _log.error("journal: %s", error)
+        if isinstance(error, JournalDamaged):
+            self._journal.close()
+            self._journal = self._open_journal()
+            self._notebook.move_to(self._journal)
+            self._journal.put("begin_ms", self._begin)
+            self._sender.start_over()
+            self._retry_s = now_s
+
+    def _trim(self) -> None:
+        config = self._config.journal
+        try:
+            gone = self._notebook.trim(config.max_bytes, self._clock.now_ms() - config.max_age_ms)
+        except JournalError as error:
+            self._journal_failed(error)
+            return
+        if gone:
+            _log.warning("journal: over its cap, %d readings dropped and announced", gone)
+
+    def _measure_health(self) -> None:
+        now_ms = self._clock.now_ms()
+        if now_ms < self._health_ms or self._is_failing or self._is_finishing():
+            return
+        self._health_ms = now_ms + round(self._config.health_interval_s * 1000)
+        self._notebook.take(
+            health.samples(
+                now_ms,
+                since_ms=self._started_ms,
+                depth=self._journal.depth + self._notebook.waiting,
+                errors=self._errors,
+                folder=self._config.journal.path.parent,
+            )
+        )
+
+    def _health_wait_s(self) -> float | None:
+        if self._is_finishing() or self._is_failing:
+            return None
+        return self._clock.real((self._health_ms - self._clock.now_ms()) / 1000)
+
+    # Beginning and end
+
+    def _open_journal(self) -> Journal:
+        journal = Journal(self._config.journal.path)
+        if journal.set_aside is not None:
+            _log.error("journal: damaged, set aside as %s; a new one is begun", journal.set_aside)
+        return journal
+
+    def _new_sender(self) -> Sender:
+        config = self._config
+        return Sender(
+            self._notebook,
+            lambda kind, payload: self._link.publish(self._topic(kind), payload),
+            window=config.mqtt.window,
+            resend_s=max(LEAST_RESEND_S, self._clock.real(config.resend_s)),
+            backlog_per_s=config.backlog_per_s,
+        )
+
+    def _new_link(self) -> MqttLink:
+        will = Status(state=State.OFFLINE, run=self.run_id).encode()
+        return MqttLink(
+            self._config.mqtt,
+            self._config.device,
+            will=(self._topic(Kind.STATUS), will),
+            listen=(self._topic(Kind.RECEIVED),),
+            hand_over=self._inbox.put,
+        )
+
+    def _start_sensors(self) -> None:
+        self._begin = self._begin_ms()
+        for sensor_config in self._config.sensors:
+            sensor = sensor_config.build(self._begin)
+            self._running.add(sensor.name)
+            mark = self._notebook.mark(sensor.name)
+            Runner(sensor, mark, self._clock, self._inbox.put, self._stopping).start()
+
+    def _begin_ms(self) -> int:
+        """When the house began: configured, or the first start with this journal."""
+        if self._config.begin_ms is not None:
+            return self._config.begin_ms
+        known = self._journal.get("begin_ms")
+        if known is not None:
+            return int(known)
+        self._journal.put("begin_ms", self._started_ms)
+        self._journal.commit()
+        return self._started_ms
+
+    def _is_finishing(self) -> bool:
+        return self._config.exit_when_done and not self._running
+
+    def _is_done(self) -> bool:
+        return (
+            self._is_finishing()
+            and not self._is_failing
+            and not self._notebook.is_changed
+            and self._journal.depth == 0
+        )
+
+    def _say_goodbye(self) -> None:
+        """Commit what was measured and say that we stop; what is unsent waits in the journal."""
+        try:
+            while True:  # what sensors handed over before they saw that we stop
+                self._handle(self._inbox.get_nowait())
+        except queue.Empty:
+            pass
+        self._commit()
+        self._link.say_last(self._topic(Kind.STATUS), self._status(State.STOPPING), GOODBYE_S)
+
+    def _summary(self) -> Summary:
+        return Summary(
+            site=self._config.site,
+            device=self._config.device,
+            run=self.run_id,
+            measured=self._notebook.measured,
+            waiting=self._journal.depth,
+            dropped=self._notebook.dropped,
+        )
+
+    def _topic(self, kind: Kind) -> str:
+        return str(Topic(self._config.site, self._config.device, kind))
+
+    def _status(self, state: State) -> bytes:
+        return Status(
+            state=state, run=self.run_id, firmware=firmware(), at_ms=self._clock.now_ms()
+        ).encode()
+
+
+def new_run(now_ms: int) -> str:
+    """A run's id: readable by its time, unique by chance."""
+    at = datetime.fromtimestamp(now_ms / 1000, UTC)
+    return f"{at:%Y%m%d-%H%M%S}-{secrets.token_hex(4)}"
+
+
+def firmware() -> str:
+    """What the status says we are."""
+    try:
+        return f"shouwang-edge {metadata.version('shouwang')}"
+    except metadata.PackageNotFoundError:
+        return "shouwang-edge"

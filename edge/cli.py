@@ -1,0 +1,70 @@
+"""``shouwang-edge``: run the agent, or check its configuration."""
+
+import argparse
+import json
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from edge.clock import Clock
+from edge.config import EdgeConfig, read
+from edge.errors import ConfigError, JournalError
+
+DONE, WRONG, MISSING = 0, 2, 3
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit code: 0 done, 2 the configuration or the call is wrong, 3 the journal is not there."""
+    parser = argparse.ArgumentParser(
+        prog="shouwang-edge", description="The agent of Shouwang: measures, keeps, sends."
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+    for name, text in (
+        ("run", "measure and send until SIGTERM"),
+        ("check", "name every mistake of the configuration"),
+    ):
+        command = commands.add_parser(name, help=text, description=text)
+        command.add_argument("config", type=Path, help="edge.toml")
+    call = parser.parse_args(arguments)
+    try:
+        config = read(call.config)
+        clock = Clock.from_environment()
+    except (ConfigError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return WRONG
+    if call.command == "check":
+        sensors = ", ".join(sensor.name for sensor in config.sensors)
+        print(f"{call.config}: ok; {config.site}/{config.device} with {sensors}")
+        return DONE
+    return _run(config, clock)
+
+
+def _run(config: EdgeConfig, clock: Clock) -> int:
+    from edge.agent import Agent
+
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
+    )
+    agent = Agent(config, clock)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: agent.stop())
+    try:
+        summary = agent.run()
+    except JournalError as error:
+        print(error, file=sys.stderr)
+        return MISSING
+    line = json.dumps(asdict(summary))
+    print(line, flush=True)
+    if config.summary is not None:
+        fresh = config.summary.with_name(config.summary.name + ".new")
+        fresh.write_text(line + "\n", encoding="utf-8")
+        os.replace(fresh, config.summary)
+    return DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,346 @@
+"""``edge.toml`` as values; every mistake of the file at once, each with its key and remedy."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from edge.contract.metrics import METRICS
+from edge.contract.topics import SERVER
+from edge.errors import ConfigError
+from edge.sensors.port import Sensor
+from edge.sensors.replay import Column, Recording, Replay, header_of
+from edge.sensors.simulated import CURVES, SHAPES, Curve, Injection, Simulated, Simulation
+from edge.table import Table, at_seconds
+
+PORTS = {"mqtt": 1883, "mqtts": 8883}
+YEAR_S = 366 * 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A text that no repr or log shows."""
+
+    _value: str = field(repr=False)
+
+    def reveal(self) -> str:
+        return self._value
+
+    def __str__(self) -> str:
+        return "***"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MqttConfig:
+    """Where the broker is. ``window`` is how many packs may be sent and not yet received."""
+
+    host: str
+    port: int
+    is_tls: bool = False
+    user: str | None = None
+    password: Secret | None = None
+    ca: Path | None = None
+    keep_alive_s: int = 60
+    window: int = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalConfig:
+    """Caps of the journal. ``durability_s`` 0 commits each reading; alarm class always is."""
+
+    path: Path
+    max_bytes: int
+    max_age_ms: int
+    durability_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SensorConfig:
+    """A sensor to be: ``build`` needs the begin, which may only be known once the journal is open."""
+
+    name: str
+    plan: Recording | Simulation
+
+    def build(self, begin_ms: int) -> Sensor:
+        if isinstance(self.plan, Recording):
+            return Replay(self.name, self.plan, begin_ms)
+        return Simulated(self.name, self.plan, begin_ms)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EdgeConfig:
+    """One device. Intervals are house seconds; ``backlog_per_s`` is readings a real second."""
+
+    site: str
+    device: str
+    mqtt: MqttConfig
+    journal: JournalConfig
+    sensors: tuple[SensorConfig, ...]
+    begin_ms: int | None = None
+    health_interval_s: float = 300.0
+    resend_s: float = 30.0
+    backlog_per_s: float = 5000.0
+    exit_when_done: bool = False
+    summary: Path | None = None
+
+
+def read(path: Path, environment: Mapping[str, str] | None = None) -> EdgeConfig:
+    """The configuration in the file; ConfigError with all its problems.
+
+    Paths in it are relative to its folder; ``env:`` references are looked up in ``environment``.
+    """
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError([f"{path}: {error.strerror}; name a file that can be read"]) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError([f"{path}: not TOML: {error}"]) from error
+    problems: list[str] = []
+    environment = os.environ if environment is None else environment
+    config = _config(Table(raw, "", problems), path.absolute().parent, environment)
+    if problems:
+        raise ConfigError([f"{path}: {problem}" for problem in problems])
+    return config
+
+
+def _config(top: Table, folder: Path, environment: Mapping[str, str]) -> EdgeConfig:
+    site, device = top.id("site"), top.id("device")
+    if device == SERVER:
+        top.complain("device", f"{SERVER!r} is the server's own name; choose another")
+    agent, house = top.table("agent"), top.table("house")
+    summary = agent.text("summary", "") if "summary" in agent else ""
+    config = EdgeConfig(
+        site=site,
+        device=device,
+        begin_ms=_begin(house),
+        mqtt=_mqtt(top.table("mqtt"), folder, environment),
+        journal=_journal(top.table("journal"), folder),
+        sensors=_sensors(top, folder),
+        health_interval_s=agent.number("health_interval_s", 300.0, least=1, most=86_400),
+        resend_s=agent.number("resend_s", 30.0, least=1, most=86_400),
+        backlog_per_s=agent.number("backlog_per_s", 5000.0, least=1, most=1e6),
+        exit_when_done=agent.flag("exit_when_done", False),
+        summary=folder / summary if summary else None,
+    )
+    for table in (agent, house, top):
+        table.done()
+    return config
+
+
+def _begin(house: Table) -> int | None:
+    if "begin_ms" in house and "begin" in house:
+        house.complain("begin", "is given twice; take begin or begin_ms out")
+    if "begin_ms" in house:
+        return house.whole("begin_ms", least=0, most=2**53)
+    moment = house.moment("begin")
+    if moment is None:
+        return None
+    return round(_moment_seconds(moment) * 1000)
+
+
+def _mqtt(table: Table, folder: Path, environment: Mapping[str, str]) -> MqttConfig:
+    url = table.text("url")
+    host, port, scheme = "", 0, ""
+    try:
+        parts = urlsplit(url)
+        scheme, host, port = parts.scheme, parts.hostname or "", parts.port or 0
+        if parts.username or parts.password:
+            table.complain("url", "holds a user name; write user and password as keys of [mqtt]")
+        if parts.path not in ("", "/") or parts.query or parts.fragment:
+            table.complain("url", "has something after the port; take it out")
+    except ValueError:
+        pass
+    if url and (scheme not in PORTS or not host):
+        table.complain("url", f"write mqtt://host:port or mqtts://host:port, got {url!r}")
+    ca = folder / table.text("ca") if "ca" in table else None
+    if ca is not None and not ca.is_file():
+        table.complain("ca", f"no file {ca}; name the certificate of the CA in PEM")
+    if ca is not None and scheme == "mqtt":
+        table.complain("ca", "is not used without TLS; write mqtts:// in url")
+    user = table.text("user") if "user" in table else None
+    password = _secret(table, "password", folder, environment)
+    if password is not None and user is None:
+        table.complain("user", "is missing beside password")
+    config = MqttConfig(
+        host=host,
+        port=port or PORTS.get(scheme, 0),
+        is_tls=scheme == "mqtts",
+        user=user,
+        password=password,
+        ca=ca,
+        keep_alive_s=table.whole("keep_alive_s", 60, least=5, most=3600),
+        window=table.whole("window", 20, least=1, most=1000),
+    )
+    table.done()
+    return config
+
+
+def _secret(table: Table, key: str, folder: Path, environment: Mapping[str, str]) -> Secret | None:
+    if key not in table:
+        return None
+    kind, _, name = table.text(key).partition(":")
+    if kind == "env" and name:
+        value = environment.get(name)
+        if not value:
+            table.complain(key, f"the environment has no {name}; set it")
+        return Secret(value or "")
+    if kind == "file" and name:
+        try:
+            return Secret((folder / name).read_text(encoding="utf-8").strip())
+        except (OSError, UnicodeDecodeError) as error:
+            table.complain(key, f"{folder / name} cannot be read: {error}")
+            return None
+    table.complain(key, "write a reference, env:NAME or file:PATH, never the password itself")
+    return None
+
+
+def _journal(table: Table, folder: Path) -> JournalConfig:
+    durability = table.raw("durability")
+    durability_s = 0.0
+    if durability != "each":
+        durability_s = table.number("durability", 10.0, above=0, most=3600)
+    config = JournalConfig(
+        path=folder / table.text("path", "journal.db"),
+        max_bytes=round(table.number("max_mb", 200.0, least=1, most=1e6) * 1e6),
+        max_age_ms=round(table.number("max_days", 60.0, above=0, most=3660) * 86_400_000),
+        durability_s=durability_s,
+    )
+    table.done()
+    return config
+
+
+def _sensors(top: Table, folder: Path) -> tuple[SensorConfig, ...]:
+    sensors: list[SensorConfig] = []
+    for nth, table in enumerate(top.tables("sensor"), 1):
+        kind = table.one_of("kind", ("replay", "simulated"))
+        name = table.id("name", f"{kind}-{nth}")
+        if any(name == other.name for other in sensors):
+            table.complain("name", f"{name!r} is taken by another sensor; names differ")
+        plan = _recording(table, folder) if kind == "replay" else _simulation(table)
+        sensors.append(SensorConfig(name=name, plan=plan))
+        table.done()
+    if not sensors:
+        top.complain("sensor", "there is none; write at least one [[sensor]]")
+    return tuple(sensors)
+
+
+def _recording(table: Table, folder: Path) -> Recording:
+    place = table.id("place", "") if "place" in table else ""
+    port = table.id("port", "") if "port" in table else ""
+    columns_table = table.table("columns")
+    columns = []
+    for name in columns_table.keys():  # noqa: SIM118 (a Table is no mapping)
+        if isinstance(columns_table.raw(name), str):
+            metric = columns_table.one_of(name, METRICS)
+            columns.append(Column(name=name, place=place, port=port, metric=metric))
+            continue
+        column = columns_table.table(name)
+        columns.append(
+            Column(
+                name=name,
+                place=column.id("place", place) if "place" in column else place,
+                port=column.id("port", port) if "port" in column else port,
+                metric=column.one_of("metric", METRICS),
+                factor=column.number("factor", 1.0),
+            )
+        )
+        column.done()
+    if not columns:
+        table.complain("columns", 'name at least one, e.g. water_temp_c = "water-temp"')
+    for column_ in columns:
+        if column_.port and not column_.place:
+            table.complain("columns", f"{column_.name} has a port and no place; give the place")
+    twice = {(c.place, c.port, c.metric) for c in columns}
+    if len(twice) < len(columns):
+        table.complain("columns", "two columns are the same (place, port, metric); change one")
+    recording = Recording(
+        file=folder / table.text("file"),
+        columns=tuple(columns),
+        at=table.text("at", "at"),
+        start=table.moment("start"),
+        until=table.moment("until"),
+        history_s=table.number("history_s", 0.0, least=0, most=10 * YEAR_S),
+        repeat_s=table.number("repeat_s", 0.0, least=0, most=10 * YEAR_S),
+    )
+    _check_header(table, recording)
+    return recording
+
+
+def _check_header(table: Table, recording: Recording) -> None:
+    try:
+        header = header_of(recording.file)
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        table.complain("file", f"{recording.file} cannot be read: {error}")
+        return
+    for key, name in [("at", recording.at), *(("columns", c.name) for c in recording.columns)]:
+        if name not in header:
+            table.complain(key, f"the recording has no column {name!r}, only {', '.join(header)}")
+
+
+def _simulation(table: Table) -> Simulation:
+    place = table.id("place", "") if "place" in table else ""
+    port = table.id("port", "") if "port" in table else ""
+    if port and not place:
+        table.complain("place", "is missing beside port")
+    metrics = table.texts("metrics")
+    if not metrics:
+        table.complain("metrics", 'name at least one, e.g. metrics = ["shed-temp", "smoke"]')
+    given = table.table("curve")
+    curves = tuple((name, _curve(given.table(name))) for name in given.keys())  # noqa: SIM118
+    for metric in metrics:
+        if metric not in METRICS:
+            table.complain("metrics", f"{metric!r} is not in the catalogue")
+        elif metric not in CURVES and metric not in dict(curves):
+            table.complain("metrics", f"{metric!r} has no curve; write [sensor.curve.{metric}]")
+    for metric in dict(curves):
+        if metric not in metrics:
+            table.complain("curve", f"{metric!r} is not among metrics")
+    if len(set(metrics)) < len(metrics):
+        table.complain("metrics", "one stands twice; take it out")
+    return Simulation(
+        place=place,
+        port=port,
+        metrics=tuple(metrics),
+        interval_s=table.number("interval_s", 60.0, least=0.01, most=86_400),
+        seed=table.whole("seed", 0, least=0, most=2**53),
+        curves=curves,
+        injections=tuple(_injection(each, metrics, port) for each in table.tables("inject")),
+        history_s=table.number("history_s", 0.0, least=0, most=YEAR_S),
+        count=table.whole("count", least=1, most=10**9) if "count" in table else None,
+        until_s=table.number("until_s", least=0) if "until_s" in table else None,
+    )
+
+
+def _curve(table: Table) -> Curve:
+    curve = Curve(
+        base=table.number("base"),
+        swing=table.number("swing", 0.0),
+        peak_h=table.number("peak_h", 15.0, least=0, most=24),
+        noise=table.number("noise", 0.0, least=0),
+    )
+    table.done()
+    return curve
+
+
+def _injection(table: Table, metrics: list[str], port: str) -> Injection:
+    shape = table.one_of("shape", SHAPES)
+    injection = Injection(
+        at_s=table.number("at_s"),
+        for_s=table.number("for_s", above=0),
+        metric=table.one_of("metric", metrics or ("",)),
+        port=table.id("port", port) if "port" in table else port,
+        shape=shape,
+        to=table.number("to", 0.0 if shape == "silence" else None),
+    )
+    if injection.port != port:
+        table.complain("port", f"is not this sensor's port {port!r}; take it out")
+    table.done()
+    return injection
+
+
+def _moment_seconds(moment: str | float) -> float:
+    if isinstance(moment, float):
+        return moment
+    return at_seconds(moment) or 0.0  # the door let only times pass

@@ -1,0 +1,41 @@
+"""What the agent asks of a sensor. A sensor neither waits nor writes: it answers one question."""
+
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from edge.contract.quality import Quality
+
+
+class Sample(NamedTuple):
+    """One value as measured; the agent gives it a number. ``value`` None says why in ``reason``."""
+
+    place: str
+    port: str
+    metric: str
+    value: float | None
+    at_ms: int
+    quality: Quality = Quality.NOT_EVALUATED
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What was due, where the sensor now stands, and when to ask again (None: it has ended)."""
+
+    samples: tuple[Sample, ...] = ()
+    mark: str = ""
+    wake_ms: int | None = None
+
+
+class Sensor(Protocol):
+    """Asked in a thread of its own, so that one that hangs delays no other."""
+
+    name: str
+
+    def step(self, mark: str, now_ms: int) -> Step:
+        """All that is due at ``now_ms``, at most some hundred samples; SensorError when it fails.
+
+        ``mark`` is that of the last step whose samples were committed, or empty; the same mark
+        gives the same samples after a restart.
+        """
+        ...

@@ -1,0 +1,158 @@
+"""A device under test: its file, its process, and a server that answers `received`."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion
+
+from edge.clock import Clock
+from edge.contract import senml
+from edge.contract.ranges import Ranges, encode_received
+from edge.contract.reading import Decoded, Reading
+from edge.contract.status import Status
+from edge.contract.topics import Kind, Topic, every_device
+
+ROOT = Path(__file__).resolve().parents[2]
+SOON_S = 30.0
+
+
+def wait_until(holds: Callable[[], object], what: str, seconds: float = SOON_S) -> None:
+    until = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < until, f"not within {seconds:g} s: {what}"
+        time.sleep(0.01)
+
+
+class Server:
+    """Keeps each reading once by (run, seq), then says `received`, as the watch does."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self.readings: dict[tuple[str, int], Reading] = {}
+        self.order: list[tuple[str, int]] = []
+        self.doubles = 0
+        self.packs: list[Decoded] = []
+        self.statuses: list[Status] = []
+        self.is_silent = False
+        self._ranges: dict[str, Ranges] = {}
+        self._lock = threading.Lock()
+        self._heard = threading.Event()
+        self._client = Client(CallbackAPIVersion.VERSION2, client_id="server", clean_session=False)
+        self._client.reconnect_delay_set(1, 1)
+        self._client.on_connect = lambda client, *_: client.subscribe(
+            [(every_device(kind), 1) for kind in (Kind.READINGS, Kind.HEALTH, Kind.STATUS)]
+        )
+        self._client.on_subscribe = lambda *_: self._heard.set()
+        self._client.on_message = self._on_message
+        self._client.connect(host, port)
+        self._client.loop_start()
+        assert self._heard.wait(SOON_S)
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def say(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
+        self._client.publish(topic, payload, 1, retain).wait_for_publish(SOON_S)
+
+    def seqs(self) -> dict[str, set[int]]:
+        with self._lock:
+            found: dict[str, set[int]] = {}
+            for run, seq in self.readings:
+                found.setdefault(run, set()).add(seq)
+            return found
+
+    def of(self, metric: str) -> list[Reading]:
+        with self._lock:
+            return [reading for reading in self.readings.values() if reading.metric == metric]
+
+    def _on_message(self, client, _, message) -> None:
+        topic = Topic.parse(message.topic)
+        assert topic is not None
+        if topic.kind is Kind.STATUS:
+            status = Status.decode(message.payload)
+            assert status is not None
+            self.statuses.append(status)
+            return
+        got = senml.decode(
+            message.payload, topic=message.topic, site=topic.site, device=topic.device,
+            now_ms=2**46,
+        )  # fmt: skip
+        assert isinstance(got, Decoded), got
+        assert not got.rejected, got.rejected
+        if self.is_silent:
+            return
+        with self._lock:
+            self.packs.append(got)
+            for reading in got.batch.readings():
+                key = (reading.run, reading.seq)
+                if key in self.readings:
+                    self.doubles += 1
+                    assert self.readings[key] == reading
+                else:
+                    self.readings[key] = reading
+                    self.order.append(key)
+            ranges = self._ranges.setdefault(got.batch.run, Ranges())
+            held = ranges.add(got.batch.first, got.batch.first + got.batch.count - 1)
+        to = Topic(topic.site, topic.device, Kind.RECEIVED)
+        client.publish(str(to), encode_received({got.batch.run: [held]}), 1)
+
+
+@dataclass
+class Device:
+    """One agent in a process of its own, restarted with the same file and journal."""
+
+    folder: Path
+    url: str
+    clock: Clock = field(default_factory=Clock)
+    process: subprocess.Popen[str] | None = None
+
+    def write(self, sensors: str, **agent: object) -> None:
+        durability = agent.pop("durability", "each")
+        keys = "\n".join(f"{key} = {json.dumps(value)}" for key, value in agent.items())
+        (self.folder / "edge.toml").write_text(
+            f'site = "riverside"\ndevice = "box"\n[mqtt]\nurl = "{self.url}"\nkeep_alive_s = 5\n'
+            f'[journal]\npath = "journal.db"\ndurability = {json.dumps(durability)}\n'
+            f'[agent]\nsummary = "summary.json"\n{keys}\n{sensors}\n',
+            encoding="utf-8",
+        )
+
+    def start(self, environment: Mapping[str, str] | None = None) -> None:
+        log = (self.folder / "log").open("a")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "edge.cli", "run", str(self.folder / "edge.toml")],
+            stdout=subprocess.PIPE, stderr=log, text=True, cwd=ROOT,
+            env={**os.environ, "SHOUWANG_CLOCK": self.clock.spell(), **(environment or {})},
+        )  # fmt: skip
+        log.close()
+
+    def kill(self) -> None:
+        """As a power cut would."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGKILL)
+        self.process.communicate(timeout=SOON_S)
+
+    def stop(self) -> dict[str, object]:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        return self.end()
+
+    def end(self, seconds: float = 60.0) -> dict[str, object]:
+        """Wait until it ends by itself; its summary line."""
+        assert self.process is not None
+        out, _ = self.process.communicate(timeout=seconds)
+        assert self.process.returncode == 0, (self.folder / "log").read_text()
+        return json.loads(out.splitlines()[-1])
+
+    def discard(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.communicate()
