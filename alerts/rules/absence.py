@@ -15,6 +15,7 @@ from alerts.rules.rule import (
     Mistake,
     Rule,
     Shift,
+    spell_duration,
     step_mistakes,
 )
 from alerts.words import Severity
@@ -53,6 +54,13 @@ class Absence(Rule):
 
     def begin(self, expected: Expected) -> DeviceState:
         return AbsenceState(self, expected)
+
+    def spell(self) -> Iterator[str]:
+        for step in self.step:
+            after = (
+                f"for {spell_duration(step.after_ms)}, and until " if step.after_ms else "until "
+            )
+            yield f"{step.severity.name.lower()}: silent {after}its own interval is overdue"
 
     def mistakes(self) -> Iterator[Mistake]:
         yield from step_mistakes(self.step)

@@ -19,6 +19,8 @@ from alerts.rules.rule import (
     Shift,
     State,
     Take,
+    spell_duration,
+    spell_step,
     step_mistakes,
 )
 from alerts.rules.window import LeastInWindow
@@ -82,6 +84,13 @@ class Rise(Rule):
     def begin(self, expected: Expected) -> State | None:
         given = [s for s in self.step if s.rise is not None or s.percent is not None]
         return RiseState(self, given, expected.hold_ms) if given else None
+
+    def spell(self) -> Iterator[str]:
+        for step in self.step:
+            rises = ((step.rise, ""), (step.percent, " %"))
+            when = " and ".join(f"+{rise:g}{unit}" for rise, unit in rises if rise is not None)
+            if when:
+                yield spell_step(step, f"{when} in {spell_duration(self.window_ms)}")
 
     def mistakes(self) -> Iterator[Mistake]:
         yield from step_mistakes(self.step)

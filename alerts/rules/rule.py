@@ -239,6 +239,10 @@ class Rule:
         """The rule's limits as chart lines: (severity, value, "above" or "below")."""
         return []
 
+    def spell(self) -> Iterator[str]:
+        """When each step rings, for docs/rules.md."""
+        return iter(())
+
     def mistakes(self) -> Iterator[Mistake]:
         """What the types cannot see."""
         return iter(())
@@ -327,6 +331,13 @@ def numbers(overrides: Sequence[Override], rule: str, site: str, place: str) -> 
         if override.rule == rule and override.place in (place, f"{site}/{place}"):
             found.update(override.set)
     return found
+
+
+def spell_step(step: Any, when: str) -> str:
+    """``when``, with the severity before it and how long and how often it must be so behind it."""
+    wait = f" for {spell_duration(step.for_ms)}" if step.for_ms else ""
+    times = f", {step.samples} values in a row" if step.samples > 1 else ""
+    return f"{step.severity.name.lower()}: {when}{wait}{times}"
 
 
 def step_mistakes(steps: Sequence[Any]) -> Iterator[Mistake]:

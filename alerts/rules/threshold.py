@@ -19,6 +19,7 @@ from alerts.rules.rule import (
     Shift,
     State,
     Take,
+    spell_step,
     step_mistakes,
 )
 from alerts.words import Severity
@@ -92,6 +93,13 @@ class Threshold(Rule):
             if step.below is not None:
                 found.append((step.severity, step.below, "below"))
         return found
+
+    def spell(self) -> Iterator[str]:
+        for step in self.step:
+            sides = (("above", step.above), ("below", step.below))
+            when = " or ".join(f"{side} {limit:g}" for side, limit in sides if limit is not None)
+            if when:
+                yield spell_step(step, when)
 
     def mistakes(self) -> Iterator[Mistake]:
         yield from step_mistakes(self.step)

@@ -1,0 +1,77 @@
+"""Every shipped rule rings on its trace, and stays quiet on the one that only looks like it."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from alerts.registry.model import PlaceKind
+from alerts.replay import replay
+from alerts.rules.inputs import Sight
+from alerts.rules.packs import read_packs, shipped
+from alerts.rules.rule import Of, Where
+from alerts.rules.transition import Change
+from tests.alerts.rules import worlds
+
+TRACES: dict[str, dict[str, Any]] = {}
+for file in sorted((Path(__file__).parent / "traces").glob("*.toml")):
+    TRACES |= tomllib.loads(file.read_text("utf-8"))
+PACKS = read_packs(shipped())
+
+
+def test_every_shipped_rule_has_a_trace_that_rings_and_a_look_alike() -> None:
+    assert {rule: set(traces) for rule, traces in TRACES.items()} == {
+        rule: {"rings", "quiet"} for rule in PACKS.rules
+    }
+
+
+@pytest.mark.parametrize("rule", TRACES)
+def test_it_rings(rule: str) -> None:
+    trace = TRACES[rule]["rings"]
+    rang = [t for t in run(rule, trace) if t.change is not Change.CLEARED]
+    assert rang, trace["says"]
+    assert max(t.severity for t in rang).name.lower() == trace["severity"]
+
+
+@pytest.mark.parametrize("rule", TRACES)
+def test_it_stays_quiet_on_what_looks_like_it(rule: str) -> None:
+    trace = TRACES[rule]["quiet"]
+    assert run(rule, trace) == [], trace["says"]
+
+
+def run(id_: str, trace: dict[str, Any]) -> list[Any]:
+    rule = PACKS.rules[id_]
+    values: list[float | None] = []
+    for part in trace["values"].split():
+        number, _, times = part.partition("x")
+        values += [None if number == "~" else float(number)] * int(times or 1)
+    where = rule.places[0]
+    metric = rule.metric or "do"
+    port = worlds.PORT if rule.of is Of.PORT else ""
+    kind = PlaceKind.REACH if where is Where.DEVICE else PlaceKind(where.value)
+    registry = worlds.registry(
+        kind,
+        "do" if where is Where.DEVICE else metric,
+        port=port,
+        interval_s=trace["interval"],
+        override={id_: trace["override"]} if "override" in trace else None,
+    )
+    interval_ms = trace["interval"] * 1000
+    whats = list(
+        worlds.every(
+            interval_ms,
+            values,
+            min(interval_ms, 5_000 if interval_ms < 60_000 else 60_000),
+            metric=metric,
+            place="" if where is Where.DEVICE else worlds.PLACE,
+            port=port,
+        )
+    )
+    if "blind" in trace:
+        for n, sees in zip(trace["blind"], (False, True), strict=True):
+            at_ms = worlds.T0 + n * interval_ms
+            whats.append((at_ms, Sight(sees, at_ms)))
+        whats.sort(key=lambda what: what[0])
+    entries = worlds.journal(registry, dict(PACKS.texts), whats)
+    return [transition for transition in replay(entries) if transition.rule == id_]

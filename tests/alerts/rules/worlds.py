@@ -1,0 +1,145 @@
+"""Small worlds for the rules' tests: one place, one device, a journal of values."""
+
+from collections.abc import Iterator, Sequence
+
+from alerts.registry.model import (
+    Binding,
+    Device,
+    Names,
+    Override,
+    Place,
+    PlaceKind,
+    Port,
+    Registry,
+    Site,
+)
+from alerts.rules.inputs import Entry, PacksRevised, RegistryRevised, Sight, Tick, What
+from edge.contract.quality import Quality
+from edge.contract.reading import Batch, Reading
+
+T0 = 1_700_000_000_000
+SITE, PLACE, PORT, DEVICE = "linjiang", "here", "7", "box"
+
+
+def registry(
+    kind: PlaceKind = PlaceKind.REACH,
+    *metrics: str,
+    port: str = "",
+    interval_s: float = 60,
+    override: dict[str, dict[str, float]] | None = None,
+    devices: Sequence[str] = (DEVICE,),
+) -> Registry:
+    return Registry(
+        sites=(Site(id=SITE, names=Names(zh="临江社区")),),
+        places=(
+            Place(
+                id=PLACE,
+                site=SITE,
+                kind=kind,
+                names=Names(zh="这里", en="here"),
+                ports=(Port(id=PORT, names=Names(zh="7 号插座", en="socket 7")),),
+            ),
+        ),
+        devices=tuple(
+            Device(
+                id=device,
+                site=SITE,
+                names=Names(zh="盒子", en="the box"),
+                bindings=(
+                    Binding(place=PLACE, port=port, metrics=metrics, interval_s=interval_s),
+                ),
+            )
+            for device in devices
+        ),
+        overrides=tuple(
+            Override(rule=rule, place=PLACE, set=numbers, who="w", at="2026-11-22", why="y")
+            for rule, numbers in (override or {}).items()
+        ),
+    )
+
+
+def batch(
+    *values: tuple[int, float | None],
+    metric: str,
+    place: str = PLACE,
+    port: str = "",
+    device: str = DEVICE,
+    quality: Quality = Quality.GOOD,
+) -> Batch:
+    made = Batch(site=SITE, device=device, run="r", first=0, count=len(values))
+    for at_ms, value in values:
+        made.add(
+            Reading(
+                place=place, port=port, metric=metric, value=value, at_ms=at_ms, quality=quality
+            )
+        )
+    return made
+
+
+def journal(registry: Registry, packs: dict[str, str], whats: Sequence[tuple[int, What]]) -> list[Entry]:
+    """The entries of (when, what), after registry, packs and sight."""
+    first = whats[0][0] if whats else T0
+    begin: list[tuple[int, What]] = [
+        (first, RegistryRevised(registry)),
+        (first, PacksRevised(packs)),
+        (first, Sight(True, first)),
+    ]
+    return [Entry(n, at_ms, what) for n, (at_ms, what) in enumerate([*begin, *whats], 1)]
+
+
+def every(interval_ms: int, values: Sequence[float | None], tick_ms: int, **where: str) -> Iterator[tuple[int, What]]:
+    """Values at an interval (None: none came), with ticks between and for one interval after."""
+    for n, value in enumerate(values):
+        at_ms = T0 + n * interval_ms
+        if value is not None:
+            yield at_ms, batch((at_ms, value), **where)  # type: ignore[arg-type]
+        for tick_at in range(at_ms + tick_ms, at_ms + interval_ms + 1, tick_ms):
+            yield tick_at, Tick()
+
+
+PACK = """
+[[rule]]
+id = "do-low"
+kind = "threshold"
+metric = "do"
+places = ["reach"]
+class = "pollution"
+names = { zh = "缺氧", en = "Low oxygen" }
+source = { text = "a test", mark = "proposal" }
+blind_to = { zh = "无", en = "nothing" }
+step = [
+  { severity = "major", below = 2.0, clear = 2.5, for = "2m", keep = "3m" },
+  { severity = "critical", below = 0.2, clear = 0.5 },
+]
+say.zh = { what = "{place} {value}", why = "{limit}", do = "看", clear = "{peak}" }
+say.en = { what = "{place} {value}", why = "{limit}", do = "look", clear = "{peak}" }
+
+[[rule]]
+id = "level-rise"
+kind = "rise"
+metric = "water-level"
+places = ["reach"]
+class = "flood"
+names = { zh = "猛涨", en = "Fast rise" }
+source = { text = "a test", mark = "proposal" }
+blind_to = { zh = "无", en = "nothing" }
+window = "30m"
+settle = "1h"
+step = [{ severity = "major", rise = 0.3, clear = 0.5, keep = "5m" }]
+say.zh = { what = "{from_value} {value}", why = "{rise} {percent} {window}", do = "看", clear = "好" }
+say.en = { what = "{from_value} {value}", why = "{rise} {percent} {window}", do = "look", clear = "ok" }
+
+[[rule]]
+id = "silent"
+kind = "absence"
+places = ["reach"]
+class = "upkeep"
+names = { zh = "失联", en = "Not heard" }
+source = { text = "a test", mark = "proposal" }
+blind_to = { zh = "无", en = "nothing" }
+keep = "2m"
+step = [{ severity = "minor" }, { severity = "major", after = "30m" }]
+say.zh = { what = "{device} {minutes}", why = "无", do = "看", clear = "好" }
+say.en = { what = "{device} {minutes}", why = "none", do = "look", clear = "ok" }
+"""
+PACKS = {"test.toml": PACK}
