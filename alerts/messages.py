@@ -276,6 +276,8 @@ def _power(incident: Incident, registry: Registry, device: Device | None, words:
     place = place_of(incident, registry)
     if place is None or place.kind is not PlaceKind.SHED or incident.cls is IncidentClass.WATCH:
         return ""
+    if incident.subject.kind is SubjectKind.DEVICE:
+        return ""
     said = incident.facts.get("power")
     if said == "off":
         return words.power_off
@@ -301,8 +303,11 @@ def _device(incident: Incident, registry: Registry) -> Device | None:
     """The device that spoke; else the first one bound to the place, port and metric."""
     site = incident.subject.site
     here = [device for device in registry.devices if device.site == site]
+    spoke = incident.device
+    if incident.subject.kind is SubjectKind.DEVICE:
+        spoke = incident.subject.name
     for device in here:
-        if incident.device and device.id == incident.device:
+        if device.id == spoke:
             return device
     for device in here:
         for binding in device.bindings:

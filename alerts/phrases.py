@@ -81,7 +81,7 @@ ZH = Phrases(
     link="点开处理：{link}",
     power_off="已断电。",
     power_failed="断电失败，要人到现场拉闸。",
-    no_remote_power="不能远程断电，要人到现场拉闸。",
+    no_remote_power="不能远程断电。",
     power_unknown="还没收到断电的回报，请当作没断电。",
     recorded="（录制数据回放：{origin}）",
 )
@@ -125,7 +125,7 @@ EN = Phrases(
     link="Open: {link}",
     power_off="The power is off.",
     power_failed="Switching the power off FAILED; somebody must do it at the box.",
-    no_remote_power="The power cannot be switched off from afar; somebody must do it at the box.",
+    no_remote_power="The power cannot be switched off from afar.",
     power_unknown="No word yet that the power is off; take it to be on.",
     recorded="(Replay of recorded data: {origin})",
 )
