@@ -400,7 +400,7 @@ def _story(line: StoryLine, there: tzinfo) -> StoryOut:
         who=line.who,
         on_behalf_of=line.on_behalf_of,
         origin=line.origin,
-        facts=line.facts,
+        facts=dict(line.facts),
     )
 
 

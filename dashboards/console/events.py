@@ -70,7 +70,7 @@ class Hub:
         self._clients: set[Client] = set()
         self._ring: deque[Event] = deque(maxlen=RING)
         self._number = 0
-        self._boot = secrets.token_hex(4)
+        self.boot = secrets.token_hex(4)
         self._mark: int | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self.closed = False
@@ -115,13 +115,13 @@ class Hub:
 
     def spell(self, event: Event) -> bytes:
         return (
-            f"id: {self._boot}-{event.number}\nevent: {event.kind}\ndata: {event.data}\n\n".encode()
+            f"id: {self.boot}-{event.number}\nevent: {event.kind}\ndata: {event.data}\n\n".encode()
         )
 
     def since(self, last_id: str) -> list[Event] | None:
         """What came after that id; None when it is no longer known."""
         boot, _, number = last_id.partition("-")
-        if boot != self._boot or not number.isdigit():
+        if boot != self.boot or not number.isdigit():
             return None
         seen = int(number)
         kept = [event for event in self._ring if event.number > seen]

@@ -1,8 +1,9 @@
 """The gate before every route: Host, Origin, forwarded headers, and the headers of every answer."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 
 from dashboards.console.problems import Problem
 from dashboards.ports import Settings
@@ -25,8 +26,6 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def refusal(method: str, headers: Mapping[str, str], settings: Settings) -> Problem | None:
@@ -69,7 +68,7 @@ def refusal(method: str, headers: Mapping[str, str], settings: Settings) -> Prob
     return None
 
 
-def guard(settings: Settings) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
+def guard(settings: Settings) -> Middleware:
     """The middleware."""
 
     @web.middleware

@@ -67,7 +67,7 @@ class StoryOut:
     who: str
     on_behalf_of: str
     origin: str
-    facts: dict[str, float | str]
+    facts: dict[str, int | float | str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

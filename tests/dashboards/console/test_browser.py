@@ -1,0 +1,201 @@
+"""What people do in the console, in a real browser."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from aiohttp.test_utils import TestClient
+
+from alerts.incidents.model import State
+from tests.dashboards.desk_fixture import NOW, House, batch
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser, BrowserContext, Page
+
+pytestmark = pytest.mark.chromium
+
+PAGES = (
+    "/",
+    "/places/riverside/laobakou",
+    "/places/riverside/shed-2",
+    "/incidents",
+    "/incidents/6",
+    "/devices",
+    "/people",
+    "/demo/inbox",
+)
+
+
+@dataclass(slots=True)
+class Visitor:
+    """One browser window on the house, with everything it complained of or asked elsewhere."""
+
+    page: Page
+    house: str
+    complaints: list[str] = field(default_factory=list)
+    elsewhere: list[str] = field(default_factory=list)
+
+    async def go(self, path: str) -> None:
+        await self.page.goto(self.house + path)
+
+
+async def _visit(browser: Browser, client: TestClient, width: int) -> Visitor:
+    context: BrowserContext = await browser.new_context(viewport={"width": width, "height": 844})
+    page = await context.new_page()
+    visitor = Visitor(page, str(client.make_url("/")).rstrip("/"))
+    page.on("pageerror", lambda error: visitor.complaints.append(str(error)))
+    page.on(
+        "console",
+        lambda said: (
+            visitor.complaints.append(said.text) if said.type in ("error", "warning") else None
+        ),
+    )
+    page.on(
+        "request",
+        lambda asked: (
+            None if asked.url.startswith(visitor.house) else visitor.elsewhere.append(asked.url)
+        ),
+    )
+    return visitor
+
+
+@pytest.fixture
+async def phone(playwright_browser: Browser, client: TestClient) -> AsyncIterator[Visitor]:
+    visitor = await _visit(playwright_browser, client, 390)
+    yield visitor
+    assert (visitor.complaints, visitor.elsewhere) == ([], [])
+    await visitor.page.context.close()
+
+
+@pytest.fixture
+async def desktop(playwright_browser: Browser, client: TestClient) -> AsyncIterator[Visitor]:
+    visitor = await _visit(playwright_browser, client, 1440)
+    yield visitor
+    assert (visitor.complaints, visitor.elsewhere) == ([], [])
+    await visitor.page.context.close()
+
+
+async def test_who_takes_over_is_asked_once_and_the_page_says_who_has_it(
+    desktop: Visitor, here: House
+):
+    page = desktop.page
+    await desktop.go("/")
+    hot = page.locator("#incident-6")
+    await hot.locator(".due", has_text="再过 2 分 10 秒没人接，就通知社区").wait_for()
+    await hot.get_by_role("button", name="我来处理").click()
+    await page.locator("#who").get_by_role("button", name="王经理").click()
+    await hot.get_by_text("王经理 18:36 接手").wait_for()
+    assert await hot.locator(".due").count() == 0
+    assert await page.locator("#iam").text_content() == "我是 王经理"
+    found = here.operations.incident(6)
+    assert found is not None
+    assert (found.state, found.acknowledged_by) == (State.ACKNOWLEDGED, "wang")
+    # The next act asks no more.
+    await page.locator("#incident-4").get_by_role("button", name="我来处理").click()
+    await page.locator("#incident-4").get_by_text("王经理 18:36 接手").wait_for()
+
+
+async def test_the_second_look_is_confirmed_with_one_tap_on_a_phone(phone: Visitor, here: House):
+    page = phone.page
+    await phone.go("/places/riverside/laobakou")
+    await page.locator("#story").get_by_role("button", name="没事了").click()
+    await page.locator("#who").get_by_role("button", name="张河长").click()
+    await page.locator("#story").get_by_text("张河长复查：没事了").wait_for()
+    found = here.operations.incident(3)
+    assert found is not None
+    assert found.state is State.CLOSED
+
+
+async def test_what_somebody_else_does_shows_by_itself(desktop: Visitor, here: House):
+    await desktop.go("/incidents/6")
+    here.operations.comment(6, "guard", "已到棚口", "phone", NOW)
+    await desktop.page.get_by_text("已到棚口").wait_for()
+
+
+async def test_what_is_being_written_survives_a_change_of_the_page(desktop: Visitor, here: House):
+    page = desktop.page
+    await desktop.go("/incidents/6")
+    await page.get_by_label("说一句").fill("我去看看")
+    here.operations.comment(6, "guard", "已到棚口", "phone", NOW)
+    await page.get_by_text("已到棚口").wait_for()
+    assert await page.get_by_label("说一句").input_value() == "我去看看"
+    await page.get_by_role("button", name="写上").click()
+    await page.locator("#who").get_by_role("button", name="王经理").click()
+    await page.locator("#tale").get_by_text("我去看看").wait_for()
+    assert await page.get_by_label("说一句").input_value() == ""
+
+
+async def test_the_language_is_switched_by_its_link_and_remembered(desktop: Visitor):
+    page = desktop.page
+    await desktop.go("/")
+    await page.locator("#language").click()
+    await page.get_by_text("To deal with").wait_for()
+    await page.get_by_role("link", name="Incidents", exact=True).click()
+    await page.get_by_role("heading", name="Open").wait_for()
+    await page.locator("#language").click()
+    await page.get_by_role("heading", name="未结").wait_for()
+
+
+async def test_a_chart_moves_with_what_is_measured(
+    desktop: Visitor, here: House, client: TestClient
+):
+    page = desktop.page
+    await desktop.go("/places/riverside/laobakou")
+    first = page.locator('[data-metric="conductivity"]')
+    await first.locator("canvas").wait_for()
+    assert await page.locator(".chart canvas").count() == 6
+    for _ in range(100):
+        if "streams 1" in await (await client.get("/metrics")).text():
+            break
+        await asyncio.sleep(0.05)
+    here.live.queue.put_nowait(batch(1234.0, NOW + timedelta(seconds=1)))
+    await first.locator("output", has_text="1234").wait_for()
+
+
+async def test_somebody_who_was_slower_is_told_so(desktop: Visitor, here: House):
+    page = desktop.page
+    await desktop.go("/incidents/6")
+    await page.locator("#iam").click()
+    await page.locator("#who").get_by_role("button", name="社区小李").click()
+    here.operations.acknowledge(6, "wang", "phone", NOW)
+    answer = await page.evaluate(
+        """async () => {
+          const answer = await fetch("/api/v1/incidents/6/acknowledge", {method: "POST",
+            headers: {"Content-Type": "application/json"}, body: JSON.stringify({who: "xiaoli"})});
+          return [answer.status, (await answer.json()).title];
+        }"""
+    )
+    assert answer[0] == 409
+    assert "王经理" in answer[1]
+    desktop.complaints[:] = [one for one in desktop.complaints if "409" not in one]
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+async def test_no_page_is_wider_than_the_phone_and_every_button_fits_a_thumb(
+    phone: Visitor, language: str
+):
+    for path in PAGES:
+        await phone.go(f"{path}?lang={language}")
+        await phone.page.wait_for_load_state("load")
+        over = await phone.page.evaluate(
+            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
+        assert over <= 0, path
+        heights = await phone.page.evaluate(
+            "[...document.querySelectorAll('main .act')].map((b) => b.getBoundingClientRect().height)"
+        )
+        assert all(height >= 40 for height in heights), (path, heights)
+
+
+async def test_every_page_loads_clean_at_desktop_width_too(desktop: Visitor):
+    for path in PAGES:
+        await desktop.go(path)
+        await desktop.page.wait_for_load_state("load")
+        title = await desktop.page.title()
+        assert re.search("守望$", title), title
