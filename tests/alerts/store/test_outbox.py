@@ -1,0 +1,165 @@
+"""The outbox: what is due, in which order, and what each outcome makes of it."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from alerts.notify.notice import NoticeState
+from alerts.notify.outcome import Accepted, Rejected, Retry
+from alerts.rules.transition import Change
+from alerts.store import outbox
+from alerts.words import Severity
+from tests.alerts.incidents.community import GUARD, MEI, NOW, REGISTRY, hook, mail, says
+from tests.alerts.store.conftest import PACKS
+
+
+@pytest.fixture
+def notice(operations):
+    operations.take([says(1)], PACKS, NOW)
+    (notice,) = operations.due(NOW, 10)
+    return notice
+
+
+@pytest.mark.parametrize(
+    ("attempts", "jitter", "seconds"),
+    [(1, 0.0, 2), (2, 0.0, 4), (3, 0.0, 8), (3, 1.0, 12), (9, 0.0, 300), (99, 0.0, 300)],
+)
+def test_the_pause_doubles_up_to_five_minutes(attempts, jitter, seconds):
+    assert outbox.pause(attempts, jitter) == timedelta(seconds=seconds)
+
+
+def test_a_retry_comes_back_when_its_pause_is_over(operations, notice):
+    operations.settle(notice.id, Retry("busy"), NOW)
+    assert operations.due(NOW + timedelta(seconds=1.9), 10) == []
+    (again,) = operations.due(NOW + timedelta(seconds=2), 10)
+    assert (again.state, again.attempts, again.detail) == (NoticeState.RETRYING, 1, "busy")
+
+
+def test_the_channels_own_wish_comes_before_the_pause(operations, notice):
+    operations.settle(notice.id, Retry("slow down", timedelta(seconds=61)), NOW)
+    assert operations.due(NOW + timedelta(seconds=60), 10) == []
+    assert len(operations.due(NOW + timedelta(seconds=61), 10)) == 1
+
+
+def test_it_is_given_up_visibly_after_twenty_attempts(operations, notice):
+    now = NOW
+    for _ in range(20):
+        operations.settle(notice.id, Retry("connection refused"), now)
+        now += timedelta(minutes=8)
+    lost = next(n for n in operations.notices() if n.id == notice.id)
+    assert lost.state is NoticeState.REJECTED
+    assert lost.detail == "given up after 20: connection refused"
+
+
+def test_it_is_given_up_visibly_after_a_day(notice):
+    settled = outbox.settle(notice, Retry("refused"), NOW + timedelta(hours=24), 0.0)
+    assert settled.lost
+    assert settled.notice.detail == "given up after a day: refused"
+
+
+def test_accepted_keeps_the_channels_proof_and_is_not_sent_again(operations, notice):
+    operations.settle(notice.id, Accepted("250 queued as 4F"), NOW)
+    assert operations.due(NOW + timedelta(days=1), 10) == []
+    (kept,) = operations.notices()
+    assert (kept.state, kept.detail, kept.settled_at) == (
+        NoticeState.ACCEPTED,
+        "250 queued as 4F",
+        NOW,
+    )
+
+
+def test_settling_twice_changes_nothing(operations, notice):
+    operations.settle(notice.id, Accepted("first"), NOW)
+    operations.settle(notice.id, Rejected("second"), NOW)
+    operations.settle(4711, Accepted(), NOW)
+    assert [n.detail for n in operations.notices()] == ["first"]
+
+
+def test_the_younger_waits_for_the_elder_of_the_same_incident_and_address(operations, notice):
+    operations.take([says(2, Change.SEVERITY, severity=Severity.CRITICAL)], PACKS, NOW)
+    assert [n.id for n in operations.due(NOW, 10)] == [notice.id]
+    operations.settle(notice.id, Retry("busy", timedelta(minutes=1)), NOW)
+    assert operations.due(NOW + timedelta(seconds=59), 10) == []
+    operations.settle(notice.id, Accepted(), NOW + timedelta(minutes=1))
+    assert [n.reason for n in operations.due(NOW + timedelta(minutes=1), 10)] == ["severity"]
+
+
+def test_another_incident_does_not_wait(operations, notice):
+    operations.settle(notice.id, Retry("busy", timedelta(hours=1)), NOW)
+    operations.take([says(2, rule="charging.smoke")], PACKS, NOW)
+    assert [n.incident for n in operations.due(NOW, 10)] == [2]
+
+
+def test_due_gives_the_oldest_first_and_no_more_than_asked(operations):
+    operations.take([says(n, rule=f"r{n}") for n in range(5)], PACKS, NOW)
+    assert [n.incident for n in operations.due(NOW, 3)] == [1, 2, 3]
+
+
+def test_a_rejected_address_hands_on_to_the_persons_next(operations, notice):
+    operations.settle(notice.id, Rejected("410 gone"), NOW)
+    (second,) = operations.due(NOW, 10)
+    assert (second.person, second.address) == ("guard", GUARD.addresses[1])
+    assert (second.title, second.text, second.attempts) == (notice.title, notice.text, 0)
+    assert operations.why(1, "guard")[-1].reason == "next-address"
+    incident = operations.incident(1)
+    assert incident is not None
+    assert incident.step == 0
+
+
+def test_while_somebody_of_the_tier_is_reached_the_next_is_not_told(operations):
+    one = replace(GUARD, addresses=(hook("one"),))
+    two = replace(GUARD, id="guard-2", addresses=(hook("two"),))
+    operations.save_registry(replace(REGISTRY, people=(one, two, MEI)), "me", "two", NOW)
+    operations.take([says(1)], PACKS, NOW)
+    first, second = operations.due(NOW, 10)
+    operations.settle(first.id, Rejected("gone"), NOW)
+    assert len(operations.notices()) == 2
+    operations.settle(second.id, Rejected("gone"), NOW)
+    assert operations.notices()[0].person == "mei"
+
+
+def test_a_refused_recovery_wakes_nobody_else(operations, notice):
+    operations.settle(notice.id, Accepted(), NOW)
+    operations.take([says(2, Change.CLEARED)], PACKS, NOW)
+    recovered = operations.due(NOW, 10)[0]
+    operations.settle(recovered.id, Rejected("gone"), NOW)
+    people = {n.person for n in operations.notices()}
+    assert people == {"guard"}
+
+
+def test_an_address_that_was_dropped_meanwhile_has_no_next(operations, notice):
+    moved = replace(GUARD, addresses=(mail("new"),))
+    operations.save_registry(replace(REGISTRY, people=(moved, MEI)), "me", "moved", NOW)
+    operations.settle(notice.id, Rejected("gone"), NOW)
+    assert operations.due(NOW, 10)[0].address == mail("new")
+
+
+def test_taking_over_overtakes_climbs_that_are_not_sent_yet(operations, notice):
+    operations.settle(notice.id, Accepted(), NOW)
+    later = NOW + timedelta(minutes=30)
+    operations.climb(later)
+    (climbed,) = operations.due(later, 10)
+    operations.acknowledge(1, "guard", "link", later)
+    assert operations.due(later, 10) == []
+    states = {n.person: n.state for n in operations.notices()}
+    assert states == {"mei": NoticeState.OVERTAKEN, "guard": NoticeState.ACKNOWLEDGED}
+    # It was on its way already: what the channel proves is what is kept.
+    operations.settle(climbed.id, Accepted("200"), later)
+    assert operations.notices()[0].state is NoticeState.ACCEPTED
+
+
+def test_an_overtaken_notice_is_neither_retried_nor_handed_on(operations, notice):
+    operations.settle(notice.id, Accepted(), NOW)
+    later = NOW + timedelta(minutes=30)
+    operations.climb(later)
+    (climbed,) = operations.due(later, 10)
+    operations.acknowledge(1, "guard", "link", later)
+    operations.settle(climbed.id, Retry("busy"), later)
+    assert operations.due(later + timedelta(days=1), 10) == []
+    assert len(operations.notices()) == 2
+
+
+def test_what_recovers_before_it_was_sent_is_still_told(operations, notice):
+    operations.take([says(2, Change.CLEARED)], PACKS, NOW)
+    assert [n.reason for n in operations.due(NOW, 10)] == ["opened"]
