@@ -45,9 +45,7 @@ def registry(
                 id=device,
                 site=SITE,
                 names=Names(zh="盒子", en="the box"),
-                bindings=(
-                    Binding(place=PLACE, port=port, metrics=metrics, interval_s=interval_s),
-                ),
+                bindings=(Binding(place=PLACE, port=port, metrics=metrics, interval_s=interval_s),),
             )
             for device in devices
         ),
@@ -76,7 +74,9 @@ def batch(
     return made
 
 
-def journal(registry: Registry, packs: dict[str, str], whats: Sequence[tuple[int, What]]) -> list[Entry]:
+def journal(
+    registry: Registry, packs: dict[str, str], whats: Sequence[tuple[int, What]]
+) -> list[Entry]:
     """The entries of (when, what), after registry, packs and sight."""
     first = whats[0][0] if whats else T0
     begin: list[tuple[int, What]] = [
@@ -87,7 +87,9 @@ def journal(registry: Registry, packs: dict[str, str], whats: Sequence[tuple[int
     return [Entry(n, at_ms, what) for n, (at_ms, what) in enumerate([*begin, *whats], 1)]
 
 
-def every(interval_ms: int, values: Sequence[float | None], tick_ms: int, **where: str) -> Iterator[tuple[int, What]]:
+def every(
+    interval_ms: int, values: Sequence[float | None], tick_ms: int, **where: str
+) -> Iterator[tuple[int, What]]:
     """Values at an interval (None: none came), with ticks between and for one interval after."""
     for n, value in enumerate(values):
         at_ms = T0 + n * interval_ms
