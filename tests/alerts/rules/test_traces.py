@@ -1,17 +1,23 @@
 """Every shipped rule rings on its trace, and stays quiet on the one that only looks like it."""
 
 import tomllib
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from alerts.figures import fill
+from alerts.incidents.model import Incident
+from alerts.incidents.model import State as IncidentState
+from alerts.messages import holes
 from alerts.registry.model import PlaceKind
 from alerts.replay import replay
 from alerts.rules.inputs import Sight
 from alerts.rules.packs import read_packs, shipped
 from alerts.rules.rule import Of, Where
 from alerts.rules.transition import Change
+from alerts.words import Language
 from tests.alerts.rules import worlds
 
 TRACES: dict[str, dict[str, Any]] = {}
@@ -75,3 +81,33 @@ def run(id_: str, trace: dict[str, Any]) -> list[Any]:
         whats.sort(key=lambda what: what[0])
     entries = worlds.journal(registry, dict(PACKS.texts), whats)
     return [transition for transition in replay(entries) if transition.rule == id_]
+
+
+@pytest.mark.parametrize("id_", TRACES)
+@pytest.mark.parametrize("language", Language)
+def test_each_of_its_sentences_is_filled_by_what_it_tells(id_: str, language: Language) -> None:
+    rule, trace = PACKS.rules[id_], TRACES[id_]["rings"]
+    told = run(id_, trace)[0]
+    at = datetime.fromtimestamp(told.at_ms / 1000, UTC)
+    incident = Incident(
+        id=1,
+        rule=id_,
+        subject=told.subject,
+        cls=told.cls,
+        severity=told.severity,
+        state=IncidentState.OPEN,
+        since=at,
+        opened_at=at,
+        place=told.place or worlds.PLACE,
+        port=told.port,
+        device=told.device,
+        metric=told.metric,
+        value=told.value,
+        limit=told.limit,
+        peak=told.peak,
+        facts=told.facts,
+    )
+    filled = holes(incident, worlds.registry(port=told.port), language)
+    for key in ("what", "why", "do", "clear"):
+        template = getattr(rule.say[language], key)
+        assert fill(template, filled), (key, template, filled)
