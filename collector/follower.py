@@ -57,6 +57,22 @@ class Follower:
         return self._journaling.cursor(self.name)
 
     @property
+    def last(self) -> int:
+        """The last entry of the journal."""
+        return self._journaling.last
+
+    @property
+    def reached(self) -> int:
+        """The last entry handed out."""
+        return self._at
+
+    def lag_ms(self, now_ms: int) -> int:
+        """How old the entry handed out last is; 0 when there is none behind it."""
+        if self._at >= self._journaling.last or not self.arrived_ms:
+            return 0
+        return max(0, now_ms - self.arrived_ms)
+
+    @property
     def depth(self) -> int:
         """How many entries are in the journal and not yet done with."""
         return max(0, self._journaling.last - self.position)

@@ -72,11 +72,15 @@ class Journaling:
         """From now on this one is offered what is committed."""
         self._followers.append(follower)
 
-    async def write(self, work: Work) -> list[Entry]:
-        """Its entries, once they are on disk. Waits as long as the disk refuses."""
+    def submit(self, work: Work) -> "asyncio.Future[list[Entry]]":
+        """Take the work's place in the order; the future has its entries once they are on disk."""
         self._waiting.append(work)
         self._asked.set()
-        return await work.done
+        return work.done
+
+    async def write(self, work: Work) -> list[Entry]:
+        """Its entries, once they are on disk. Waits as long as the disk refuses."""
+        return await self.submit(work)
 
     def move(self, name: str, position: int) -> None:
         """Set a consumer's cursor with the next commit: a loss of it only means reading again."""

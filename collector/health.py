@@ -1,0 +1,147 @@
+"""What the watch says about itself: written each second, read by the desk for /readyz and /metrics.
+
+The two processes share nothing but the disk, so this is a file, replaced as a whole.
+"""
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import orjson
+from pydantic import TypeAdapter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One part of the watch: whether it works, why not, and since when (ms, house clock)."""
+
+    name: str
+    ok: bool
+    why: str = ""
+    since_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceSeen:
+    """Whether a device is heard; ``waiting`` is what its journal holds, where it has said so."""
+
+    site: str
+    device: str
+    online: bool = False
+    seen_ms: int | None = None
+    firmware: str = ""
+    waiting: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchStatus:
+    """``counters`` rise from the start of the process; ``depth`` counts entries per consumer."""
+
+    at_ms: int
+    started_ms: int
+    pid: int
+    parts: tuple[Part, ...] = ()
+    counters: dict[str, int] = field(default_factory=dict)
+    depth: dict[str, int] = field(default_factory=dict)
+    lag_s: dict[str, float] = field(default_factory=dict)
+    """How old (house seconds) the entry is that a consumer has come to; 0 when it has caught up."""
+    loop_lag_s: float = 0.0
+    """The longest the event loop was late in the last second (real seconds)."""
+    journal: str = ""
+    position: int = 0
+    journal_bytes: int = 0
+    devices: tuple[DeviceSeen, ...] = ()
+
+    @property
+    def at(self) -> datetime:
+        """When it was written, on the house clock."""
+        return datetime.fromtimestamp(self.at_ms / 1000, UTC)
+
+
+_ADAPTER = TypeAdapter(WatchStatus)
+
+_HELP = {
+    "messages": "Messages that came from the broker.",
+    "stale": "Retained readings, ignored.",
+    "readings": "Readings journalled.",
+    "doubles": "Readings that were held already.",
+    "dead": "Readings and messages refused.",
+    "dropped": "Readings that devices announced as dropped by their own cap.",
+    "suspect": "Readings judged suspect.",
+    "failed": "Readings judged fail.",
+    "stored": "Readings the store has taken.",
+    "transitions": "Transitions of rules.",
+    "falls": "Tasks that fell and were started again.",
+    "receipts": "Receipts sent to devices.",
+    "commits": "Transactions of the journal.",
+    "needed": "Readings that the journal's cap took before a consumer had them.",
+}
+
+
+def write_watch(path: Path, status: WatchStatus) -> None:
+    """Replace the file as a whole; no fsync, for nobody needs it after a power cut."""
+    scratch = path.with_name(path.name + ".new")
+    scratch.write_bytes(orjson.dumps(_ADAPTER.dump_python(status, mode="json")))
+    os.replace(scratch, path)
+
+
+def read_watch(path: Path | str) -> WatchStatus | None:
+    """What the watch wrote last; None when it has never written, or in another version's words."""
+    try:
+        return _ADAPTER.validate_json(Path(path).read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
+def prometheus(status: WatchStatus) -> str:
+    """The status as Prometheus text (exposition format 0.0.4)."""
+    return "".join(f"{line}\n" for line in _lines(status))
+
+
+def _lines(status: WatchStatus) -> Iterator[str]:
+    for name, count in status.counters.items():
+        yield from _head(f"{name}_total", "counter", _HELP.get(name, name))
+        yield f"shouwang_{_name(name)}_total {count}"
+    yield from _head("part_up", "gauge", "Whether a part of the watch works.")
+    for part in status.parts:
+        yield f"shouwang_part_up{_labels({'part': part.name})} {int(part.ok)}"
+    yield from _head("consumer_depth", "gauge", "Journal entries a consumer has not done with.")
+    for name, depth in status.depth.items():
+        yield f"shouwang_consumer_depth{_labels({'consumer': name})} {depth}"
+    yield from _head("consumer_lag_seconds", "gauge", "Age of what a consumer has come to.")
+    for name, lag in status.lag_s.items():
+        yield f"shouwang_consumer_lag_seconds{_labels({'consumer': name})} {lag:.3f}"
+    for name, value, text in (
+        ("event_loop_lag_seconds", f"{status.loop_lag_s:.4f}", "How late the watch's loop was."),
+        ("journal_position", status.position, "The last position of the journal."),
+        ("journal_bytes", status.journal_bytes, "The journal's size."),
+        ("house_time_seconds", f"{status.at_ms / 1000:.3f}", "The house clock."),
+        ("watch_started_seconds", f"{status.started_ms / 1000:.3f}", "When the watch began."),
+        ("devices_online", sum(d.online for d in status.devices), "Devices that say online."),
+    ):
+        yield from _head(name, "gauge", text)
+        yield f"shouwang_{name} {value}"
+    yield from _head("device_seen_seconds", "gauge", "When a device was last heard (house clock).")
+    for device in status.devices:
+        if device.seen_ms is not None:
+            labels = _labels({"site": device.site, "device": device.device})
+            yield f"shouwang_device_seen_seconds{labels} {device.seen_ms / 1000:.3f}"
+
+
+def _head(name: str, kind: str, text: str) -> tuple[str, str]:
+    return f"# HELP shouwang_{_name(name)} {text}", f"# TYPE shouwang_{_name(name)} {kind}"
+
+
+def _name(name: str) -> str:
+    return re.sub(r"[^a-zA-Z0-9_]", "_", name)
+
+
+def _labels(labels: Mapping[str, str]) -> str:
+    escaped = {
+        name: value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
+        for name, value in labels.items()
+    }
+    return "{" + ",".join(f'{name}="{value}"' for name, value in escaped.items()) + "}"

@@ -1,0 +1,144 @@
+"""The rules' consumer: the journal's entries to the engine, its transitions to the operations.
+
+The engine's state is one snapshot file beside the journal, saved only when every transition up to
+its position is committed. Whatever came after it is read again, and repeats itself harmlessly.
+"""
+
+import asyncio
+import logging
+import os
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+from alerts.rules.engine import Engine
+from alerts.rules.packs import Packs
+from alerts.rules.transition import Transition
+from alerts.store.errors import StoreUnavailable
+from collector.follower import Follower
+
+log = logging.getLogger("collector.rules")
+
+SAVE_S = 5.0  # real seconds: what a restart judges again is a few seconds of readings
+SAVE_ENTRIES = 1_000
+BREATH = 50  # entries fed before the loop may turn: some milliseconds
+BACK_OFF_S = (0.2, 10.0)
+
+Take = Callable[[Sequence[Transition], Packs], Awaitable[None]]
+"""Writes transitions down; StoreUnavailable when it cannot now."""
+
+
+class Judging:
+    """Follows the journal; ``why`` says why transitions cannot be written down, or ""."""
+
+    def __init__(
+        self,
+        follower: Follower,
+        path: Path,
+        take: Take,
+        *,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self.why = ""
+        self.transitions = 0
+        self.refused = 0
+        self._follower = follower
+        self._path = path
+        self._take = take
+        self._jitter = jitter
+        self.engine = load_engine(path, follower)
+        self._saved = self.engine.position
+        self._saved_s = 0.0
+
+    async def run(self) -> None:
+        """Judge until cancelled; the snapshot is saved then, too."""
+        loop = asyncio.get_running_loop()
+        # Whatever fell between feeding and committing: back to what is known to be committed.
+        self.engine = load_engine(self._path, self._follower)
+        self._saved, self._saved_s = self.engine.position, loop.time()
+        await self._follower.move(self.engine.position)
+        settled = self.engine.position
+        try:
+            async for entries in self._follower:
+                for number, entry in enumerate(entries, 1):
+                    found = self.engine.feed(entry)
+                    if found:
+                        await self._write_down(found)
+                    settled = entry.position
+                    if number % BREATH == 0:
+                        await asyncio.sleep(0)
+                behind = settled - self._saved
+                if behind >= SAVE_ENTRIES or loop.time() - self._saved_s >= SAVE_S:
+                    await self._save(loop)
+        finally:
+            # Only when nothing that was fed is still to be written down.
+            if settled == self.engine.position > self._saved:
+                await asyncio.shield(self._save(loop))
+
+    async def _write_down(self, transitions: Sequence[Transition]) -> None:
+        """Until they are committed. One that can never be is named and passed over."""
+        shortest_s, longest_s = BACK_OFF_S
+        pause_s = shortest_s
+        waiting = [transitions]
+        while waiting:
+            some = waiting[0]
+            try:
+                await self._take(some, self.engine.packs)
+            except StoreUnavailable as error:
+                if not self.why:
+                    log.warning("transitions wait: %s", error)
+                self.why = str(error)
+                await asyncio.sleep(pause_s * (0.5 + self._jitter() / 2))
+                pause_s = min(pause_s * 2, longest_s)
+                continue
+            except Exception:
+                if len(some) > 1:
+                    waiting[:1] = [[one] for one in some]
+                    continue
+                self.refused += 1
+                log.exception("transition %s cannot be written down; report this", some[0].key)
+            else:
+                self.transitions += len(some)
+            self.why = ""
+            waiting.pop(0)
+
+    async def _save(self, loop: asyncio.AbstractEventLoop) -> None:
+        position, data = self.engine.position, self.engine.dump()
+        # The file's fsync takes milliseconds that the link need not wait for.
+        await loop.run_in_executor(None, _replace, self._path, data)
+        self._saved, self._saved_s = position, loop.time()
+        await self._follower.move(position)
+
+
+def load_engine(path: Path, follower: Follower) -> Engine:
+    """The engine of the snapshot, or a new one when there is none that fits this journal."""
+    fresh = Engine(follower.journal)
+    try:
+        engine = Engine.load(path.read_bytes())
+    except FileNotFoundError:
+        return fresh
+    except Exception as error:  # of another version, or damaged: the journal has it all
+        log.error("the rules' snapshot %s cannot be read (%s); the rules begin anew", path, error)
+        return fresh
+    if engine.journal != follower.journal:
+        ids = (engine.journal, follower.journal)
+        log.error("the rules' snapshot is of journal %s, this is %s; the rules begin anew", *ids)
+        return fresh
+    if engine.position > follower.last:
+        ends = (engine.position, follower.last)
+        log.error(
+            "the rules' snapshot is at %d, the journal ends at %d (was it restored?); "
+            "the rules begin anew",
+            *ends,
+        )
+        return fresh
+    return engine
+
+
+def _replace(path: Path, data: bytes) -> None:
+    scratch = path.with_name(path.name + ".new")
+    with scratch.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(scratch, path)

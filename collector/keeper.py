@@ -1,0 +1,53 @@
+"""Keeping a task running: what falls is logged, counted and started again, and stops nobody else."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from edge.errors import JournalDamaged
+
+log = logging.getLogger("collector.watch")
+
+BACK_OFF_S = (0.2, 15.0)  # first and longest pause (real seconds), before jitter
+STEADY_S = 30.0  # a task that ran this long begins the back-off anew
+
+
+@dataclass(slots=True)
+class Falls:
+    """How often tasks fell, and why each that is down now is down."""
+
+    count: int = 0
+    why: dict[str, str] = field(default_factory=dict)
+
+
+async def keep(
+    name: str,
+    work: Callable[[], Awaitable[None]],
+    falls: Falls,
+    *,
+    jitter: Callable[[], float] = random.random,
+) -> None:
+    """Run ``work`` until cancelled, again and again; only a damaged journal ends it."""
+    loop = asyncio.get_running_loop()
+    shortest_s, longest_s = BACK_OFF_S
+    pause_s = shortest_s
+    while True:
+        began_s = loop.time()
+        try:
+            await work()
+            why = "it ended by itself"
+            log.error("task %s ended by itself; it is started again", name)
+        except JournalDamaged:
+            raise  # it must be opened anew, by a new process
+        except Exception as error:
+            why = f"{type(error).__name__}: {error}"
+            log.exception("task %s fell; it is started again", name)
+        falls.count += 1
+        falls.why[name] = why
+        if loop.time() - began_s > STEADY_S:
+            pause_s = shortest_s
+        await asyncio.sleep(pause_s * (0.5 + jitter() / 2))
+        pause_s = min(pause_s * 2, longest_s)
+        falls.why.pop(name, None)

@@ -1,0 +1,169 @@
+"""Listening: from the broker through intake to the journal, and back with the confirmations.
+
+PUBACK and ``received`` go out when the commit that holds a message has been fsynced, never before.
+While the disk writes, the next messages are judged; the link bounds how much is open.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from alerts.registry.model import Registry
+from alerts.rules.inputs import Sight, What
+from collector.intake import Bindings, Counts, Intake, Judged
+from collector.journaling import Journaling, Work
+from collector.link.base import LinkBase
+from collector.link.port import Message
+from collector.receipts import Receipts
+from collector.roll import Roll
+from edge.clock import Clock
+from edge.contract.ranges import Ranges
+from edge.contract.topics import Kind, Topic
+
+log = logging.getLogger("collector.watch")
+
+LOOK_S = 0.1  # real seconds between looks at the link
+QUIET_S, QUIET_MOST_S = 0.5, 2.0  # real seconds: what waited at the broker has come
+REGISTRY_WAIT_S = 5.0  # real seconds for the operations database; then the last known one serves
+
+Intervals = dict[str, dict[str, list[tuple[int, int]]]]
+
+
+class Listening:
+    """``make_link`` gives a link in the name of these sites."""
+
+    def __init__(
+        self,
+        journaling: Journaling,
+        held: Mapping[tuple[str, str], Ranges],
+        clock: Clock,
+        make_link: Callable[[Sequence[str]], LinkBase],
+    ) -> None:
+        self.link: LinkBase | None = None
+        self.counts = Counts()
+        self.receipts = Receipts()
+        self.roll = Roll()
+        self._journaling = journaling
+        self._clock = clock
+        self._make_link = make_link
+        self._intake = Intake(Bindings(Registry()), held)
+        self._sites: tuple[str, ...] = ()
+        self._changed = asyncio.Event()
+        self._fresh = asyncio.Event()
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    @property
+    def why(self) -> str:
+        """Why nothing is heard, or ""."""
+        if self.link is not None:
+            return self.link.why
+        return "" if self._sites else "no site is registered; import a community"
+
+    def use(self, registry: Registry, *, fresh: bool = True) -> None:
+        """From now on this registry binds; ``fresh`` when it came from the database just now."""
+        self._intake.bindings = Bindings(registry)
+        sites = tuple(site.id for site in registry.sites)
+        if sites != self._sites:
+            self._sites = sites
+            self._changed.set()
+        if fresh:
+            self._fresh.set()
+
+    async def run(self) -> None:
+        """Listen in the name of the registered sites until cancelled; anew when they change."""
+        try:
+            async with asyncio.timeout(REGISTRY_WAIT_S):
+                await self._fresh.wait()
+        except TimeoutError:
+            log.warning("the operations database is not there; the last registry known serves")
+        while True:
+            while not self._sites:
+                await self._changed.wait()
+                self._changed.clear()
+            self._changed.clear()
+            try:
+                async with self._make_link(self._sites) as link:
+                    self.link = link
+                    await self._listen(link)
+            finally:
+                self.link = None
+
+    async def _listen(self, link: LinkBase) -> None:
+        """Until the sites change."""
+        parts = [
+            asyncio.create_task(self._take_in(link), name="intake"),
+            asyncio.create_task(self.receipts.run(link), name="receipts"),
+            asyncio.create_task(self._changed.wait(), name="sites"),
+        ]
+        try:
+            done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for part in parts:
+                part.cancel()
+            await asyncio.gather(*parts, return_exceptions=True)
+        for part in done:
+            part.result()
+
+    async def _take_in(self, link: LinkBase) -> None:
+        async for messages in link.batches():
+            now_ms = self._clock.now_ms()
+            judged = self._intake.judge(messages, now_ms)
+            said: list[tuple[int, What]] = [(now_ms, one) for one in judged.said]
+            said += [(now_ms, batch) for batch in judged.batches]
+            # Taken before anything later is let pass: it tells of what this commit will hold.
+            intervals = self._intake.intervals(judged.spoke)
+            work = Work(said=said, covers=judged.covers, letters=judged.letters)
+            self._journaling.submit(work)
+            task = asyncio.create_task(self._confirm(link, messages, judged, intervals, work))
+            self._under_way.add(task)
+            task.add_done_callback(self._under_way.discard)
+            for question in judged.questions:
+                topic = Topic(question.site, question.device, Kind.TIME_RESPONSE)
+                answer = question.answer(self._clock.now_ms())
+                await link.publish(str(topic), answer, qos=0)
+
+    async def _confirm(
+        self,
+        link: LinkBase,
+        messages: Sequence[Message],
+        judged: Judged,
+        intervals: Intervals,
+        work: Work,
+    ) -> None:
+        """Once it is on disk: PUBACK, then ``received``."""
+        # Whoever stops waiting does not take back what the journal is about to write.
+        await asyncio.shield(work.done)
+        await link.ack(messages)
+        self.receipts.add(intervals)
+        self.counts.add(judged.counts)
+        self.roll.note(judged, self._clock.now_ms())
+
+    async def look(self) -> None:
+        """Journal what the cell sees: seeing once settled, blind from when the link was lost."""
+        await self._say(Sight(False, self._clock.now_ms()))
+        seen: tuple[LinkBase, int] | None = None
+        while True:
+            link = self.link
+            if seen is not None and (
+                link is not seen[0] or not link.connected or link.epoch != seen[1]
+            ):
+                blind_s = max(0.0, time.monotonic() - seen[0].since_s)
+                blind_ms = int(blind_s * self._clock.speed * 1000)
+                await self._say(Sight(False, self._clock.now_ms() - blind_ms))
+                seen = None
+            elif seen is None and link is not None and is_settled(link, time.monotonic()):
+                seen = link, link.epoch
+                await self._say(Sight(True, self._clock.now_ms()))
+            await asyncio.sleep(LOOK_S)
+
+    async def _say(self, sight: Sight) -> None:
+        await self._journaling.write(Work(said=[(self._clock.now_ms(), sight)]))
+
+
+def is_settled(link: LinkBase, now_s: float) -> bool:
+    """Whether the link has brought what was waiting at the broker (``time.monotonic``)."""
+    if not link.connected:
+        return False
+    quiet_s = now_s - max(link.seen_s, link.since_s)
+    return quiet_s >= QUIET_S or now_s - link.since_s >= QUIET_MOST_S

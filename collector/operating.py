@@ -1,0 +1,95 @@
+"""The operations database as the watch uses it: one thread, patience, and the tasks that need it."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TypeVar
+
+from alerts.notify.dispatcher import Dispatcher
+from alerts.notify.port import Channel
+from alerts.registry.model import ChannelKind, Registry
+from alerts.rules.packs import Packs
+from alerts.rules.transition import Transition
+from alerts.store.errors import StoreUnavailable
+from alerts.store.operations import Operations
+from edge.clock import Clock
+
+log = logging.getLogger("collector.watch")
+
+POLL_S = 1.0  # real seconds: what people changed is seen within one
+CLIMB_S = 0.5  # real seconds
+
+_T = TypeVar("_T")
+Adopt = Callable[[Registry], Awaitable[None]]
+
+
+class Operating:
+    """``why`` says why the database cannot be used, or ""."""
+
+    def __init__(
+        self, operations: Operations, channels: Mapping[ChannelKind, Channel], clock: Clock
+    ) -> None:
+        self.why = "not opened yet"
+        self._operations = operations
+        self._clock = clock
+        # One thread: the database is called synchronously, and its writers queue anyhow.
+        self._thread = ThreadPoolExecutor(1, "operations")
+        self._ready = asyncio.Event()
+        self._dispatcher = Dispatcher(operations, channels, clock, executor=self._thread)
+
+    async def open(self) -> None:
+        """Bring the schema to the newest, then stay; raises when the database is not there."""
+        await self._ask(self._operations.set_up)
+        self._ready.set()
+        await asyncio.Event().wait()
+
+    async def take(self, transitions: Sequence[Transition], packs: Packs) -> None:
+        """Write transitions down, with all that follows."""
+        await self._ready.wait()
+        await self._ask(partial(self._operations.take, transitions, packs, self._clock.now()))
+        self._dispatcher.wake()
+
+    async def watch_registry(self, adopt: Adopt) -> None:
+        """``adopt`` each revision of the registry, the present one first."""
+        await self._ready.wait()
+        adopted: int | None = None
+        while True:
+            try:
+                if await self._ask(self._operations.revision) != adopted:
+                    registry = await self._ask(self._operations.registry)
+                    await adopt(registry)
+                    adopted = registry.revision
+            except StoreUnavailable:
+                pass  # ``why`` says it
+            await asyncio.sleep(POLL_S)
+
+    async def climb(self) -> None:
+        """Let time act on incidents."""
+        await self._ready.wait()
+        while True:
+            try:
+                if await self._ask(partial(self._operations.climb, self._clock.now())):
+                    self._dispatcher.wake()
+            except StoreUnavailable:
+                pass
+            await asyncio.sleep(CLIMB_S)
+
+    async def dispatch(self) -> None:
+        """Send what is due."""
+        await self._ready.wait()
+        await self._dispatcher.run()
+
+    async def close(self) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._operations.close)
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    async def _ask(self, work: Callable[[], _T]) -> _T:
+        try:
+            answer = await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        except StoreUnavailable as error:
+            self.why = str(error)
+            raise
+        self.why = ""
+        return answer

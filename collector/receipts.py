@@ -1,0 +1,65 @@
+"""Receipts: which readings are on disk, told to the devices, merged while the link is busy."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Protocol
+
+from edge.contract.ranges import Ranges, encode_received
+from edge.contract.topics import ROOT, Kind
+
+AT_ONCE = 50  # publications under way
+MOST_INTERVALS = 2_000  # per message: some 40 kB; the rest goes in the next one
+
+
+class Publishes(Protocol):
+    async def publish(self, topic: str, payload: bytes, *, qos: int = 1) -> bool: ...
+
+
+class Receipts:
+    """A receipt that is lost costs nothing: the device sends again, and is told again."""
+
+    def __init__(self) -> None:
+        self.sent = 0
+        self._due: dict[str, dict[str, Ranges]] = {}
+        self._asked = asyncio.Event()
+
+    def add(self, intervals: Mapping[str, Mapping[str, list[tuple[int, int]]]]) -> None:
+        """By stream (``site/device``) and run, intervals that are on disk."""
+        for stream, runs in intervals.items():
+            due = self._due.setdefault(stream, {})
+            for run, pairs in runs.items():
+                ranges = due.get(run)
+                if ranges is None:
+                    ranges = due[run] = Ranges()
+                for lo, hi in pairs:
+                    ranges.add(lo, hi)
+        if intervals:
+            self._asked.set()
+
+    async def run(self, link: Publishes) -> None:
+        """Tell the devices until cancelled."""
+        room = asyncio.Semaphore(AT_ONCE)
+
+        async def tell(stream: str, runs: Mapping[str, Ranges]) -> None:
+            async with room:
+                for payload in _payloads(runs):
+                    topic = f"{ROOT}/{stream}/{Kind.RECEIVED.value}"
+                    self.sent += await link.publish(topic, payload)
+
+        while True:
+            await self._asked.wait()
+            self._asked.clear()
+            due, self._due = self._due, {}
+            await asyncio.gather(*(tell(stream, runs) for stream, runs in due.items()))
+
+
+def _payloads(runs: Mapping[str, Ranges]) -> list[bytes]:
+    """The payloads of one device; one, unless there are very many gaps."""
+    pairs = [(run, pair) for run, ranges in runs.items() for pair in ranges]
+    payloads = []
+    for start in range(0, len(pairs), MOST_INTERVALS):
+        part: dict[str, list[tuple[int, int]]] = {}
+        for run, pair in pairs[start : start + MOST_INTERVALS]:
+            part.setdefault(run, []).append(pair)
+        payloads.append(encode_received(part))
+    return payloads

@@ -1,0 +1,38 @@
+"""The roll of devices: who is online, and when each was last heard."""
+
+from dataclasses import replace
+
+from collector.health import DeviceSeen
+from collector.intake import Judged
+from edge.contract.status import State
+
+_WAITING = "journal-depth"
+
+
+class Roll:
+    """What devices have said since the watch began; the journal's own past is the rules' matter."""
+
+    def __init__(self) -> None:
+        self._seen: dict[tuple[str, str], DeviceSeen] = {}
+
+    def note(self, judged: Judged, now_ms: int) -> None:
+        """What was just journalled."""
+        for said in judged.said:
+            online = said.status.state is State.ONLINE
+            seen = replace(self._of(said.site, said.device), online=online)
+            if said.status.firmware:
+                seen = replace(seen, firmware=said.status.firmware)
+            self._seen[said.site, said.device] = seen
+        for batch in judged.batches:
+            seen = self._of(batch.site, batch.device)
+            waiting = seen.waiting
+            if _WAITING in batch.metric:
+                value = batch.value[len(batch) - 1 - batch.metric[::-1].index(_WAITING)]
+                waiting = None if value is None else int(value)
+            self._seen[batch.site, batch.device] = replace(seen, seen_ms=now_ms, waiting=waiting)
+
+    def all(self) -> tuple[DeviceSeen, ...]:
+        return tuple(self._seen[key] for key in sorted(self._seen))
+
+    def _of(self, site: str, device: str) -> DeviceSeen:
+        return self._seen.get((site, device)) or DeviceSeen(site=site, device=device)

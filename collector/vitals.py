@@ -1,0 +1,100 @@
+"""The watch's word about itself: gathered and written each second."""
+
+import asyncio
+import logging
+import os
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from collector.health import Part, WatchStatus, write_watch
+
+if TYPE_CHECKING:
+    from collector.watch import Watch
+
+log = logging.getLogger("collector.watch")
+
+WRITE_S = 1.0  # real seconds
+PROBE_S = 0.05  # between two looks at how late the loop is
+
+
+class Vitals:
+    """``run`` writes the status file until cancelled; ``status`` is what it writes."""
+
+    def __init__(self, watch: "Watch") -> None:
+        self._watch = watch
+        self._started_ms = watch.clock.now_ms()
+        self._since: dict[str, tuple[bool, int]] = {}
+        self._lag_s = 0.0
+
+    async def run(self) -> None:
+        loop = asyncio.get_running_loop()
+        path = self._watch.config.watch_path
+        next_s = loop.time()
+        while True:
+            if loop.time() >= next_s:
+                next_s = loop.time() + WRITE_S
+                write_watch(path, self.status())
+                self._lag_s = 0.0
+            due_s = loop.time() + PROBE_S
+            await asyncio.sleep(PROBE_S)
+            self._lag_s = max(self._lag_s, loop.time() - due_s)
+
+    def status(self) -> WatchStatus:
+        watch = self._watch
+        now_ms = watch.clock.now_ms()
+        counters = asdict(watch.listening.counts) | {
+            "stored": watch.writer.stored,
+            "transitions": watch.judging.transitions,
+            "receipts": watch.listening.receipts.sent,
+            "commits": watch.journaling.commits,
+            "falls": watch.falls.count,
+            "needed": watch.needed,
+        }
+        return WatchStatus(
+            at_ms=now_ms,
+            started_ms=self._started_ms,
+            pid=os.getpid(),
+            parts=tuple(self._parts(now_ms)),
+            counters=counters,
+            depth={name: follower.depth for name, follower in watch.followers.items()},
+            lag_s={
+                name: follower.lag_ms(now_ms) / 1000 for name, follower in watch.followers.items()
+            },
+            loop_lag_s=self._lag_s,
+            journal=watch.journaling.id,
+            position=watch.journaling.last,
+            journal_bytes=watch.journal_bytes,
+            devices=watch.listening.roll.all(),
+        )
+
+    def _parts(self, now_ms: int) -> list[Part]:
+        watch, fallen = self._watch, self._watch.falls.why
+        problems = watch.judging.engine.problems
+        whys = {
+            "link": _first(watch.listening.why, fallen.get("link"), fallen.get("sight")),
+            "journal": _first(watch.journaling.why, fallen.get("journal-care")),
+            "rules": _first(
+                watch.judging.why, fallen.get("rules"), *(str(problem) for problem in problems[:1])
+            ),
+            "store": _first(
+                watch.writer.why, watch.roll_up.why, fallen.get("store"), fallen.get("roll-up")
+            ),
+            "operations": _first(
+                watch.operating.why,
+                *(fallen.get(name) for name in ("operations", "registry", "climb", "notices")),
+            ),
+        }
+        return [self._part(name, why, now_ms) for name, why in whys.items()]
+
+    def _part(self, name: str, why: str, now_ms: int) -> Part:
+        ok = not why
+        was = self._since.get(name)
+        if was is None or was[0] != ok:
+            self._since[name] = was = ok, now_ms
+            if not ok:
+                log.warning("%s: %s", name, why)
+        return Part(name=name, ok=ok, why=why, since_ms=was[1])
+
+
+def _first(*whys: str | None) -> str:
+    return next((why for why in whys if why), "")

@@ -1,0 +1,277 @@
+"""The watch's process: link, intake, journal, rules, incidents, notices, store writer, wired.
+
+Nothing that can stall lives here. Each consumer has a task of its own, which is started again when
+it falls and stops no other; the journal stands between them. It may be killed at any moment: what
+was acknowledged is on disk, and the rest comes again.
+"""
+
+import argparse
+import asyncio
+import logging
+import signal
+import sys
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import orjson
+
+from alerts.registry.model import Registry
+from alerts.rules.inputs import PacksRevised, RegistryRevised, Sight, Tick, What
+from alerts.rules.packs import shipped
+from alerts.secrets import resolve
+from alerts.store.errors import StoreMisfit
+from alerts.store.operations import Operations
+from collector import log as logs
+from collector.config import Config, Protocol, read_config
+from collector.errors import EXIT_CONFIG, EXIT_OUTSIDE, ConfigError
+from collector.follower import Follower
+from collector.journaling import Journaling, Work
+from collector.judging import Judging
+from collector.keeper import Falls, keep
+from collector.link.base import LinkBase
+from collector.link.mqtt5 import Mqtt5Link
+from collector.link.mqtt311 import Mqtt311Link
+from collector.link.port import Broker
+from collector.listening import Listening
+from collector.opening import open_channels, open_store
+from collector.operating import Operating
+from collector.records import dump_registry, load_registry
+from collector.stores.port import Store
+from collector.stores.retention import ClockWatch
+from collector.vitals import Vitals
+from collector.writer import RollUp, Writer
+from edge.clock import Clock
+from edge.errors import JournalError
+from edge.journal import Journal
+from edge.rows import DeadLetter
+
+log = logging.getLogger("collector.watch")
+
+TICK_HOUSE_S, TICK_LEAST_S = 5.0, 0.25  # house seconds; and real ones, on a fast clock
+TEND_S, TRIM_S, RETAIN_S = 5.0, 60.0, 300.0  # real seconds
+RETAIN_AGAIN_S = 1.0  # real seconds between capped runs while more is waiting
+DAY_MS = 86_400_000
+
+
+class Watch:
+    """``await Watch(config, clock).run()`` until ``stop()``."""
+
+    def __init__(self, config: Config, clock: Clock) -> None:
+        self.config = config
+        self.clock = clock
+        self.falls = Falls()
+        self.needed = 0
+        self.journal_bytes = 0
+        self._known: Registry | None = None
+        self._stopped = asyncio.Event()
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+    async def run(self) -> None:
+        """Keep watch. JournalError when the journal cannot be opened, or is found damaged."""
+        self.config.state.mkdir(parents=True, exist_ok=True)
+        journal = Journal(self.config.journal_path)
+        if journal.set_aside:
+            log.error("a damaged journal was set aside as %s; a new one begins", journal.set_aside)
+        async with AsyncExitStack() as stack:
+            self.journaling = Journaling(journal)
+            stack.push_async_callback(self.journaling.close)
+            self._open(journal, stack)
+            writing = asyncio.create_task(self.journaling.run(), name="journal")
+            try:
+                await self._begin()
+                await self._work(writing)
+            finally:
+                writing.cancel()
+                await asyncio.gather(writing, return_exceptions=True)
+
+    def _open(self, journal: Journal, stack: AsyncExitStack) -> None:
+        config, clock = self.config, self.clock
+        channels = open_channels(config, clock)
+        for channel in channels.values():
+            stack.push_async_callback(channel.close)
+        operations = Operations(config.operations_url.reveal(), link_base=config.public_url)
+        self.operating = Operating(operations, channels, clock)
+        stack.push_async_callback(self.operating.close)
+        self.store: Store = open_store(config, clock=clock, refused=self._refused())
+        stack.push_async_callback(self.store.close)
+        self.followers = {
+            name: Follower(self.journaling, name) for name in ("rules", "store", "roll-up")
+        }
+        self.judging = Judging(self.followers["rules"], config.snapshot_path, self.operating.take)
+        self.writer = Writer(self.followers["store"], self.store)
+        self.roll_up = RollUp(self.followers["roll-up"], self.store, self.writer.reached)
+        self.listening = Listening(self.journaling, journal.ranges(), clock, self._make_link)
+        self.vitals = Vitals(self)
+
+    async def _begin(self) -> None:
+        """The first records: blind since we were last here, and the packs if they are new."""
+        now_ms = self.clock.now_ms()
+
+        def look(journal: Journal) -> tuple[int, bool, object, object]:
+            newest, oldest = journal.read(max(0, journal.last - 1), 1), journal.read(0, 1)
+            since_ms = min(now_ms, newest[-1].at_ms) if newest else now_ms
+            is_cut = bool(oldest) and oldest[0].position != 1
+            return since_ms, is_cut, journal.get("packs"), journal.get("registry")
+
+        since_ms, is_cut, packs, registry = await self.journaling.call(look)
+        # Rules that begin anew on a journal whose beginning is gone must hear both again.
+        again = is_cut and self.judging.engine.position == 0
+        said: list[tuple[int, What]] = [(now_ms, Sight(False, since_ms))]
+        puts: list[tuple[str, str | int | bytes]] = []
+        texts = shipped()
+        body = orjson.dumps(texts, option=orjson.OPT_SORT_KEYS)
+        if packs != body or again:
+            said.append((now_ms, PacksRevised(texts)))
+            puts.append(("packs", body))
+        if isinstance(registry, bytes) and not again:
+            try:
+                self._known = load_registry(registry)
+            except ValueError as error:
+                log.error("the registry in the journal cannot be read: %s", error)
+            else:
+                self.listening.use(self._known, fresh=False)
+        await self.journaling.write(Work(said=said, puts=puts))
+
+    async def _work(self, writing: "asyncio.Task[None]") -> None:
+        """All tasks, until asked to stop or the journal is damaged."""
+        tasks: dict[str, Callable[[], Awaitable[None]]] = {
+            "operations": self.operating.open,
+            "registry": lambda: self.operating.watch_registry(self._adopt),
+            "link": self.listening.run,
+            "sight": self.listening.look,
+            "ticks": self._tick,
+            "rules": self.judging.run,
+            "climb": self.operating.climb,
+            "notices": self.operating.dispatch,
+            "store": self._write_store,
+            "roll-up": self.roll_up.run,
+            "retention": self._retain,
+            "journal-care": self._tend_journal,
+            "status": self.vitals.run,
+        }
+        running = [
+            asyncio.create_task(keep(name, work, self.falls), name=name)
+            for name, work in tasks.items()
+        ]
+        stopped = asyncio.create_task(self._stopped.wait(), name="stopped")
+        try:
+            await asyncio.wait((*running, writing, stopped), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (*running, stopped):
+                task.cancel()
+            results = await asyncio.gather(*running, return_exceptions=True)
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
+        if writing.done():
+            writing.result()
+
+    async def _adopt(self, registry: Registry) -> None:
+        """From here on this registry holds: for the rules by the journal, for intake at once."""
+        if registry != self._known:
+            said = [(self.clock.now_ms(), RegistryRevised(registry))]
+            puts = [("registry", dump_registry(registry))]
+            await self.journaling.write(Work(said=said, puts=puts))
+            self._known = registry
+            log.info("the registry is at revision %d", registry.revision)
+        self.listening.use(registry)
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(max(TICK_LEAST_S, self.clock.real(TICK_HOUSE_S)))
+            await self.journaling.write(Work(said=[(self.clock.now_ms(), Tick())]))
+
+    # Store and journal
+
+    async def _write_store(self) -> None:
+        await self.store.set_up()
+        await self.writer.run()
+
+    async def _retain(self) -> None:
+        pause_s = RETAIN_S
+        while True:
+            await asyncio.sleep(pause_s)
+            retained = await self.store.retain(self.clock.now_ms())
+            pause_s = RETAIN_AGAIN_S if retained.more else RETAIN_S
+
+    async def _tend_journal(self) -> None:
+        """Measure it, and trim what every consumer has done with."""
+        steps = ClockWatch()
+        trim_s = time.monotonic()
+        while True:
+            now_ms = self.clock.now_ms()
+            steps = steps.saw(now_ms)
+            if time.monotonic() >= trim_s:
+                trim_s = time.monotonic() + TRIM_S
+                # A clock that was stepped must not delete history.
+                age_ms = int(self.config.journal.days * DAY_MS)
+                await self._trim(None if steps.why_paused() else now_ms - age_ms)
+            self.journal_bytes = await self.journaling.call(lambda journal: journal.size_bytes)
+            await asyncio.sleep(TEND_S)
+
+    async def _trim(self, before_ms: int | None) -> None:
+        most = self.config.journal.megabytes * 2**20
+        done = min(follower.position for follower in self.followers.values())
+        dropped = await self.journaling.call(lambda journal: journal.trim(most, before_ms, done))
+        lost = sum(one.hi - one.lo + 1 for one in dropped if one.is_needed)
+        if lost:
+            self.needed += lost
+            log.error("the journal is full: %d readings went before they were used", lost)
+
+    # What the parts are given
+
+    def _make_link(self, sites: Sequence[str]) -> LinkBase:
+        mqtt = self.config.mqtt
+        broker = Broker.at(
+            mqtt.url,
+            f"shouwang-{self.config.cell}",
+            user=resolve(mqtt.user),
+            password=resolve(mqtt.password),
+            ca=Path(mqtt.ca) if mqtt.ca else None,
+        )
+        kind = Mqtt5Link if mqtt.protocol is Protocol.V5 else Mqtt311Link
+        return kind(broker, sites=sites)
+
+    def _refused(self) -> Callable[[str, str], None]:
+        """For the store's thread: a line that will never be taken becomes a dead letter."""
+        loop = asyncio.get_running_loop()
+
+        def refused(line: str, reason: str) -> None:
+            raw, now_ms = line.encode("utf-8", "replace"), self.clock.now_ms()
+            letter = DeadLetter(topic="store", reason=reason, raw=raw, at_ms=now_ms)
+            # From the store's thread into the loop's.
+            loop.call_soon_threadsafe(lambda: self.journaling.submit(Work(letters=[letter])))
+
+        return refused
+
+
+async def serve(config: Config, clock: Clock) -> None:
+    """Keep watch until SIGTERM or SIGINT."""
+    watch = Watch(config, clock)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, watch.stop)
+    await watch.run()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m collector.watch")
+    parser.add_argument("config", type=Path)
+    arguments = parser.parse_args(argv)
+    logs.set_up("watch")
+    try:
+        asyncio.run(serve(read_config(arguments.config), Clock.from_environment()))
+    except (ConfigError, StoreMisfit) as error:
+        sys.stderr.write(f"{error}\n")
+        return EXIT_CONFIG
+    except JournalError as error:
+        sys.stderr.write(f"{error}\n")
+        return EXIT_OUTSIDE
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
