@@ -61,14 +61,16 @@ class Replay:
     begin_ms: int
     _rows: Iterator[tuple[int, float, list[str]]] | None = None
     _next: tuple[int, float, list[str]] | None = None
+    _behind: int = 0  # rows before this one are gone from ``_rows``
     _start_s: float = 0.0
     _cells: list[tuple[int, Column]] = field(default_factory=list)
 
     def step(self, mark: str, now_ms: int) -> Step:
         wanted = int(mark) if mark else 0
-        if self._rows is None or (self._next is not None and self._next[0] > wanted):
+        if self._rows is None or self._behind > wanted:
             self._open()
         while self._next is not None and self._next[0] < wanted:
+            self._behind = self._next[0] + 1
             self._advance()
         samples: list[Sample] = []
         taken = 0
@@ -82,7 +84,7 @@ class Replay:
             if at_s >= self._start_s - self.recording.history_s:
                 samples += self._samples(at_ms, cells)
                 taken += 1
-            wanted = number + 1
+            wanted = self._behind = number + 1
             self._advance()
         if self._next is None:
             return Step(samples=tuple(samples), mark=str(wanted))
@@ -112,7 +114,7 @@ class Replay:
 
     def _open(self) -> None:
         self._rows = self._read()
-        self._next = None
+        self._next, self._behind = None, 0
         self._advance()
         if self.recording.start is not None:
             self._start_s = _seconds(self.recording.start)
