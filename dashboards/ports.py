@@ -11,6 +11,7 @@ from alerts.incidents.model import Duty, Incident, StoryLine
 from alerts.messages import Spoken
 from alerts.notify.notice import Considered, Notice
 from alerts.registry.model import Place, Registry
+from alerts.rules.rule import Where
 from alerts.words import Severity
 from edge.clock import Clock
 from edge.contract.reading import Batch
@@ -150,6 +151,10 @@ class Rule(Spoken, Protocol):
     @property
     def metric(self) -> str: ...
 
+    def applies(self, where: Where, port: str) -> bool:
+        """Whether it judges readings at such a place, with that port or, with "", without one."""
+        ...
+
     def limits(self, registry: Registry, place: Place) -> list[tuple[Severity, float, str]]:
         """Chart lines at this place: severity, value, "above" or "below"."""
         ...
@@ -231,7 +236,7 @@ class Settings:
     trust_forwarded: bool = False
     body_bytes: int = 65_536
     watch_stale_s: float = 30.0
-    """House seconds after which a watch that has written nothing counts as asleep."""
+    """Real seconds after which a watch that has written nothing counts as asleep."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

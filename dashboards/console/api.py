@@ -238,6 +238,7 @@ async def chart(asked: Asked) -> web.Response:
                 for line in alarm_lines(
                     asked.desk.packs, scene.registry, scene.places[path.site, path.place]
                 )
+                if any(line.runs_through(key.metric, key.port) for key in keys)
             ],
             spans=_spans(known, query.since, query.until, there),
         ),
@@ -386,6 +387,7 @@ def _spans(
                     severity=one.severity.name.lower(),
                     metric=one.metric,
                     port=one.port,
+                    below=one.peak is not None and one.limit is not None and one.peak < one.limit,
                     since=one.since.astimezone(there),
                     until=_there(over, there),
                 )

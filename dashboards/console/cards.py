@@ -235,7 +235,7 @@ def lasted(seconds: float, scene: Scene) -> str:
     whole = max(0, int(seconds))
     if whole < 60:
         return scene.t("span.seconds", n=whole)
-    if whole < 7200:
+    if whole < 7200 and whole % 3600:
         return scene.t("span.minutes", n=whole // 60)
     if whole < 48 * 3600:
         return scene.t("span.hours", n=whole // 3600)

@@ -208,7 +208,11 @@ def _socket(
         burning = [i for i in mine if i.state is not State.RECOVERED]
         worst = max((i.severity for i in burning), default=Severity.INFO)
         trouble = "red" if worst >= Severity.MAJOR else "amber" if burning else "teal"
-    lines = [line.value for line in limits if line.metric == "power" and line.side == "above"]
+    lines = [
+        line.value
+        for line in limits
+        if line.side == "above" and line.runs_through("power", port.id)
+    ]
     full = max(min(lines, default=FULL_LOAD_W), FULL_W)
     if watts is None:
         state = "unknown"

@@ -3,13 +3,17 @@
 from dataclasses import dataclass
 
 from alerts.registry.model import Names, Place, Registry
+from alerts.rules.rule import Where
 from alerts.words import Severity
 from dashboards.ports import Packs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlarmLine:
-    """One limit of one rule for one metric; ``side`` is "above" or "below"."""
+    """One limit of one rule for one metric; ``side`` is "above" or "below".
+
+    ``at_port`` and ``at_place`` say through which series it runs: those with a port, those without.
+    """
 
     rule: str
     names: Names
@@ -17,16 +21,26 @@ class AlarmLine:
     severity: Severity
     value: float
     side: str
+    at_port: bool
+    at_place: bool
+
+    def runs_through(self, metric: str, port: str) -> bool:
+        return metric == self.metric and (self.at_port if port else self.at_place)
 
 
 def alarm_lines(packs: Packs, registry: Registry, place: Place) -> list[AlarmLine]:
-    """Least severe first; a value that several rules share stands once, as its worst."""
-    worst: dict[tuple[str, float, str], AlarmLine] = {}
+    """Those of the rules that apply to this kind of place, least severe first.
+
+    A value that several rules share stands once, as its worst.
+    """
+    where = Where(place.kind.value)
+    worst: dict[tuple[str, float, str, bool, bool], AlarmLine] = {}
     for name, rule in packs.rules.items():
-        if not rule.metric:
+        at_place, at_port = rule.applies(where, ""), rule.applies(where, "any")
+        if not rule.metric or not (at_place or at_port):
             continue
         for severity, value, side in rule.limits(registry, place):
-            key = (rule.metric, value, side)
+            key = (rule.metric, value, side, at_place, at_port)
             if key not in worst or worst[key].severity < severity:
                 worst[key] = AlarmLine(
                     rule=name,
@@ -35,5 +49,7 @@ def alarm_lines(packs: Packs, registry: Registry, place: Place) -> list[AlarmLin
                     severity=severity,
                     value=value,
                     side=side,
+                    at_port=at_port,
+                    at_place=at_place,
                 )
     return sorted(worst.values(), key=lambda line: (line.metric, line.severity, line.value))

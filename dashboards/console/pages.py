@@ -97,6 +97,7 @@ async def place(asked: Asked) -> web.Response:
         catalogue=_catalogue(latest, known, scene),
         devices=_devices_at(known, scene),
         port=chosen.port if chosen and chosen.state is not State.CLOSED else "",
+        chosen=chosen.id if chosen else "",
         **(await _dossier(asked, scene, chosen) if chosen else {"card": None}),
     )
 
@@ -390,7 +391,7 @@ def _show(asked: Asked, scene: Scene, template: str, **values: Any) -> web.Respo
             zone=_zone_name(scene),
             now_ms=cards.ms(scene.now),
             speed=clock.speed,
-            awake=awake(scene, settings.watch_stale_s),
+            awake=awake(scene, settings.watch_stale_s * clock.speed),
             settings=settings,
             people_by_site=people_by_site,
             script_words=json.dumps(scene.t.section("script"), ensure_ascii=False),

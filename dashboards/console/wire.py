@@ -195,6 +195,8 @@ class SpanOut:
     severity: str
     metric: str
     port: str
+    below: bool
+    """The danger lay below its limit: the worst value is the lowest."""
     since: datetime
     until: datetime | None
 

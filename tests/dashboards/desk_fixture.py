@@ -35,6 +35,7 @@ from alerts.registry.model import (
     Tier,
     Tiers,
 )
+from alerts.rules.rule import Where
 from alerts.words import IncidentClass, Language, Severity
 from dashboards.ports import Desk, DeviceSight, Message, Part, Settings, WatchStatus
 from edge.clock import Clock
@@ -91,8 +92,11 @@ class Rule:
     kind: PlaceKind = PlaceKind.REACH
     lines: tuple[tuple[Severity, float, str], ...] = ()
 
+    def applies(self, where: Where, port: str) -> bool:
+        return where.value == self.kind.value and (self.kind is PlaceKind.SHED) == bool(port)
+
     def limits(self, registry: Registry, place: Place) -> list[tuple[Severity, float, str]]:
-        return list(self.lines) if place.kind is self.kind else []
+        return list(self.lines)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,13 @@ const body = document.body;
 const { site, place, zone } = body.dataset;
 const hours = Number(body.dataset.hours);
 const chosen = body.dataset.port;
+const incident = Number(body.dataset.incident);
 const MOST = 600;
 const colours = { conductivity: "#b91c1c", turbidity: "#7c5a1e", "water-level": "#1d4ed8", do: "#0f766e", ph: "#6d28d9", "water-temp": "#566663", power: "#0f766e", smoke: "#b91c1c" };
 const OTHER = ["#0f766e", "#7c5a1e", "#1d4ed8", "#6d28d9", "#566663", "#a34a06"];
 const QUIET = "#b9c6c3"; // the other ports, when one of them is in trouble
 const RED = "#b91c1c";
+const AMBER = "#a34a06";
 const css = (text) => getComputedStyle(body).getPropertyValue(text);
 const box = document.getElementById("charts");
 const narrow = matchMedia("(max-width: 560px)");
@@ -72,6 +74,27 @@ function spansPlugin() {
   };
 }
 
+// From the lowest to the highest value of each bucket, behind the line of their means.
+function bandPlugin(line) {
+  return {
+    hooks: {
+      drawAxes: (u) => {
+        if (!line.at.some((_, i) => line.high[i] > line.low[i])) return;
+        const { ctx, bbox } = u;
+        ctx.save();
+        ctx.beginPath(); ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height); ctx.clip();
+        ctx.beginPath();
+        line.at.forEach((at, i) => ctx.lineTo(u.valToPos(at, "x", true), u.valToPos(line.high[i], "y", true)));
+        for (let i = line.at.length - 1; i >= 0; i--) ctx.lineTo(u.valToPos(line.at[i], "x", true), u.valToPos(line.low[i], "y", true));
+        ctx.closePath();
+        ctx.globalAlpha = 0.16; ctx.fillStyle = u.series[1]._stroke;
+        ctx.fill();
+        ctx.restore();
+      },
+    },
+  };
+}
+
 function limitsPlugin(limits, decimals) {
   return {
     hooks: {
@@ -79,11 +102,12 @@ function limitsPlugin(limits, decimals) {
         const { ctx, bbox } = u;
         const px = devicePixelRatio || 1;
         ctx.save();
-        ctx.strokeStyle = RED; ctx.fillStyle = RED; ctx.setLineDash([5 * px, 4 * px]); ctx.lineWidth = px;
+        ctx.setLineDash([5 * px, 4 * px]); ctx.lineWidth = px;
         ctx.font = `${11 * px}px ${css("font-family") || "sans-serif"}`;
         ctx.textAlign = "right"; ctx.textBaseline = "alphabetic";
         for (const limit of limits) {
           const y = u.valToPos(limit.value, "y", true);
+          ctx.strokeStyle = ctx.fillStyle = limit.severity === "minor" || limit.severity === "info" ? AMBER : RED;
           if (y < bbox.top - 1 || y > bbox.top + bbox.height + 1) continue;
           ctx.beginPath(); ctx.moveTo(bbox.left, y); ctx.lineTo(bbox.left + bbox.width, y); ctx.stroke();
           const text = fill(words.limit, { value: +limit.value.toFixed(Math.max(2, decimals)) });
@@ -119,7 +143,7 @@ function doubtfulPlugin(lines) {
   };
 }
 
-// The peak of an incident's own metric, named where it stands.
+// The worst value of the incident that the page tells of, named where it stands.
 function peakPlugin(lines, decimals) {
   return {
     hooks: {
@@ -127,18 +151,19 @@ function peakPlugin(lines, decimals) {
         const { ctx, bbox } = u;
         const px = devicePixelRatio || 1;
         for (const span of data.spans) {
-          if (span.metric !== u.metric || (span.port || "") !== (chosen || span.port || "")) continue;
+          if (span.incident !== incident || span.metric !== u.metric) continue;
           const from = Date.parse(span.since), to = span.until ? Date.parse(span.until) : now();
+          const worst = span.below ? "low" : "high";
           let top = null;
           for (const line of lines) {
             if ((line.port || "") !== (span.port || "")) continue;
             line.at.forEach((at, i) => {
               if (at < from || at > to || at < u.scales.x.min) return;
-              if (!top || line.high[i] > top.value) top = { at, value: line.high[i], mean: line.mean[i] };
+              if (!top || (span.below ? line[worst][i] < top.value : line[worst][i] > top.value)) top = { at, value: line[worst][i] };
             });
           }
           if (!top) continue;
-          const x = u.valToPos(top.at, "x", true), y = u.valToPos(top.mean, "y", true);
+          const x = u.valToPos(top.at, "x", true), y = u.valToPos(top.value, "y", true);
           const left = x > bbox.left + bbox.width * 0.72;
           ctx.save();
           ctx.fillStyle = RED;
@@ -146,13 +171,20 @@ function peakPlugin(lines, decimals) {
           ctx.font = `${11 * px}px ${css("font-family") || "sans-serif"}`;
           ctx.fillStyle = "#566663"; ctx.textBaseline = "alphabetic"; ctx.textAlign = left ? "right" : "left";
           const clock = local(top.at);
-          const time = `${String(clock.getHours()).padStart(2, "0")}:${String(clock.getMinutes()).padStart(2, "0")}`;
+          const time = `${hours > 48 ? `${clock.getMonth() + 1}/${clock.getDate()} ` : ""}${two(clock.getHours())}:${two(clock.getMinutes())}`;
           ctx.fillText(`${time} ${fill(words.peak, { value: show(top.value, decimals) })}`, x + (left ? -8 : 8) * px, Math.max(y + 4 * px, bbox.top + 12 * px));
           ctx.restore();
         }
       },
     },
   };
+}
+
+// The lowest and highest value that is in sight, live ones included.
+function edges(line) {
+  const max = now(), min = max - hours * 3600e3; // the scale itself is still being made
+  const seen = line.at.flatMap((at, i) => (at >= min && at <= max ? [line.low[i], line.high[i]] : []));
+  return seen.length ? [seen.reduce((a, b) => Math.min(a, b)), seen.reduce((a, b) => Math.max(a, b))] : [];
 }
 
 const two = (n) => String(n).padStart(2, "0");
@@ -186,10 +218,9 @@ function draw() {
       plot.append(empty);
       return;
     }
-    const limits = data.limits.filter((limit) => limit.metric === metric);
+    const limits = figure.hasAttribute("data-flag") ? [] : data.limits.filter((limit) => limit.metric === metric);
     const ports = lines.length > 1;
-    const values = lines.flatMap((line) => line.mean);
-    const high = Math.max(...values), low = Math.min(...values);
+    const high = Math.max(...lines.flatMap((line) => line.high)), low = Math.min(...lines.flatMap((line) => line.low));
     // A line far off would press the curve flat: it is drawn when it is near what was measured.
     const reach = Math.max(high - low, Math.abs(high) * 0.1, 10 ** -decimals);
     const near = limits.filter((l) => l.value <= high + 2.5 * reach && l.value >= low - 2.5 * reach);
@@ -207,7 +238,7 @@ function draw() {
         x: { time: true, min: since, max: until, range: () => [now() - hours * 3600e3, now()] },
         y: figure.hasAttribute("data-flag") ? { range: [-0.1, 1.1] } : {
           range: (u, lowest, highest) => {
-            const all = [lowest, highest, ...near.map((l) => l.value)].filter((v) => v != null);
+            const all = [lowest, highest, ...(ports ? [] : edges(lines[0])), ...near.map((l) => l.value)].filter((v) => v != null);
             const bottom = Math.min(...all), top = Math.max(...all);
             const room = Math.max(top - bottom, 10 ** -decimals * 4) * 0.08;
             return [bottom >= 0 && bottom - room < 0 ? 0 : bottom - room, top + room];
@@ -230,7 +261,7 @@ function draw() {
           paths: figure.hasAttribute("data-flag") ? uPlot.paths.stepped({ align: 1 }) : undefined,
         })),
       ],
-      plugins: [spansPlugin(), limitsPlugin(near, decimals), doubtfulPlugin(lines), peakPlugin(lines, decimals)],
+      plugins: [spansPlugin(), ...(ports ? [] : [bandPlugin(lines[0])]), limitsPlugin(near, decimals), doubtfulPlugin(lines), peakPlugin(lines, decimals)],
       hooks: {
         setCursor: [
           (u) => {
