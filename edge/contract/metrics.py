@@ -67,7 +67,15 @@ def _m(
 
 def _flag(name: str, zh: str, en: str) -> Metric:
     return Metric(
-        name=name, zh=zh, en=en, unit="", senml="/", span=(0, 1), decimals=0, cls=ALARM, is_flag=True
+        name=name,
+        zh=zh,
+        en=en,
+        unit="",
+        senml="/",
+        span=(0, 1),
+        decimals=0,
+        cls=ALARM,
+        is_flag=True,
     )
 
 

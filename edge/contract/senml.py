@@ -29,9 +29,7 @@ _VALUE_LABELS = ("v", "vb", "vs", "vd")
 _REASON_LENGTH = 200
 
 
-def encode(
-    readings: Sequence[Reading], dropped: Iterable[tuple[str, int, int, str]] = ()
-) -> bytes:
+def encode(readings: Sequence[Reading], dropped: Iterable[tuple[str, int, int, str]] = ()) -> bytes:
     """One pack of one consecutive run of readings (same ``run``, ``seq`` rising by one).
 
     Names and times are given against the first record's base, so a pack of 500 has about 30 kB.
@@ -116,7 +114,9 @@ def decode(
     for offset, record in enumerate(records):
         problem = base.take(record) or _read(record, base, batch, seq + offset, now_ms)
         if problem:
-            raw = json.dumps(record, ensure_ascii=False, default=str)[:2000].encode("utf-8", "replace")
+            raw = json.dumps(record, ensure_ascii=False, default=str)[:2000].encode(
+                "utf-8", "replace"
+            )
             rejected.append(Rejected(topic, problem, raw, seq + offset))
     return Decoded(batch, tuple(rejected), dropped)
 
@@ -161,9 +161,7 @@ class _Base:
         return None
 
 
-def _read(
-    record: dict[str, Any], base: _Base, batch: Batch, seq: int, now_ms: int
-) -> str | None:
+def _read(record: dict[str, Any], base: _Base, batch: Batch, seq: int, now_ms: int) -> str | None:
     """Append the record to the batch, or say why not."""
     name = record.get("n", "")
     if not isinstance(name, str):
