@@ -236,7 +236,7 @@ class Settings:
     trust_forwarded: bool = False
     body_bytes: int = 65_536
     watch_stale_s: float = 30.0
-    """Real seconds after which a watch that has written nothing counts as asleep."""
+    """House seconds after which a watch that has written nothing counts as asleep."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

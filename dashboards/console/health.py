@@ -31,7 +31,7 @@ async def readyz(asked: Asked) -> web.Response:
     if status is None:
         parts["watch"] = PartOut(ok=False, why="the watch has never said anything")
     else:
-        quiet_s = (desk.clock.now() - status.at).total_seconds() / desk.clock.speed
+        quiet_s = (desk.clock.now() - status.at).total_seconds()
         asleep = quiet_s > desk.settings.watch_stale_s
         why = f"the watch last spoke {quiet_s:.0f} s ago" if asleep else ""
         parts["watch"] = PartOut(ok=not asleep, why=why)

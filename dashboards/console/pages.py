@@ -391,7 +391,7 @@ def _show(asked: Asked, scene: Scene, template: str, **values: Any) -> web.Respo
             zone=_zone_name(scene),
             now_ms=cards.ms(scene.now),
             speed=clock.speed,
-            awake=awake(scene, settings.watch_stale_s * clock.speed),
+            awake=awake(scene, settings.watch_stale_s),
             settings=settings,
             people_by_site=people_by_site,
             script_words=json.dumps(scene.t.section("script"), ensure_ascii=False),

@@ -87,7 +87,7 @@ function bandPlugin(line) {
         line.at.forEach((at, i) => ctx.lineTo(u.valToPos(at, "x", true), u.valToPos(line.high[i], "y", true)));
         for (let i = line.at.length - 1; i >= 0; i--) ctx.lineTo(u.valToPos(line.at[i], "x", true), u.valToPos(line.low[i], "y", true));
         ctx.closePath();
-        ctx.globalAlpha = 0.16; ctx.fillStyle = u.series[1]._stroke;
+        ctx.globalAlpha = 0.16; ctx.fillStyle = u.series[1].stroke(u, 1);
         ctx.fill();
         ctx.restore();
       },
@@ -129,7 +129,7 @@ function doubtfulPlugin(lines) {
         ctx.save();
         ctx.lineWidth = 1.5 * px;
         lines.forEach((line, n) => {
-          ctx.strokeStyle = u.series[n + 1]._stroke; ctx.fillStyle = "#fff";
+          ctx.strokeStyle = u.series[n + 1].stroke(u, n + 1); ctx.fillStyle = "#fff";
           line.doubtful.forEach((is, i) => {
             if (!is || line.at[i] < u.scales.x.min || line.at[i] > u.scales.x.max) return;
             ctx.beginPath();
