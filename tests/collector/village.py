@@ -112,6 +112,15 @@ class Process:
         self._process.send_signal(signal.SIGTERM)
         return self._process.wait(within_s)
 
+    def wait(self, within_s: float) -> int:
+        assert self._process is not None
+        return self._process.wait(within_s)
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     @property
     def is_running(self) -> bool:
         return self._process is not None and self._process.poll() is None
