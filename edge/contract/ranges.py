@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from edge.contract.ids import is_id
 
+MAX_SEQ = 2**53  # what JSON numbers carry whole
+
 
 class Ranges:
     """A set of whole numbers kept as sorted, disjoint, closed intervals ``(lo, hi)``."""
@@ -100,7 +102,7 @@ def decode_received(
                 isinstance(pair, list)
                 and len(pair) == 2
                 and all(type(number) is int for number in pair)
-                and 0 <= pair[0] <= pair[1]
+                and 0 <= pair[0] <= pair[1] < MAX_SEQ
             ):
                 return None
         result[run] = [(pair[0], pair[1]) for pair in pairs]

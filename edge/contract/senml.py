@@ -10,23 +10,26 @@ the reason in ``vs`` in place of a value.
 import json
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from math import isfinite
+from math import isfinite, isnan, nan
 from typing import Any
 
 from edge.contract.ids import is_id
 from edge.contract.metrics import METRICS
 from edge.contract.quality import Quality
+from edge.contract.ranges import MAX_SEQ
 from edge.contract.reading import Batch, Decoded, Reading, Rejected
 
 MAX_BYTES = 1_000_000  # a pack of 500 readings has about 30 kB; a device on 2G sends far less
 MAX_RECORDS = 5_000
 YEAR_2000_MS = 946_684_800_000  # a clock that was never set says 1970
 AHEAD_MS = 86_400_000  # a day: beyond every time zone mistake; nearer ones are intake's to shift
-MAX_SEQ = 2**53  # what JSON numbers carry whole
 
 _QUALITIES = frozenset(int(quality) for quality in Quality)
 _VALUE_LABELS = ("v", "vb", "vs", "vd")
 _REASON_LENGTH = 200
+_NAME_LENGTH = 200  # three ids and two strokes have 194
+_NO_NAME = "?/"  # names nothing
+_VERSION = 10  # of RFC 8428
 
 
 def encode(readings: Sequence[Reading], dropped: Iterable[tuple[str, int, int, str]] = ()) -> bytes:
@@ -62,7 +65,7 @@ def encode(readings: Sequence[Reading], dropped: Iterable[tuple[str, int, int, s
             record["vs"] = reading.reason or "no value"
         else:
             record["u"] = metric.senml
-            if metric.is_flag:
+            if metric.is_flag and reading.value in (0, 1):  # a fault code must stay visible
                 record["vb"] = reading.value != 0
             else:
                 record["v"] = reading.value
@@ -112,60 +115,70 @@ def decode(
     rejected: list[Rejected] = []
     base = _Base()
     for offset, record in enumerate(records):
-        problem = base.take(record) or _read(record, base, batch, seq + offset, now_ms)
+        try:
+            problem = base.take(record) or _read(record, base, batch, seq + offset, now_ms)
+        except RecursionError:
+            problem = "the record is nested too deeply"
         if problem:
-            raw = json.dumps(record, ensure_ascii=False, default=str)[:2000].encode(
-                "utf-8", "replace"
-            )
-            rejected.append(Rejected(topic, problem, raw, seq + offset))
+            rejected.append(Rejected(topic, problem, _raw(record), seq + offset))
     return Decoded(batch, tuple(rejected), dropped)
 
 
 class _Base:
     """The base fields in force (RFC 8428, section 4.1: they hold for the records that follow)."""
 
-    __slots__ = ("name", "place", "port", "time", "unit", "value")
+    __slots__ = ("name", "time", "unit", "value", "version")
 
     def __init__(self) -> None:
-        self.name, self.place, self.port = "", "", ""
+        self.name = ""
         self.time: float = 0.0
         self.unit: str | None = None
         self.value: float = 0.0
+        self.version = _VERSION
 
     def take(self, record: object) -> str | None:
+        """Take the record's base fields in; the first problem.
+
+        A base field that is wrong spoils what follows until it is given anew: the records behind it
+        must not be read with the base before it.
+        """
         if not isinstance(record, dict):
             return "a SenML record is a JSON object"
+        problem = None
         if "bn" in record:
             name = record["bn"]
-            if not isinstance(name, str) or len(name) > 200:
-                return "'bn' is a string '<place>/' or '<place>/<port>/'"
-            self.name = name
+            if isinstance(name, str) and len(name) <= _NAME_LENGTH:
+                self.name = name
+            else:
+                self.name, problem = _NO_NAME, "'bn' is a string '<place>/' or '<place>/<port>/'"
         if "bt" in record:
-            if not _is_number(record["bt"]):
-                return "'bt' is a finite number of seconds"
-            self.time = float(record["bt"])
+            self.time = float(record["bt"]) if _is_number(record["bt"]) else nan
+            if isnan(self.time):
+                problem = problem or "'bt' is a finite number of seconds"
         if "bu" in record:
-            if not isinstance(record["bu"], str):
-                return "'bu' is a string"
-            self.unit = record["bu"]
+            unit = record["bu"]
+            self.unit = unit if isinstance(unit, str) else ""
+            if not isinstance(unit, str):
+                problem = problem or "'bu' is a string"
         if "bv" in record:
-            if not _is_number(record["bv"]):
-                return "'bv' is a finite number"
-            self.value = float(record["bv"])
-        version = record.get("bver", 10)
-        if type(version) is not int or version > 10:
-            return f"'bver' {version!r} is newer than RFC 8428 (10)"
+            self.value = float(record["bv"]) if _is_number(record["bv"]) else nan
+            if isnan(self.value):
+                problem = problem or "'bv' is a finite number"
+        version = record.get("bver", self.version)
+        self.version = version if type(version) is int else _VERSION + 1
+        if self.version > _VERSION:
+            problem = problem or f"'bver' {str(version)[:20]!r} is newer than RFC 8428 (10)"
         for label in record:
             if label.endswith("_"):  # section 4.4: must be understood, else refuse
-                return f"label {label!r} must be understood and is not"
-        return None
+                problem = problem or f"label {label[:64]!r} must be understood and is not"
+        return problem
 
 
 def _read(record: dict[str, Any], base: _Base, batch: Batch, seq: int, now_ms: int) -> str | None:
     """Append the record to the batch, or say why not."""
     name = record.get("n", "")
-    if not isinstance(name, str):
-        return "'n' is a string"
+    if not isinstance(name, str) or len(name) > _NAME_LENGTH:
+        return "'n' is a string of at most 200 characters"
     parts = (base.name + name).split("/")
     if len(parts) > 3:
         return f"name {base.name + name!r} is not <place>/<port>/<metric>"
@@ -175,7 +188,7 @@ def _read(record: dict[str, Any], base: _Base, batch: Batch, seq: int, now_ms: i
     metric = METRICS.get(metric_name)
     if metric is None:
         return f"unknown metric {metric_name[:64]!r}"
-    if (place and not is_id(place)) or (port and not is_id(port)) or (port and not place):
+    if not all(is_id(part) for part in parts[:-1]):
         return f"name {base.name + name!r} holds something that is no id ([a-z0-9-], 1 to 64)"
     unit = record.get("u", base.unit)
     if unit is not None and unit != metric.senml:
@@ -218,7 +231,7 @@ def _read(record: dict[str, Any], base: _Base, batch: Batch, seq: int, now_ms: i
     batch.quality.append(quality)
     batch.seq.append(seq)
     if reason:
-        batch.reasons[len(batch.at_ms) - 1] = reason[:_REASON_LENGTH]
+        batch.reasons[len(batch.at_ms) - 1] = _printable(reason)
     return None
 
 
@@ -230,12 +243,31 @@ def _dropped(raw: object) -> tuple[tuple[str, int, int, str], ...] | None:
         if not isinstance(span, list) or len(span) != 4:
             return None
         run, lo, hi, reason = span
-        if not is_id(run) or type(lo) is not int or type(hi) is not int or not 0 <= lo <= hi:
+        if (
+            not is_id(run)
+            or type(lo) is not int
+            or type(hi) is not int
+            or not 0 <= lo <= hi < MAX_SEQ
+        ):
             return None
         if not isinstance(reason, str):
             return None
-        spans.append((run, lo, hi, reason[:_REASON_LENGTH]))
+        spans.append((run, lo, hi, _printable(reason)))
     return tuple(spans)
+
+
+def _printable(text: str) -> str:
+    """At most 200 characters, none of which a terminal obeys or UTF-8 cannot hold."""
+    return "".join(c if c.isprintable() else "?" for c in text[:_REASON_LENGTH])
+
+
+def _raw(record: object) -> bytes:
+    """A refused record as JSON, cut short, for the dead letters."""
+    try:
+        text = json.dumps(record, ensure_ascii=False, default=str)
+    except (RecursionError, ValueError):
+        return b""
+    return text[:2000].encode("utf-8", "replace")
 
 
 def _base_name(place: str, port: str) -> str:

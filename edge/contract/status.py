@@ -47,8 +47,8 @@ class Status:
         run, firmware, at_ms = body.get("run", ""), body.get("firmware", ""), body.get("at_ms")
         if run != "" and not is_id(run):
             return None
-        if not isinstance(firmware, str) or len(firmware) > 64:
+        if not isinstance(firmware, str) or len(firmware) > 64 or not firmware.isprintable():
             return None
-        if at_ms is not None and type(at_ms) is not int:
+        if at_ms is not None and not (type(at_ms) is int and 0 <= at_ms < 2**53):
             return None
         return cls(state=State(body["state"]), run=run, firmware=firmware, at_ms=at_ms)

@@ -1,0 +1,208 @@
+"""SenML packs: what goes in comes out; what is hostile is refused, and nothing else with it."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge.contract import senml
+from edge.contract.metrics import METRICS
+from edge.contract.quality import Quality
+from edge.contract.reading import Batch, Decoded, Reading, Rejected
+
+NOW_MS = 1_795_390_000_000
+BASE = {"bn": "reach/", "bt": 1_795_389_000, "run": "r", "seq": 0}
+GOOD = {"n": "ph", "u": "pH", "v": 7.0}
+
+ids = st.from_regex(r"[a-z0-9-]{1,64}", fullmatch=True)
+names = st.one_of(
+    st.just(("", "")),
+    st.tuples(ids, st.just("")),
+    st.tuples(ids, ids),
+)
+values = st.floats(allow_nan=False, allow_infinity=False)
+times = st.integers(senml.YEAR_2000_MS, NOW_MS + senml.AHEAD_MS)
+
+
+@st.composite
+def readings(draw, seq: int = 0) -> Reading:
+    place, port = draw(names)
+    metric = draw(st.sampled_from(sorted(METRICS)))
+    value = draw(st.none() | (st.sampled_from([0.0, 1.0]) if METRICS[metric].is_flag else values))
+    if value is None:
+        quality, reason = Quality.MISSING, draw(st.text(min_size=1, max_size=200))
+        reason = "".join(c if c.isprintable() else "?" for c in reason)
+    else:
+        quality, reason = draw(st.sampled_from([q for q in Quality if q != Quality.MISSING])), ""
+    return Reading(
+        place=place, port=port, metric=metric, value=value, at_ms=draw(times),
+        quality=quality, reason=reason, run="run-1", seq=seq,
+    )  # fmt: skip
+
+
+spans = st.tuples(ids, st.integers(0, 9), st.integers(10, 2**53 - 1), st.text("abc ", max_size=99))
+
+
+def decode(payload: bytes, **more: Any) -> Decoded | Rejected:
+    return senml.decode(payload, topic="t", site="s", device="d", now_ms=NOW_MS, **more)
+
+
+def pack(*records: object) -> Decoded:
+    got = decode(json.dumps(records).encode())
+    assert isinstance(got, Decoded)
+    return got
+
+
+@settings(deadline=None)
+@given(st.lists(readings(), min_size=1, max_size=20), st.lists(spans, max_size=3), st.data())
+def test_readings_come_back_as_they_went(some, dropped, data) -> None:
+    first = data.draw(st.integers(0, 2**50))
+    some = [
+        Reading(**{name: getattr(each, name) for name in Reading.__slots__} | {"seq": first + n})
+        for n, each in enumerate(some)
+    ]
+    got = decode(senml.encode(some, dropped))
+    assert isinstance(got, Decoded)
+    assert got.rejected == ()
+    assert list(got.batch.readings()) == some
+    assert got.dropped == tuple(dropped)
+    assert (got.batch.site, got.batch.device, got.batch.first, got.batch.count) == (
+        "s", "d", first, len(some),
+    )  # fmt: skip
+
+
+def test_a_fault_code_of_a_flag_stays_visible() -> None:
+    reading = Reading(
+        place="shed", port="", metric="smoke", value=-9999.0, at_ms=NOW_MS, run="r", seq=0
+    )
+    got = decode(senml.encode([reading]))
+    assert isinstance(got, Decoded)
+    assert got.batch.value == [-9999.0]
+
+
+def test_five_hundred_readings_have_about_thirty_kilobytes() -> None:
+    some = [
+        Reading(place="laobakou", port="", metric="water-temp", value=14.25 + n % 7 / 100,
+                at_ms=NOW_MS - n * 60_000, run="r", seq=n)
+        for n in range(500)
+    ]  # fmt: skip
+    assert len(senml.encode(some)) < 32_000
+
+
+@pytest.mark.parametrize("numbers", [[0, 2], [1, 0], [0, 0]])
+def test_only_consecutive_readings_make_a_pack(numbers) -> None:
+    some = [
+        Reading(place="a", port="", metric="ph", value=7.0, at_ms=NOW_MS, run="r", seq=seq)
+        for seq in numbers
+    ]
+    with pytest.raises(ValueError, match="does not follow"):
+        senml.encode(some)
+    with pytest.raises(ValueError, match="at least one"):
+        senml.encode([])
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4)
+    ),
+    max_leaves=10,
+)
+labels = st.sampled_from(
+    ["bn", "bt", "bu", "bv", "bver", "n", "u", "v", "vb", "vs", "t", "q", "x_"]
+)
+
+
+@settings(deadline=None)
+@given(st.lists(st.dictionaries(labels, json_values, max_size=6), max_size=5))
+def test_whatever_a_record_holds_its_neighbours_go_on(middle) -> None:
+    again = {"bn": "reach/", "bt": 1_795_389_500, "bu": "pH", "bv": 0, "bver": 10, **GOOD}
+    got = decode(json.dumps([{**BASE, **GOOD}, *middle, again]).encode())
+    assert isinstance(got, Decoded)
+    assert len(got.batch) + len(got.rejected) == len(middle) + 2
+    seqs = [*got.batch.seq, *(each.seq or 0 for each in got.rejected)]
+    assert sorted(seqs) == list(range(len(middle) + 2))
+    assert {0, len(middle) + 1} <= set(got.batch.seq)
+    for each in got.rejected:
+        assert 0 < len(each.reason) < 600
+        assert len(each.raw) < 8_001
+        each.reason.encode()
+    for reason in got.batch.reasons.values():
+        assert reason.isprintable()
+
+
+@given(st.binary(max_size=200))
+def test_garbled_bytes_are_refused_whole(payload) -> None:
+    assert isinstance(decode(payload), Rejected)
+
+
+@given(json_values)
+def test_any_json_is_judged_without_a_crash(value) -> None:
+    assert isinstance(decode(json.dumps(value).encode()), Decoded | Rejected)
+
+
+@pytest.mark.parametrize(
+    ("payload", "part"),
+    [
+        (b"[" + b" " * 10_000_000 + b"]", "the message has 10000002 bytes"),
+        (json.dumps([{**BASE, **GOOD}] + [{}] * 9_999).encode(), "the pack has 10000 records"),
+        (b"[" * 100_000 + b"]" * 100_000, "not JSON"),
+        (b'[{"a":' * 50_000 + b"1" + b"}]" * 50_000, "not JSON"),
+        (b"\xff\xfe\x00", "not JSON"),
+        (b"[" + b"9" * 5_000 + b"]", "not JSON"),
+    ],
+    ids=["10 MB", "10,000 records", "deep lists", "deep objects", "no text", "a giant number"],
+)
+def test_a_hostile_message_is_refused_whole_and_cut_short(payload: bytes, part: str) -> None:
+    got = decode(payload)
+    assert isinstance(got, Rejected)
+    assert part in got.reason
+    assert len(got.raw) <= senml.MAX_BYTES
+
+
+@pytest.mark.parametrize("depth", [100, 500, 900, 940, 960, 970, 980, 990])
+def test_a_deeply_nested_field_hurts_its_own_record_at_most(depth: int) -> None:
+    nested = "[" * depth + "]" * depth
+    first = json.dumps({**BASE, **GOOD})
+    payload = f'[{first},{{"n":"ph","v":7,"q":{nested}}},{{"n":"ph","v":7,"t":1}}]'
+    got = decode(payload.encode())
+    if isinstance(got, Decoded):
+        assert got.batch.seq == [0, 2]
+    else:
+        assert got.reason.startswith("not JSON")
+
+
+def test_a_faster_loader_may_be_handed_in() -> None:
+    calls = []
+
+    def loads(payload: bytes) -> object:
+        calls.append(payload)
+        return json.loads(payload)
+
+    assert isinstance(decode(json.dumps([{**BASE, **GOOD}]).encode(), loads=loads), Decoded)
+    assert len(calls) == 1
+
+
+def test_a_reading_goes_into_a_batch_and_out_again() -> None:
+    batch = Batch(site="s", device="d", run="run-1", first=4, count=3)
+    some = [
+        Reading(place="a", port="", metric="ph", value=None, at_ms=n, quality=Quality.MISSING,
+                reason=f"why {n}", run="run-1", seq=4 + n)
+        for n in range(3)
+    ]  # fmt: skip
+    for reading in some:
+        batch.add(reading)
+    assert list(batch.readings()) == some
+    part = batch.only([0, 2])
+    assert list(part.readings()) == [some[0], some[2]]
+    assert (part.first, part.count) == (4, 3)
+
+
+def test_dropped_ranges_are_bounded_and_clean() -> None:
+    assert isinstance(
+        decode(json.dumps([{**BASE, **GOOD, "dropped": [["r", 0, 2**53, "x"]]}]).encode()), Rejected
+    )
+    got = pack({**BASE, **GOOD, "dropped": [["r", 0, 1, "\ud800\x1b[31m"]]})
+    assert got.dropped == (("r", 0, 1, "??[31m"),)
