@@ -387,6 +387,7 @@ def _spans(
                     severity=one.severity.name.lower(),
                     metric=one.metric,
                     port=one.port,
+                    limit=one.limit,
                     below=one.peak is not None and one.limit is not None and one.peak < one.limit,
                     since=one.since.astimezone(there),
                     until=_there(over, there),

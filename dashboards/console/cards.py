@@ -201,26 +201,32 @@ def slip(notice: Notice, scene: Scene, site: str) -> Slip:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weighed:
-    """Somebody who was considered, and why he was told or not."""
+    """Somebody who was considered: whether he was ever told, and each reason with its time."""
 
     name: str
     role: str
     told: bool
-    reason: str
-    time: str
+    reasons: list[tuple[str, str]]
 
 
 def weighed(considered: list[Considered], scene: Scene, site: str) -> list[Weighed]:
-    rows = []
+    """One row a person, those who were told first."""
+    by_person: dict[str, list[Considered]] = {}
     for one in considered:
-        person = scene.people.get(one.person)
+        by_person.setdefault(one.person, []).append(one)
+    rows = []
+    for who, verdicts in by_person.items():
+        known = scene.people.get(who)
         rows.append(
             Weighed(
-                name=scene.person(one.person),
-                role=scene.role(person.role) if person else "",
-                told=one.told,
-                reason=_reason(one.reason, scene),
-                time=scene.when(one.at, site),
+                name=scene.person(who),
+                role=scene.role(known.role) if known else "",
+                told=any(one.told for one in verdicts),
+                reasons=list(
+                    dict.fromkeys(
+                        (_reason(one.reason, scene), scene.when(one.at, site)) for one in verdicts
+                    )
+                ),
             )
         )
     return sorted(rows, key=lambda row: not row.told)

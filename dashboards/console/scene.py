@@ -1,11 +1,11 @@
 """What every page stands on: the registry at this moment, a language, a time, and names by id."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from functools import cached_property
 
 from alerts.figures import local, number, unit, zone
-from alerts.incidents.model import Incident
+from alerts.incidents.model import Incident, State
 from alerts.messages import Headline, headline
 from alerts.phrases import ROLES
 from alerts.registry.model import Device, Person, Place, PostRole, Registry, Site, Source
@@ -86,6 +86,9 @@ class Scene:
         return unit(metric, self.language)
 
     def headline(self, incident: Incident) -> Headline:
+        """The incident in words; what is over is told by its worst value, not by today's."""
+        if incident.state in (State.RECOVERED, State.CLOSED) and incident.peak is not None:
+            incident = replace(incident, value=incident.peak)
         return headline(
             self.packs.rules.get(incident.rule), incident, self.registry, self.language, self.now
         )

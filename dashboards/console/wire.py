@@ -195,6 +195,7 @@ class SpanOut:
     severity: str
     metric: str
     port: str
+    limit: float | None
     below: bool
     """The danger lay below its limit: the worst value is the lowest."""
     since: datetime

@@ -58,9 +58,11 @@ async function draw() {
       for (const line of drawn.querySelectorAll("[data-until-ms]")) line.textContent = "";
       if (drawn.innerHTML === next.innerHTML || old.contains(document.activeElement) && document.activeElement.matches("input")) continue;
       const held = old.contains(document.activeElement) ? document.activeElement.dataset.act || document.activeElement.getAttribute("href") : null;
+      const unfolded = [...old.querySelectorAll("details")].map((one) => one.open);
       const scrolled = [...old.querySelectorAll(".screen")].map((one) => one.scrollTop);
       old.innerHTML = next.innerHTML;
       old.querySelectorAll(".screen").forEach((one, i) => { one.scrollTop = scrolled[i] ?? 0; });
+      old.querySelectorAll("details").forEach((one, i) => { one.open = unfolded[i] ?? false; });
       if (held) old.querySelector(`[data-act="${held}"], [href="${held}"]`)?.focus();
     }
     document.title = fresh.title;

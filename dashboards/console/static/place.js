@@ -95,6 +95,13 @@ function bandPlugin(line) {
   };
 }
 
+// A rule that looks at a rise has no line of its own: its limit held for that incident alone.
+function moving(metric, limits) {
+  return data.spans
+    .filter((span) => span.incident === incident && span.metric === metric && span.limit != null && !limits.some((l) => l.value === span.limit))
+    .map((span) => ({ value: span.limit, severity: span.severity, since: Date.parse(span.since), until: span.until ? Date.parse(span.until) : now() }));
+}
+
 function limitsPlugin(limits, decimals) {
   return {
     hooks: {
@@ -104,15 +111,22 @@ function limitsPlugin(limits, decimals) {
         ctx.save();
         ctx.setLineDash([5 * px, 4 * px]); ctx.lineWidth = px;
         ctx.font = `${11 * px}px ${css("font-family") || "sans-serif"}`;
-        ctx.textAlign = "right"; ctx.textBaseline = "alphabetic";
-        for (const limit of limits) {
+        ctx.textBaseline = "alphabetic";
+        let last = -Infinity; // labels that would lie upon each other are left out
+        for (const limit of [...limits, ...moving(u.metric, limits)].sort((one, other) => other.value - one.value)) {
           const y = u.valToPos(limit.value, "y", true);
+          const from = limit.since ? Math.max(bbox.left, u.valToPos(limit.since, "x", true)) : bbox.left;
+          const to = limit.until ? Math.min(bbox.left + bbox.width, u.valToPos(limit.until, "x", true)) : bbox.left + bbox.width;
+          if (y < bbox.top - 1 || y > bbox.top + bbox.height + 1 || to <= from) continue;
           ctx.strokeStyle = ctx.fillStyle = limit.severity === "minor" || limit.severity === "info" ? AMBER : RED;
-          if (y < bbox.top - 1 || y > bbox.top + bbox.height + 1) continue;
-          ctx.beginPath(); ctx.moveTo(bbox.left, y); ctx.lineTo(bbox.left + bbox.width, y); ctx.stroke();
-          const text = fill(words.limit, { value: +limit.value.toFixed(Math.max(2, decimals)) });
-          const above = y - 4 * px > bbox.top + 11 * px;
-          ctx.fillText(text, bbox.left + bbox.width - 4 * px, above ? y - 4 * px : y + 12 * px);
+          ctx.beginPath(); ctx.moveTo(from, y); ctx.lineTo(to, y); ctx.stroke();
+          const under = y - 4 * px <= bbox.top + 11 * px;
+          const at = under ? y + 12 * px : y - 4 * px;
+          if (at - last < 12 * px) continue;
+          last = at;
+          const left = limit.since && from - bbox.left > 90 * px;
+          ctx.textAlign = left || !limit.since ? "right" : "left";
+          ctx.fillText(fill(words.limit, { value: +limit.value.toFixed(Math.max(2, decimals)) }), !limit.since ? to - 4 * px : left ? from - 4 * px : to + 4 * px, at);
         }
         ctx.restore();
       },
@@ -151,7 +165,7 @@ function peakPlugin(lines, decimals) {
         const { ctx, bbox } = u;
         const px = devicePixelRatio || 1;
         for (const span of data.spans) {
-          if (span.incident !== incident || span.metric !== u.metric) continue;
+          if (span.incident !== incident || span.metric !== u.metric || u.flag) continue;
           const from = Date.parse(span.since), to = span.until ? Date.parse(span.until) : now();
           const worst = span.below ? "low" : "high";
           let top = null;
@@ -223,6 +237,7 @@ function draw() {
     const high = Math.max(...lines.flatMap((line) => line.high)), low = Math.min(...lines.flatMap((line) => line.low));
     // A line far off would press the curve flat: it is drawn when it is near what was measured.
     const reach = Math.max(high - low, Math.abs(high) * 0.1, 10 ** -decimals);
+    const drawn = figure.hasAttribute("data-flag") ? [] : [...limits, ...moving(metric, limits)];
     const near = limits.filter((l) => l.value <= high + 2.5 * reach && l.value >= low - 2.5 * reach);
     const labelled = at === 0 || at === figures.length - 1;
     const options = {
@@ -238,7 +253,7 @@ function draw() {
         x: { time: true, min: since, max: until, range: () => [now() - hours * 3600e3, now()] },
         y: figure.hasAttribute("data-flag") ? { range: [-0.1, 1.1] } : {
           range: (u, lowest, highest) => {
-            const all = [lowest, highest, ...(ports ? [] : edges(lines[0])), ...near.map((l) => l.value)].filter((v) => v != null);
+            const all = [lowest, highest, ...(ports ? [] : edges(lines[0])), ...drawn.filter((l) => l.since || near.includes(l)).map((l) => l.value)].filter((v) => v != null);
             const bottom = Math.min(...all), top = Math.max(...all);
             const room = Math.max(top - bottom, 10 ** -decimals * 4) * 0.08;
             return [bottom >= 0 && bottom - room < 0 ? 0 : bottom - room, top + room];
@@ -282,8 +297,8 @@ function draw() {
     figure.dataset.newest = figure.hasAttribute("data-flag") ? figure.querySelector("output").textContent : newest;
     const out = figure.querySelector("output");
     if (newest && !figure.hasAttribute("data-flag")) out.textContent = newest;
+    options.hooks.init = [(u) => { u.metric = metric; u.flag = figure.hasAttribute("data-flag"); }];
     const chart = new uPlot(options, columns(lines), plot);
-    chart.metric = metric;
     charts.push(chart);
   });
 }

@@ -86,6 +86,26 @@ async def test_the_inbox_shows_both_languages(client: TestClient):
     assert "【要处理】2 号充电棚 7 号插座：插座功率过高" in text
 
 
+async def test_what_is_over_is_told_by_its_worst_value(client: TestClient, here: House):
+    found = here.operations.incident(6)
+    assert found is not None
+    here.operations.put(replace(found, state=State.RECOVERED, recovered_at=NOW, value=111.0))
+    text = await _text(client, "/incidents/6")
+    assert "7 号插座功率 1130 瓦" in text
+    assert "功率 111 瓦" not in text
+
+
+async def test_somebody_considered_twice_stands_once_with_both_reasons(
+    client: TestClient, here: House
+):
+    here.operations.weigh(replace(here.operations.considered(6)[0], told=False,
+                                  reason="already-told", at=NOW))  # fmt: skip
+    text = (await _text(client, "/incidents/6")).split('id="weighed"')[1].split("</section>")[0]
+    assert text.count("<b>值班岗</b>") == 1
+    assert "已通知：轮到这一级。" in text
+    assert "没有重复通知" in text
+
+
 async def test_links_of_chat_apps_may_carry_what_they_like(client: TestClient):
     await _text(client, "/incidents/6?from=singlemessage&isappinstalled=0")
 
