@@ -24,15 +24,12 @@ from collector.demo.inbox_file import InboxFile
 from collector.errors import EXIT_CONFIG, ConfigError
 from collector.health import prometheus, read_watch
 from collector.opening import open_store
-from collector.stores.port import Series, Store
+from collector.stores.port import Store
 from dashboards.console.app import make_app
 from dashboards.ports import (
-    Bucketed,
     Desk,
     DeviceSight,
-    LatestPoint,
     Part,
-    SeriesKey,
     Settings,
     WatchStatus,
 )
@@ -48,33 +45,6 @@ STALE_S = 30.0  # house seconds; a watch writes its status each real second
 STALE_REAL_S = 10.0
 SHUTDOWN_S = 2.0
 DEMO_INBOX = "SHOUWANG_DEMO_INBOX"  # the demo tells the desk where its phones keep their messages
-
-
-class StoreHistory:
-    """The store in the shapes the pages ask for."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-
-    async def latest(self, site: str) -> Sequence[LatestPoint]:
-        return [
-            LatestPoint(_key(point.series), point.at_ms, point.value, point.quality)
-            for point in await self._store.latest(site)
-        ]
-
-    async def series(self, site: str) -> Sequence[SeriesKey]:
-        return [_key(series) for series in await self._store.series(site)]
-
-    async def buckets(self, series: SeriesKey, since_ms: int, until_ms: int, most: int) -> Bucketed:
-        key = Series(series.site, series.device, series.place, series.port, series.metric)
-        found = await self._store.buckets(key, since_ms, until_ms, most)
-        return Bucketed(
-            at_ms=found.at_ms,
-            low=found.min,
-            mean=found.mean,
-            high=found.max,
-            doubtful=[count > 0 for count in found.suspect],
-        )
 
 
 class JournalLive:
@@ -147,7 +117,7 @@ def make_desk(config: Config, store: Store, operations: Operations, clock: Clock
     packs: Packs = read_packs(shipped())
     return Desk(
         operations=operations,
-        history=StoreHistory(store),
+        history=store,
         live=JournalLive(config.journal_path),
         packs=packs,
         watch=WatchFile(config.watch_path),
@@ -197,10 +167,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     logs.set_up("desk")
     asyncio.run(serve(config, Clock.from_environment()))
     return 0
-
-
-def _key(series: Series) -> SeriesKey:
-    return SeriesKey(series.site, series.device, series.place, series.port, series.metric)
 
 
 def _version() -> str:

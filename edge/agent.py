@@ -19,7 +19,7 @@ from edge.clock import Clock
 from edge.config import EdgeConfig
 from edge.contract.ranges import decode_received
 from edge.contract.status import State, Status
-from edge.contract.topics import Kind, Topic
+from edge.contract.topics import SERVER, Kind, Topic
 from edge.errors import JournalDamaged, JournalError
 from edge.journal import Journal
 from edge.mqtt import MqttLink
@@ -34,6 +34,7 @@ TRIM_S = 5.0  # real: how often the caps are looked at
 MOST_WAITING = 5_000  # readings in memory; then sensors wait for the disk
 GOODBYE_S = 1.5  # real: of the 5 s in which SIGTERM must end
 LONGEST_WAIT_S = 3600.0
+SILENT_SERVER_S = 15.0  # real: a server that never says whether it is there is sent to all the same
 
 _log = logging.getLogger(__name__)
 
@@ -72,6 +73,8 @@ class Agent:
         self._trim_s = 0.0
         self._health_ms = self._started_ms
         self._unanswered: list[runner.Measured] = []
+        self._server: State | None = None  # what the server said of itself on this connection
+        self._unsaid_until_s: float | None = None
 
     def stop(self) -> None:
         """Safe in a signal handler."""
@@ -124,12 +127,16 @@ class Agent:
             case mqtt.Connected():
                 self._connected()
             case mqtt.Disconnected():
+                self._server, self._unsaid_until_s = None, None
                 self._sender.disconnected()
                 _log.warning("link: %s; it is tried again", event.reason)
             case Stop():
                 self._stopping.set()
 
     def _heard(self, event: mqtt.Heard) -> None:
+        if event.topic == self._server_topic():
+            self._server_said(event)
+            return
         if event.is_retained:
             return  # an old receipt that somebody left behind proves nothing
         ranges = decode_received(event.payload)
@@ -144,6 +151,28 @@ class Agent:
     def _connected(self) -> None:
         _log.info("link: connected as run %s", self.run_id)
         self._link.publish(self._topic(Kind.STATUS), self._status(State.ONLINE), retain=True)
+        # Nothing is sent until the server says that it listens: a broker may drop what nobody has
+        # subscribed to, and what is sent again later would come out of order.
+        if self._server is None:
+            self._unsaid_until_s = time.monotonic() + SILENT_SERVER_S
+        elif self._server is State.ONLINE:  # its retained word came before our subscription's
+            self._begin_sending()
+
+    def _server_said(self, event: mqtt.Heard) -> None:
+        status = Status.decode(event.payload)
+        if status is None:
+            return
+        is_news = status.state is not self._server
+        self._server, self._unsaid_until_s = status.state, None
+        if status.state is not State.ONLINE:
+            self._sender.disconnected()
+            if is_news:
+                _log.warning("link: the server is %s; readings wait here", status.state.value)
+        elif is_news or not event.is_retained:  # a new birth: what it has not received is open
+            _log.info("link: the server listens")
+            self._begin_sending()
+
+    def _begin_sending(self) -> None:
         try:
             self._commit()  # receipts first, so that what they name is not sent again
         finally:
@@ -166,6 +195,14 @@ class Agent:
             self._trim()
             self._trim_s = now_s + TRIM_S
         waits = [self._send(), self._health_wait_s(), self._trim_s - now_s]
+        if self._unsaid_until_s is not None:
+            if now_s >= self._unsaid_until_s:
+                self._unsaid_until_s = None
+                _log.warning("link: the server says nothing of itself; sending all the same")
+                self._begin_sending()
+                waits.append(0.0)
+            else:
+                waits.append(self._unsaid_until_s - now_s)
         if commit_s is not None:
             waits.append(commit_s - now_s)
         if self._is_done():
@@ -287,7 +324,7 @@ class Agent:
             self._config.mqtt,
             self._config.device,
             will=(self._topic(Kind.STATUS), will),
-            listen=(self._topic(Kind.RECEIVED),),
+            listen=(self._topic(Kind.RECEIVED), self._server_topic()),
             hand_over=self._inbox.put,
         )
 
@@ -340,6 +377,9 @@ class Agent:
             waiting=self._journal.depth,
             dropped=self._notebook.dropped,
         )
+
+    def _server_topic(self) -> str:
+        return str(Topic(self._config.site, SERVER, Kind.STATUS))
 
     def _topic(self, kind: Kind) -> str:
         return str(Topic(self._config.site, self._config.device, kind))

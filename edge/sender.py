@@ -1,4 +1,5 @@
-"""What is sent when: live rows first, the backlog behind them at a bounded rate, again what is late.
+"""What is sent when: in order while that delays nothing; else live rows first, the backlog behind
+them at a bounded rate; and again what is late.
 
 A row is sent when it is committed, and again until the server has named it, so neither the broker
 nor its disk has to be trusted. Times are real seconds of a steady clock, given as ``now_s``: what
@@ -14,7 +15,7 @@ from edge.journal import Row
 from edge.notebook import Notebook, Span, reading_of
 
 PACK = 200  # readings, about 12 kB
-LIVE_MOST = 10 * PACK  # more than that is no longer live: newer rows overtake it as a backlog
+LIVE_MOST = 10 * PACK  # so much is through in a blink; newer rows overtake a longer backlog
 ANNOUNCE_MOST = 100  # dropped ranges told in one pack
 
 
@@ -56,11 +57,19 @@ class Sender:
         return len(self._packs)
 
     def connected(self) -> None:
-        """Nothing counts as sent any more; all that is in the journal is backlog."""
+        """Nothing counts as sent any more. A short backlog goes first, so that each series stays in
+        order; live rows overtake only one that would delay them.
+        """
         self.disconnected()
         self._is_up = True
-        self._live = self._notebook.journal.last
-        self._backlog = [(0, self._live)] if self._live else []
+        journal = self._notebook.journal
+        if journal.depth <= LIVE_MOST:
+            first = journal.pending(1)
+            self._live = first[0].position - 1 if first else journal.last
+            self._backlog = []
+        else:
+            self._live = journal.last
+            self._backlog = [(0, self._live)]
 
     def start_over(self) -> None:
         """The journal was replaced: what was sent of the old one cannot be sent again."""
@@ -85,7 +94,7 @@ class Sender:
             return None
         self._again(now_s)
         upto = self._notebook.journal.last
-        if upto - self._live > LIVE_MOST:
+        if upto - self._live > LIVE_MOST and self._notebook.journal.depth > LIVE_MOST:
             self._put_back(upto)
         self._live = self._send_rows(self._live, upto, self._window, upto, now_s)
         return self._send_backlog(now_s)

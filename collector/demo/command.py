@@ -139,13 +139,18 @@ async def play(house: House, stopped: asyncio.Event, show: object = None) -> Acc
     started = time.monotonic()
     end_ms = house.begin_ms + int(scenario.LENGTH_S * 1000)
     longest = started + house.clock.real(scenario.LENGTH_S) + ONCE_LONGEST_S
+    target: int | None = None  # the journal's position once the devices had handed over all
     while time.monotonic() < longest and not stopped.is_set():
         if callable(show):
             show()
         over = house.clock.now_ms() >= end_ms
         done = all(house.measured(device) is not None for device in house.devices)
-        if over and done and await asyncio.to_thread(_idle, house):
-            break
+        status = house.watch()
+        if over and done and status is not None:
+            if target is None:
+                target = status.position
+            elif await asyncio.to_thread(_has_dealt_with, house, target):
+                break
         await asyncio.sleep(0.5)
     return await account(house, time.monotonic() - started)
 
@@ -190,12 +195,13 @@ def _told(house: House) -> tuple[list[Incident], list[Notice]]:
     return incidents, notices
 
 
-def _idle(house: House) -> bool:
-    """Whether every consumer is at the journal's end and no notice is waiting."""
+def _has_dealt_with(house: House, target: int) -> bool:
+    """Whether rules and store have passed this position, and no notice is waiting."""
     status = house.watch()
-    if status is None or any(status.depths.values()):
+    if status is None:
         return False
-    return not house.operations.due(house.clock.now(), 1)
+    reached = [status.position - status.depth.get(name, 0) for name in ("rules", "store")]
+    return min(reached) >= target and not house.operations.due(house.clock.now(), 1)
 
 
 def _summary(house: House) -> Table:

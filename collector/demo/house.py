@@ -31,6 +31,7 @@ from collector.health import WatchStatus, read_watch
 from edge.clock import VARIABLE, Clock
 
 START_S = 30.0  # real seconds until the watch must be ready
+LEAD_S = 3.0  # real seconds that the house takes to start, about
 STOP_S = 5.0  # real seconds that a process has to end by itself
 POLL_S = 0.1
 
@@ -44,7 +45,7 @@ class Wish:
     speed: float = 120.0
     once: bool = False
     begin_s: float | None = None
-    """House time at the start, seconds since 1970; None is now."""
+    """House time at which the script begins, seconds since 1970; None is as soon as all runs."""
     mqtt_url: str = ""
     store: str = "embedded"
     influx_url: str = ""
@@ -123,7 +124,7 @@ class House:
 
     async def _open(self) -> None:
         wish = self.wish
-        house_s = time.time() if wish.begin_s is None else wish.begin_s
+        house_s = time.time() if wish.begin_s is None else wish.begin_s - LEAD_S * wish.speed
         self.clock = Clock(time.time(), house_s, wish.speed)
         for name in ("devices", "logs", "state"):
             (wish.folder / name).mkdir(parents=True, exist_ok=True)
@@ -134,18 +135,19 @@ class House:
             self.config.operations_url.reveal(), link_base=self.config.public_url
         )
         await asyncio.to_thread(self._register)
-        await self._start("serve", "collector.serve", str(wish.folder / "shouwang.toml"))
-        await self._until_ready()
-        self.begin_ms = self.clock.now_ms()
+        # Devices before the server: they wait for it, and none is missed while it starts.
+        self.begin_ms = self.clock.now_ms() if wish.begin_s is None else round(wish.begin_s * 1000)
         files = scenario.device_files(
             broker=self._broker_url,
             begin_ms=self.begin_ms,
             once=wish.once,
-            resend_s=max(30.0, 3 * wish.speed),
+            resend_s=3 * wish.speed,
         )
         for device, text in files.items():
             (wish.folder / "devices" / f"{device}.toml").write_text(text, "utf-8")
             await self.start_device(device)
+        await self._start("serve", "collector.serve", str(wish.folder / "shouwang.toml"))
+        await self._until_ready()
 
     async def _open_inbox(self) -> None:
         key = secrets.token_hex(16)
@@ -217,7 +219,7 @@ class House:
             if self.processes["serve"].returncode is not None:
                 raise OutsideError(f"the house did not start; see {self._log('serve')}")
             status = self.watch()
-            if status is not None and status.sees and await _is_open(self.wish.port):
+            if status is not None and _is_linked(status) and await _is_open(self.wish.port):
                 return
             await asyncio.sleep(POLL_S)
         raise OutsideError(f"the house was not ready in {START_S:.0f} s; see {self._log('serve')}")
@@ -273,3 +275,7 @@ async def _is_open(port: int) -> bool:
     with contextlib.suppress(OSError):
         await writer.wait_closed()
     return True
+
+
+def _is_linked(status: WatchStatus) -> bool:
+    return any(part.name == "link" and part.ok for part in status.parts)

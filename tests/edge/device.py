@@ -18,11 +18,12 @@ from edge.clock import Clock
 from edge.contract import senml
 from edge.contract.ranges import Ranges, encode_received
 from edge.contract.reading import Decoded, Reading
-from edge.contract.status import Status
-from edge.contract.topics import Kind, Topic, every_device
+from edge.contract.status import State, Status
+from edge.contract.topics import SERVER, Kind, Topic, every_device
 
 ROOT = Path(__file__).resolve().parents[2]
 SOON_S = 30.0
+SAID = Topic("riverside", SERVER, Kind.STATUS)  # where the server says that it listens
 
 
 def wait_until(holds: Callable[[], object], what: str, seconds: float = SOON_S) -> None:
@@ -50,7 +51,7 @@ class Server:
         self._client.on_connect = lambda client, *_: client.subscribe(
             [(every_device(kind), 1) for kind in (Kind.READINGS, Kind.HEALTH, Kind.STATUS)]
         )
-        self._client.on_subscribe = lambda *_: self._heard.set()
+        self._client.on_subscribe = self._on_subscribe
         self._client.on_message = self._on_message
         self._client.connect(host, port)
         self._client.loop_start()
@@ -74,9 +75,15 @@ class Server:
         with self._lock:
             return [reading for reading in self.readings.values() if reading.metric == metric]
 
+    def _on_subscribe(self, client, *_) -> None:
+        client.publish(str(SAID), Status(state=State.ONLINE).encode(), 1, retain=True)
+        self._heard.set()
+
     def _on_message(self, client, _, message) -> None:
         topic = Topic.parse(message.topic)
         assert topic is not None
+        if topic == SAID:
+            return
         if topic.kind is Kind.STATUS:
             status = Status.decode(message.payload)
             assert status is not None

@@ -14,8 +14,8 @@ import pytest
 
 from edge.clock import Clock
 from edge.contract.ranges import encode_received
-from edge.contract.status import State
-from tests.edge.device import ROOT, Device, Server, wait_until
+from edge.contract.status import State, Status
+from tests.edge.device import ROOT, SAID, Device, Server, wait_until
 
 pytestmark = pytest.mark.mosquitto
 
@@ -234,3 +234,17 @@ def _ask(device: Device, question: str) -> list[tuple]:
         return [(0,)]
     finally:
         db.close()
+
+
+def test_while_nobody_listens_readings_wait_and_then_come_in_order(server, device) -> None:
+    server.say(str(SAID), Status(state=State.OFFLINE).encode(), retain=True)
+    device.write(SIMULATED.format(interval_s=1, more="count = 20"), exit_when_done=True)
+    device.clock = Clock(time.time(), time.time(), 20.0)
+    device.start()
+    wait_until(lambda: server.statuses, "the device is online")
+    time.sleep(1.5)  # longer than it takes to measure all
+    assert not server.readings
+    server.say(str(SAID), Status(state=State.ONLINE).encode(), retain=True)
+    assert_whole(server, device.end()["measured"])
+    assert server.order == sorted(server.order)
+    assert server.doubles == 0

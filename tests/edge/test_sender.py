@@ -9,7 +9,7 @@ from edge.contract.reading import Decoded
 from edge.contract.topics import Kind
 from edge.journal import Journal
 from edge.notebook import Notebook
-from edge.sender import PACK, Sender
+from edge.sender import LIVE_MOST, PACK, Sender
 from edge.sensors.port import Sample
 
 
@@ -95,7 +95,7 @@ def test_of_a_late_pack_only_what_is_still_missing_is_sent_again(desk) -> None:
 
 def test_the_window_bounds_packs_and_keeps_a_place_for_live_ones(desk) -> None:
     it = desk(window=4)
-    it.measure(PACK * 10)
+    it.measure(LIVE_MOST + PACK)
     it.sender.connected()
     it.sender.send(0.0)
     it.sender.send(0.1)
@@ -104,19 +104,28 @@ def test_the_window_bounds_packs_and_keeps_a_place_for_live_ones(desk) -> None:
     it.sender.send(0.2)
     it.measure(1)
     it.sender.send(0.3)
-    assert it.spans()[3:] == [(2000, 2000)]
+    assert it.spans()[3:] == [(2200, 2200)]
     it.sender.received("run-1", 0, 199)
     it.sender.send(0.4)
-    assert it.spans()[4:] == [(2001, 2001)], "live goes before the backlog"
+    assert it.spans()[4:] == [(2201, 2201)], "live goes before the backlog"
+
+
+def test_a_short_backlog_keeps_its_order(desk) -> None:
+    it = desk()
+    it.measure(PACK + 1)
+    it.sender.connected()
+    it.measure(1)
+    it.sender.send(0.0)
+    assert it.spans() == [(0, 199), (200, 201)], "no live row overtakes what is through in a blink"
 
 
 def test_a_backlog_waits_for_its_rate(desk) -> None:
-    it = desk(backlog_per_s=100.0, window=1000)
-    it.measure(1000)
+    it = desk(backlog_per_s=200.0, window=1000)
+    it.measure(LIVE_MOST + 200)
     it.sender.connected()
     assert it.sender.send(0.0) == pytest.approx(1.0)
     now_s = 0.0
-    while len(it.spans()) < 1 or it.spans()[-1][1] < 999:
+    while len(it.spans()) < 1 or it.spans()[-1][1] < LIVE_MOST + 199:
         now_s += 0.5
         it.sender.send(now_s)
     assert 9.0 <= now_s <= 11.0
