@@ -1,0 +1,115 @@
+import pytest
+
+from collector.config import Config, Protocol, StoreKind, read_config
+from collector.errors import ConfigError
+
+FULL = """
+cell = "riverside"
+state = "var"
+[mqtt]
+url = "mqtts://broker.example:8883"
+protocol = "3.1.1"
+user = "collector"
+password = "env:TEST_MQTT_PASSWORD"
+[store]
+kind = "influx"
+url = "http://127.0.0.1:8086"
+token = "env:TEST_INFLUX_TOKEN"
+[operations]
+url = "postgresql://u@127.0.0.1/shouwang"
+[desk]
+port = 9000
+public_url = "https://shouwang.example/"
+allowed_hosts = ["shouwang.example"]
+[retention]
+points_days = 0
+[journal]
+megabytes = 100
+days = 1.5
+[mail]
+host = "mail.example"
+security = "tls"
+[notices]
+allow = ["127.0.0.1:8081"]
+"""
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(text: str):
+        path = tmp_path / "shouwang.toml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+def problems(path) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        read_config(path)
+    return [problem.removeprefix(f"{path}: ") for problem in caught.value.problems]
+
+
+def test_an_empty_file_is_a_cell_with_defaults(write, tmp_path):
+    config = read_config(write(""))
+    assert config == Config(state=tmp_path / "state")
+    assert config.operations_url.reveal() == f"sqlite:///{tmp_path}/state/operations.db"
+    assert config.public_url == "http://127.0.0.1:8420"
+
+
+def test_every_key_is_read(write, tmp_path, monkeypatch):
+    monkeypatch.setenv("TEST_MQTT_PASSWORD", "geheim-1")
+    monkeypatch.setenv("TEST_INFLUX_TOKEN", "geheim-2")
+    config = read_config(write(FULL))
+    assert config.state == tmp_path / "var"
+    assert (config.mqtt.protocol, config.store.kind) == (Protocol.V311, StoreKind.INFLUX)
+    assert config.public_url == "https://shouwang.example"
+    assert (config.journal.megabytes, config.journal.days) == (100, 1.5)
+    assert config.notices.allow == ("127.0.0.1:8081",)
+
+
+def test_secrets_stay_out_of_the_repr(write):
+    config = read_config(write('[mqtt]\npassword = "geheim-3"\n[store]\ntoken = "geheim-4"\n'))
+    assert "geheim" not in repr(config)
+
+
+def test_all_problems_are_reported_together_with_place_and_remedy(write):
+    path = write(
+        'cell = "River Side"\n'
+        "[mqtt]\nurl = 'http://x'\nprotocol = '4'\npasword = 'x'\npassword = 'env:TEST_NOT_SET'\n"
+        "[desk]\nhost = '0.0.0.0'\nport = 99999\n"
+        "[store]\nkind = 'influx'\n"
+        "[journal]\nmegabytes = 'many'\n"
+    )
+    found = problems(path)
+    for place, remedy in {
+        "cell": "an id is 1 to 64 of",
+        "mqtt.url": "mqtt://host:1883",
+        "mqtt.protocol": "'5' or '3.1.1'",
+        "mqtt.pasword": "no such key",
+        "mqtt.password": "is not set",
+        "desk.host": "no sign-in yet",
+        "desk.port": "less than or equal to 65535",
+        "store.url": "is needed by kind 'influx'",
+        "store.token": "is needed by kind 'influx'",
+        "journal.megabytes": "integer",
+    }.items():
+        assert [text for text in found if text.startswith(f"{place}: ") and remedy in text], place
+    assert len(found) == 10
+
+
+def test_a_secret_that_is_refused_is_not_quoted(write):
+    assert "geheim" not in "".join(problems(write('[mqtt]\npassword = ["geheim-5"]\n')))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("cell = ", "is no TOML"), ("[mqtt]\nurl = 'mqtt://a:b@c'", "keys of their own")],
+)
+def test_what_cannot_be_read_says_why(write, text, said):
+    assert said in "".join(problems(write(text)))
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(ConfigError, match="cannot be read"):
+        read_config(tmp_path / "nowhere.toml")

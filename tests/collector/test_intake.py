@@ -1,0 +1,244 @@
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from alerts.registry.model import Binding, Device, Names, Registry
+from alerts.rules.inputs import DeviceSaid
+from collector.intake import Bindings, Intake, qualify
+from collector.link.port import Message
+from edge.contract.quality import Quality
+from edge.contract.ranges import Ranges
+from edge.contract.reading import Batch, Reading
+from edge.contract.senml import encode
+from edge.contract.status import State, Status
+
+NOW_MS = 1_790_000_000_000
+READINGS = "shouwang/v1/riverside/box/readings"
+BOX = Device(
+    id="box",
+    site="riverside",
+    names=Names(zh="箱"),
+    bindings=(
+        Binding(place="laobakou", metrics=("water-temp", "do")),
+        Binding(place="shed", port="p1", metrics=("power",)),
+    ),
+)
+REGISTRY = Registry(devices=(BOX,))
+
+
+def intake(held=None, registry=REGISTRY) -> Intake:
+    return Intake(Bindings(registry), held or {})
+
+
+def reading(seq: int, value: float | None = 8.0, **other) -> Reading:
+    given: dict[str, Any] = {
+        "place": "laobakou",
+        "port": "",
+        "metric": "do",
+        "run": "r1",
+        "at_ms": NOW_MS + seq,
+    }
+    return Reading(**(given | other), seq=seq, value=value)
+
+
+def message(*readings: Reading, topic=READINGS, retained=False, dropped=()) -> Message:
+    return Message(topic, encode(readings, dropped), retained, 1)
+
+
+def test_readings_that_the_registry_binds_pass_and_are_judged():
+    judged = intake().judge(
+        [message(reading(0), reading(1, place="shed", port="p1", metric="power"))], NOW_MS
+    )
+    assert [batch.quality for batch in judged.batches] == [[Quality.GOOD, Quality.GOOD]]
+    assert judged.covers == [("riverside/box", "r1", 0, 1)]
+    assert judged.letters == []
+    assert judged.counts.readings == 2
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"place": "elsewhere"},
+        {"metric": "ph"},
+        {"place": "shed", "port": "p2", "metric": "power"},
+        {"place": "shed", "metric": "power"},
+        {"place": "", "metric": "do"},
+    ],
+    ids=["place", "metric", "port", "no port", "no place"],
+)
+def test_an_unbound_reading_is_a_dead_letter_and_the_rest_goes_on(other):
+    judged = intake().judge([message(reading(0), reading(1, **other), reading(2))], NOW_MS)
+    assert [batch.seq for batch in judged.batches] == [[0, 2]]
+    assert [letter.count for letter in judged.letters] == [1]
+    assert "not bound to device box" in judged.letters[0].reason
+    assert judged.covers == [("riverside/box", "r1", 0, 2)]
+
+
+def test_a_device_may_speak_of_its_own_health_without_a_binding():
+    judged = intake().judge([message(reading(0, 3.0, place="", metric="journal-depth"))], NOW_MS)
+    assert judged.counts.readings == 1
+
+
+def test_what_an_unregistered_device_sends_is_dead_but_held():
+    one = message(reading(0), reading(1), topic="shouwang/v1/riverside/stranger/readings")
+    room = intake()
+    judged = room.judge([one], NOW_MS)
+    assert judged.batches == []
+    assert [(letter.count, letter.topic) for letter in judged.letters] == [(2, one.topic)]
+    assert "not registered" in judged.letters[0].reason
+    assert judged.covers == [("riverside/stranger", "r1", 0, 1)]
+    assert room.intervals(judged.spoke) == {"riverside/stranger": {"r1": [(0, 1)]}}
+
+
+def test_a_double_within_one_call_is_noticed():
+    judged = intake().judge([message(reading(0)), message(reading(0))], NOW_MS)
+    assert len(judged.batches) == 1
+    assert judged.counts.doubles == 1
+
+
+def test_a_double_of_an_earlier_call_is_noticed_and_told_again():
+    room = intake()
+    room.judge([message(reading(0), reading(1))], NOW_MS)
+    judged = room.judge([message(reading(0), reading(1))], NOW_MS)
+    assert (judged.batches, judged.covers, judged.counts.doubles) == ([], [], 2)
+    assert room.intervals(judged.spoke) == {"riverside/box": {"r1": [(0, 1)]}}
+
+
+def test_what_the_journal_holds_is_a_double():
+    room = intake({("riverside/box", "r1"): Ranges([(0, 4)])})
+    judged = room.judge([message(*(reading(seq) for seq in range(3, 7)))], NOW_MS)
+    assert [batch.seq for batch in judged.batches] == [[5, 6]]
+    assert judged.covers == [("riverside/box", "r1", 5, 6)]
+    assert judged.counts.doubles == 2
+
+
+def test_another_run_is_no_double():
+    room = intake()
+    room.judge([message(reading(0))], NOW_MS)
+    assert room.judge([message(reading(0, run="r2"))], NOW_MS).counts.readings == 1
+
+
+def test_intervals_are_merged_over_the_messages_of_a_call():
+    room = intake()
+    judged = room.judge([message(reading(seq)) for seq in (0, 1, 2, 7)], NOW_MS)
+    assert room.intervals(judged.spoke) == {"riverside/box": {"r1": [(0, 2), (7, 7)]}}
+
+
+def test_a_record_that_cannot_be_read_is_dead_and_covered():
+    pack = json.loads(encode([reading(0), reading(1)]))
+    pack[1]["n"] = "no-such-metric"
+    judged = intake().judge([Message(READINGS, json.dumps(pack).encode(), False, 1)], NOW_MS)
+    assert judged.counts.readings == 1
+    assert judged.counts.dead == 1
+    assert judged.covers == [("riverside/box", "r1", 0, 1)]
+
+
+def test_retained_readings_are_stale_and_ignored():
+    judged = intake().judge([message(reading(0), retained=True)], NOW_MS)
+    assert judged.counts.stale == 1
+    assert (judged.batches, judged.letters, judged.covers) == ([], [], [])
+
+
+@pytest.mark.parametrize(
+    ("topic", "payload"),
+    [
+        (READINGS, b""),
+        (READINGS, b"\xff\xfe"),
+        (READINGS, b"[]"),
+        (READINGS, b"[" * 5000),
+        (READINGS, b'[{"n":"do"}]'),
+        ("shouwang/v1/riverside/box/status", b"alive"),
+        ("shouwang/v1/riverside/stranger/status", b'{"state":"online"}'),
+        ("shouwang/v1/riverside/box/time/request", b"7"),
+        ("shouwang/v1/riverside/box/time/request", b'{"nonce":7}'),
+        ("somewhere/else", b"x"),
+        ("shouwang/v1/RIVER/box/readings", b"x"),
+    ],
+)
+def test_poison_is_a_dead_letter_and_stops_nothing(topic, payload):
+    judged = intake().judge([Message(topic, payload, False, 1), message(reading(0))], NOW_MS)
+    assert [letter.topic for letter in judged.letters] == [topic]
+    assert judged.counts.readings == 1
+
+
+def test_a_bug_that_one_message_meets_costs_that_message_only(monkeypatch):
+    def broken(batch):
+        if batch.first == 0:
+            raise ZeroDivisionError
+        return qualify(batch)
+
+    monkeypatch.setattr("collector.intake.qualify", broken)
+    room = intake()
+    judged = room.judge([message(reading(0)), message(reading(1))], NOW_MS)
+    assert [batch.seq for batch in judged.batches] == [[1]]
+    assert judged.covers == [("riverside/box", "r1", 1, 1)]
+    assert "report this" in judged.letters[0].reason
+    assert room.intervals(judged.spoke) == {"riverside/box": {"r1": [(1, 1)]}}
+
+
+def test_ranges_that_the_device_dropped_are_counted_once_and_settled():
+    room = intake()
+    first = room.judge([message(reading(9), dropped=[("r0", 0, 4, "cap")])], NOW_MS)
+    again = room.judge([message(reading(10), dropped=[("r0", 0, 4, "cap")])], NOW_MS)
+    assert [(letter.reason, letter.count) for letter in first.letters] == [
+        ("dropped by the device: cap", 5)
+    ]
+    assert again.letters == []
+    assert first.counts.dropped == 5
+    assert room.intervals(again.spoke)["riverside/box"]["r0"] == [(0, 4)]
+
+
+def test_a_device_s_word_is_taken_once_until_it_changes():
+    topic = "shouwang/v1/riverside/box/status"
+    online, offline = Status(state=State.ONLINE, run="r1"), Status(state=State.OFFLINE)
+    room = intake()
+    said = [
+        room.judge([Message(topic, status.encode(), True, 1)], NOW_MS).said
+        for status in (online, online, offline)
+    ]
+    assert said == [
+        [DeviceSaid("riverside", "box", online)],
+        [],
+        [DeviceSaid("riverside", "box", offline)],
+    ]
+
+
+def test_the_server_s_own_status_says_nothing():
+    status = Message("shouwang/v1/riverside/server/status", b'{"state":"online"}', True, 1)
+    judged = intake().judge([status], NOW_MS)
+    assert (judged.said, judged.letters) == ([], [])
+
+
+def test_a_question_about_the_time_is_answered_with_its_nonce():
+    topic = "shouwang/v1/riverside/box/time/request"
+    judged = intake().judge([Message(topic, b'{"nonce":"abc"}', False, 1)], NOW_MS)
+    assert [json.loads(q.answer(NOW_MS)) for q in judged.questions] == [
+        {"nonce": "abc", "at_ms": NOW_MS}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "told", "quality"),
+    [
+        ("do", 8.0, Quality.NOT_EVALUATED, Quality.GOOD),
+        ("do", 16.0, Quality.NOT_EVALUATED, Quality.SUSPECT),
+        ("do", 26.0, Quality.NOT_EVALUATED, Quality.FAIL),
+        ("do", -0.1, Quality.NOT_EVALUATED, Quality.FAIL),
+        ("do", -9999.0, Quality.NOT_EVALUATED, Quality.FAIL),
+        ("water-temp", 85.0, Quality.NOT_EVALUATED, Quality.FAIL),
+        ("conductivity", 9999.0, Quality.NOT_EVALUATED, Quality.FAIL),
+        ("energy", 9999.0, Quality.NOT_EVALUATED, Quality.GOOD),
+        ("uptime", 65535.0, Quality.NOT_EVALUATED, Quality.GOOD),
+        ("do", 8.0, Quality.SUSPECT, Quality.SUSPECT),
+        ("do", 8.0, Quality.FAIL, Quality.FAIL),
+        ("do", None, Quality.MISSING, Quality.MISSING),
+    ],
+)
+def test_quality_is_judged(metric, value, told, quality):
+    batch = Batch(site="s", device="d", run="r", first=0, count=1)
+    batch.add(replace(reading(0, value, metric=metric), quality=told))
+    qualify(batch)
+    assert batch.quality == [quality]
+    assert bool(batch.reasons.get(0)) == (quality is Quality.FAIL and told is not Quality.FAIL)

@@ -1,0 +1,183 @@
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import pytest
+
+from alerts.rules.inputs import Tick
+from alerts.rules.transition import Change, Transition
+from alerts.store.errors import StoreUnavailable
+from alerts.words import IncidentClass, Severity
+from collector import judging
+from collector.follower import Follower
+from collector.journaling import Journaling, Work
+from collector.judging import Judging, load_engine
+from edge.contract.subject import Subject
+from edge.journal import Journal
+
+SOON_S = 10.0
+
+
+@pytest.fixture
+async def writing(tmp_path) -> AsyncIterator[Journaling]:
+    with Journal(tmp_path / "journal.db") as journal:
+        room = Journaling(journal)
+        task = asyncio.create_task(room.run())
+        yield room
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch):
+    monkeypatch.setattr(judging, "SAVE_S", 0.0)
+    monkeypatch.setattr(judging, "BACK_OFF_S", (0.01, 0.01))
+
+
+class Counter:
+    """An engine that says something of each tick; its state is how many it has seen."""
+
+    packs: Any = None
+    problems: Sequence[object] = ()
+
+    def __init__(self, journal: str) -> None:
+        self.journal, self.position = journal, 0
+
+    def feed(self, entry) -> list[Transition]:
+        if entry.position <= self.position:
+            return []
+        self.position = entry.position
+        return [transition(self.journal, entry.position)]
+
+    def dump(self) -> bytes:
+        return f"{self.journal} {self.position}".encode()
+
+    @classmethod
+    def load(cls, data: bytes) -> "Counter":
+        journal, position = data.decode().split()
+        engine = cls(journal)
+        engine.position = int(position)
+        return engine
+
+
+def transition(journal: str, position: int) -> Transition:
+    return Transition(
+        rule="r", subject=Subject.of_device("s", "d"), journal=journal, position=position, nth=0,
+        change=Change.RAISED, cls=IncidentClass.UPKEEP, severity=Severity.MINOR,
+        at_ms=0, since_ms=0, seen_ms=0,
+    )  # fmt: skip
+
+
+class Book:
+    """Takes transitions as the operations database does: each key once."""
+
+    def __init__(self) -> None:
+        self.taken: list[int] = []
+        self.errors: list[Exception] = []
+        self.changed = asyncio.Event()
+
+    async def take(self, transitions, packs) -> None:
+        if self.errors:
+            raise self.errors.pop(0)
+        self.taken += [one.position for one in transitions if one.position not in self.taken]
+        self.changed.set()
+
+    async def until(self, count: int) -> None:
+        async with asyncio.timeout(SOON_S):
+            while len(self.taken) < count:
+                self.changed.clear()
+                await self.changed.wait()
+
+
+async def stopped(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_each_transition_is_taken_once_over_restarts(writing, tmp_path, monkeypatch):
+    monkeypatch.setattr(judging, "Engine", Counter)
+    book = Book()
+    for turn in range(1, 4):
+        await writing.write(Work(said=[(1, Tick())] * 5))
+        room = Judging(Follower(writing, "rules"), tmp_path / "rules.snapshot", book.take)
+        task = asyncio.create_task(room.run())
+        await book.until(5 * turn)
+        await stopped(task)
+    assert book.taken == list(range(1, 16))
+    assert room.transitions == 5  # the third began where the second had saved
+
+
+async def test_the_snapshot_is_never_ahead_of_what_is_committed(writing, tmp_path, monkeypatch):
+    monkeypatch.setattr(judging, "Engine", Counter)
+    book, path = Book(), tmp_path / "rules.snapshot"
+    room = Judging(Follower(writing, "rules"), path, book.take)
+    task = asyncio.create_task(room.run())
+    await writing.write(Work(said=[(1, Tick())] * 3))
+    await book.until(3)
+    book.errors = [StoreUnavailable("locked")] * 10_000
+    await writing.write(Work(said=[(1, Tick())]))
+    async with asyncio.timeout(SOON_S):
+        while not room.why:  # noqa: ASYNC110 - it has no event
+            await asyncio.sleep(0.01)
+    await stopped(task)
+    saved = Counter.load(path.read_bytes()).position if path.exists() else 0
+    assert saved <= 3
+    assert room.engine.position == 4
+
+
+async def test_a_database_that_is_away_is_waited_for(writing, tmp_path, monkeypatch):
+    monkeypatch.setattr(judging, "Engine", Counter)
+    book = Book()
+    book.errors = [StoreUnavailable("locked")] * 3
+    room = Judging(Follower(writing, "rules"), tmp_path / "rules.snapshot", book.take)
+    task = asyncio.create_task(room.run())
+    await writing.write(Work(said=[(1, Tick())]))
+    await book.until(1)
+    await stopped(task)
+    assert (room.why, room.refused) == ("", 0)
+
+
+async def test_a_transition_that_can_never_be_taken_is_passed_over(
+    writing, tmp_path, monkeypatch, caplog
+):
+    monkeypatch.setattr(judging, "Engine", Counter)
+    book = Book()
+    book.errors = [RuntimeError("a bug")]
+    room = Judging(Follower(writing, "rules"), tmp_path / "rules.snapshot", book.take)
+    task = asyncio.create_task(room.run())
+    await writing.write(Work(said=[(1, Tick())] * 2))
+    await book.until(1)
+    await stopped(task)
+    assert book.taken == [2]
+    assert room.refused == 1
+    assert "cannot be written down" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("garbage", "cannot be read"),
+        ("other 3", "is of journal other"),
+        ("{id} 99", "was it restored?"),
+    ],
+)
+async def test_a_snapshot_that_does_not_fit_begins_anew(
+    writing, tmp_path, monkeypatch, caplog, text, said
+):
+    monkeypatch.setattr(judging, "Engine", Counter)
+    path = tmp_path / "rules.snapshot"
+    path.write_text(text.format(id=writing.id))
+    assert load_engine(path, Follower(writing, "rules")).position == 0
+    assert said in caplog.text
+
+
+async def test_the_real_engine_comes_back_from_its_snapshot(writing, tmp_path):
+    path, book = tmp_path / "rules.snapshot", Book()
+    follower = Follower(writing, "rules")
+    task = asyncio.create_task(Judging(follower, path, book.take).run())
+    await writing.write(Work(said=[(1, Tick())] * 4))
+    async with asyncio.timeout(SOON_S):
+        while follower.position < 4:  # noqa: ASYNC110 - it has no event
+            await asyncio.sleep(0.01)
+    await stopped(task)
+    assert load_engine(path, follower).position == 4

@@ -1,0 +1,119 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alerts.registry.model import (
+    Binding,
+    Device,
+    Names,
+    Place,
+    PlaceKind,
+    PostRole,
+    Registry,
+    Site,
+    Tier,
+    Tiers,
+)
+from alerts.rules.inputs import DeviceSaid, Entry, PacksRevised, RegistryRevised, Sight, Tick
+from alerts.words import IncidentClass, Severity
+from collector import records
+from edge.contract.metrics import METRICS
+from edge.contract.quality import Quality
+from edge.contract.reading import Batch, Reading
+from edge.contract.status import State, Status
+from edge.rows import Row
+
+ids = st.from_regex(r"[a-z0-9-]{1,12}", fullmatch=True)
+REGISTRY = Registry(
+    revision=3,
+    sites=(Site(id="s", names=Names(zh="社区", en="Community")),),
+    places=(Place(id="p", site="s", kind=PlaceKind.SHED, names=Names(zh="棚"), latitude=30.5),),
+    devices=(
+        Device(
+            id="d", site="s", names=Names(zh="箱"), bindings=(Binding(place="p", metrics=("co",)),)
+        ),
+    ),
+    tiers=(
+        Tiers(
+            kind=PlaceKind.SHED,
+            steps=(Tier(role=PostRole.GUARD, wait_s={Severity.CRITICAL: 60.0}),),
+            classes=(IncidentClass.FIRE,),
+        ),
+    ),
+)
+
+
+@st.composite
+def batches(draw) -> Batch:
+    first = draw(st.integers(0, 2**53))
+    count = draw(st.integers(0, 6))
+    batch = Batch(site=draw(ids), device=draw(ids), run=draw(ids), first=first, count=count + 2)
+    seqs = sorted(
+        draw(st.sets(st.integers(first, first + count + 1), min_size=count, max_size=count))
+    )
+    for seq in seqs:
+        missing = draw(st.booleans())
+        batch.add(
+            Reading(
+                place=draw(st.sampled_from(["", "a", "b"])),
+                port=draw(st.sampled_from(["", "1"])),
+                metric=draw(st.sampled_from(sorted(METRICS))),
+                value=None if missing else draw(st.floats(allow_nan=False, allow_infinity=False)),
+                at_ms=draw(st.integers(10**12, 2 * 10**12)),
+                quality=Quality.MISSING if missing else draw(st.sampled_from(Quality)),
+                reason=draw(st.text(max_size=5)) if missing else "",
+                seq=seq,
+            )
+        )
+    return batch
+
+
+@given(batch=batches(), at_ms=st.integers(0, 2**42))
+def test_a_batch_comes_back_as_it_went(batch, at_ms):
+    row = records.row(at_ms, batch)._replace(position=7)
+    assert records.entry(row) == Entry(7, at_ms, batch)
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        Tick(),
+        Sight(True, 5),
+        Sight(False, 6),
+        DeviceSaid("s", "d", Status(state=State.ONLINE, run="r", firmware="1", at_ms=4)),
+        DeviceSaid("s", "d", Status(state=State.OFFLINE)),
+        RegistryRevised(REGISTRY),
+        RegistryRevised(Registry()),
+        PacksRevised({"river": "[[rule]]\nname = '溶解氧'"}),
+    ],
+)
+def test_every_other_fact_comes_back_as_it_went(what):
+    row = records.row(11, what)._replace(position=3)
+    assert records.entry(row) == Entry(3, 11, what)
+
+
+@pytest.mark.parametrize(
+    ("metrics", "cls"),
+    [(["co", "smoke"], "alarm"), (["uptime", "co"], "series"), (["uptime"], "health")],
+)
+def test_a_row_is_as_dear_as_its_dearest_reading(metrics, cls):
+    batch = Batch(site="s", device="d", run="r", first=0, count=2)
+    for seq, metric in enumerate(metrics):
+        batch.add(Reading(place="", port="", metric=metric, value=1.0, at_ms=1, seq=seq))
+    assert records.row(0, batch).cls == cls
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        Row(position=1, kind="novelty"),
+        Row(position=1, kind="readings", stream="s/d", body=b"\x00"),
+        Row(position=1, kind="readings", stream="s/d", body=b'{"n":2,"p":["a"]}'),
+        Row(position=1, kind="device", stream="s/d", body=b"{}"),
+        Row(position=1, kind="registry", body=b'{"sitez":[]}'),
+        Row(position=1, kind="sight", body=b"[]"),
+    ],
+)
+def test_a_row_that_cannot_be_read_says_which(row):
+    with pytest.raises(records.Unreadable, match="record 1 "):
+        records.entry(row)
