@@ -113,7 +113,7 @@ function limitsPlugin(limits, decimals) {
         ctx.font = `${11 * px}px ${css("font-family") || "sans-serif"}`;
         ctx.textBaseline = "alphabetic";
         let last = -Infinity; // labels that would lie upon each other are left out
-        for (const limit of [...limits, ...moving(u.metric, limits)].sort((one, other) => other.value - one.value)) {
+        for (const limit of [...limits, ...(u.flag ? [] : moving(u.metric, limits))].sort((one, other) => other.value - one.value)) {
           const y = u.valToPos(limit.value, "y", true);
           const from = limit.since ? Math.max(bbox.left, u.valToPos(limit.since, "x", true)) : bbox.left;
           const to = limit.until ? Math.min(bbox.left + bbox.width, u.valToPos(limit.until, "x", true)) : bbox.left + bbox.width;
