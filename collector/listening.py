@@ -58,6 +58,8 @@ class Listening:
         """Why nothing is heard, or ""."""
         if self.link is not None:
             return self.link.why
+        if not self._fresh.is_set():
+            return "waiting for the registry"
         return "" if self._sites else "no site is registered; import a community"
 
     def use(self, registry: Registry, *, fresh: bool = True) -> None:

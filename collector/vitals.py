@@ -90,9 +90,10 @@ class Vitals:
         ok = not why
         was = self._since.get(name)
         if was is None or was[0] != ok:
+            # At the start a part that is still opening is no news.
+            if was is not None:
+                log.log(logging.INFO if ok else logging.WARNING, "%s: %s", name, why or "works")
             self._since[name] = was = ok, now_ms
-            if not ok:
-                log.warning("%s: %s", name, why)
         return Part(name=name, ok=ok, why=why, since_ms=was[1])
 
 

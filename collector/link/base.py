@@ -7,6 +7,7 @@ site has a small connection of its own that carries nothing but that site's birt
 import asyncio
 import logging
 import random
+import ssl
 import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -84,13 +85,11 @@ class LinkBase(ABC):
             yield await self._inbox.take()
 
     async def ack(self, messages: Sequence[Message]) -> None:
-        if self.connected:
-            epoch = self.epoch
-            ids = [
-                m.token & 0xFFFF for m in messages if m.token >> 16 == epoch and m.token & 0xFFFF
-            ]
-            if ids:
-                self._send_acks(ids)
+        # Not only once connected: a session's backlog comes before the subscriptions are confirmed.
+        epoch = self.epoch
+        ids = [m.token & 0xFFFF for m in messages if m.token >> 16 == epoch and m.token & 0xFFFF]
+        if ids:
+            self._send_acks(ids)
         self._inbox.done(messages)
 
     async def publish(
@@ -121,6 +120,9 @@ class LinkBase(ABC):
                 why = str(error)
             except TimeoutError:
                 why = f"{self.broker} does not answer within {CONNECT_S:g} s; is it an MQTT broker?"
+            except ssl.SSLCertVerificationError as error:
+                why = f"{self.broker} shows a certificate that is not trusted "
+                why += f"({error.verify_message}); name its CA in [mqtt] ca"
             except OSError as error:
                 why = f"{self.broker} cannot be reached ({error.strerror or error}); is it running?"
             except ValueError as error:

@@ -6,6 +6,7 @@ on would send old publications again); the session that counts is the broker's.
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -70,6 +71,17 @@ class Mqtt311Link(LinkBase):
             self._wire.resume()
 
 
+class _Sealed(ssl.SSLSocket):
+    """A socket that paho does not leave open when the handshake fails."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            super().do_handshake(block)
+        except OSError:
+            self.close()
+            raise
+
+
 class _Wire:
     """One connection: a paho client and its place in the loop."""
 
@@ -100,6 +112,7 @@ class _Wire:
         if will:
             client.will_set(will[0], will[1], qos=1, retain=True)
         if context := broker.context():
+            context.sslsocket_class = _Sealed
             client.tls_set_context(context)
         client.connect_timeout = _CONNECT_S
         client.on_socket_open = self._socket_opened

@@ -1,6 +1,8 @@
 """What every link does, on a real Mosquitto: the contract of ``collector/link/port.py``."""
 
 import asyncio
+import shutil
+import subprocess
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -86,6 +88,21 @@ async def test_what_is_not_acknowledged_comes_again(make, broker):
         again = await _receive(link, 1)
         await link.ack(again)
     assert [m.payload for m in again] == [b"b"]
+
+
+async def test_a_backlog_is_acknowledged_before_the_subscriptions_are_confirmed(make, broker):
+    async with make(broker, filters=[READINGS]) as link:
+        await _connected(link)
+        async with _speaker(broker) as speaker:
+            await speaker.publish(READINGS, b"early")
+        messages = await _receive(link, 1)
+        link.connected = False  # as it is between CONNACK and SUBACK
+        await link.ack(messages)
+        link.connected = True
+    async with make(broker, filters=[READINGS]) as link, _speaker(broker) as speaker:
+        await speaker.publish(READINGS, b"next")
+        messages = await _receive(link, 1)
+    assert [m.payload for m in messages] == [b"next"]
 
 
 async def test_what_was_published_while_it_was_away_is_waiting(make, broker):
@@ -179,6 +196,28 @@ async def test_a_wrong_password_is_named_and_waited_out(make, mosquitto_server, 
         await _until(lambda: "refuses" in link.why)
         assert "[mqtt] user and password" in link.why
         assert "geheim-7" not in link.why + repr(broker)
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="makes its certificate with openssl")
+async def test_speaks_tls_to_a_broker_whose_ca_it_is_given(make, mosquitto_server, tmp_path):
+    certificate, key, port = tmp_path / "cert.pem", tmp_path / "key.pem", free_port()
+    await asyncio.to_thread(
+        subprocess.run,
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+         "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1",
+         "-keyout", str(key), "-out", str(certificate)],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    mosquitto_server(extra=f"listener {port} 127.0.0.1\ncertfile {certificate}\nkeyfile {key}")
+    url = f"mqtts://127.0.0.1:{port}"
+    trusting = Broker.at(url, "trusting", ca=certificate)
+    async with make(trusting, filters=[READINGS]) as link:
+        await _connected(link)
+        assert await link.publish(READINGS, b"sealed")
+        assert [m.payload for m in await _receive(link, 1)] == [b"sealed"]
+    async with make(Broker.at(url, "wary"), filters=[READINGS]) as link:
+        await _until(lambda: "[mqtt] ca" in link.why)
+        assert not link.connected
 
 
 async def test_a_server_that_is_no_broker_is_named(make):
