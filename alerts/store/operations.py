@@ -90,7 +90,7 @@ class Operations(Reads):
                 }
                 connection.execute(insert(t.registry_revision), row)
                 return revision
-        except sql.IntegrityError as error:
+        except (sql.IntegrityError, sql.DataError) as error:
             raise RegistryMisfit(
                 f"the registry does not hold together: {error.orig}; "
                 "`shouwang check` names each mistake"

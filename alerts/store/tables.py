@@ -261,6 +261,7 @@ incident = Table(
     ),
     Index(None, "is_open", "id"),
     Index(None, "is_open", "severity", "id"),
+    Index(None, "site", "place", "id"),
     Index(None, "site", "place", "is_open", "id"),
     Index(None, "next_step_at"),
     Index(None, "acknowledged_until"),

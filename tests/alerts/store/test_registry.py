@@ -29,6 +29,15 @@ from tests.alerts.incidents.community import NOW, REGISTRY
 IDS = st.from_regex(r"[a-z0-9-]{1,12}", fullmatch=True)
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False, width=32)
+OVERRIDES = st.builds(
+    Override,
+    rule=IDS,
+    place=IDS,
+    set=st.dictionaries(IDS, NUMBERS),
+    who=TEXTS,
+    at=TEXTS,
+    why=TEXTS,
+)
 NAMES = st.builds(Names, zh=TEXTS, en=TEXTS)
 
 
@@ -73,14 +82,12 @@ def registries(draw):
                 tuple
             )
         ),
-        overrides=draw(
-            st.lists(st.builds(Override, set=st.dictionaries(IDS, NUMBERS)), max_size=2).map(tuple)
-        ),
+        overrides=draw(st.lists(OVERRIDES, max_size=2).map(tuple)),
     )
 
 
 @settings(
-    max_examples=40,
+    max_examples=25,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -69,6 +69,9 @@ def upgrade() -> None:
         ["is_open", "severity", "id"],
         unique=False,
     )
+    op.create_index(
+        op.f("ix_incident_site_place_id"), "incident", ["site", "place", "id"], unique=False
+    )
     op.create_index(op.f("ix_incident_next_step_at"), "incident", ["next_step_at"], unique=False)
     op.create_index(
         op.f("ix_incident_site_place_is_open_id"),
