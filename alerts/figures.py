@@ -67,7 +67,7 @@ def figures(metric: str, facts: Mapping[str, float | str], language: Language) -
         elif name in WHOLE:
             texts[name] = number(fact, 0)
         elif name == "limit" or known is None:
-            texts[name] = number(fact, max(decimals, 2), plain=True)
+            texts[name] = number(fact, _limit_decimals(fact, decimals), plain=True)
         else:
             texts[name] = _told_apart(fact, decimals, limit)
     return texts
@@ -79,12 +79,17 @@ def _told_apart(value: float, decimals: int, limit: float | str | None) -> str:
     while (
         isinstance(limit, float | int)
         and value != limit
-        and float(text) == float(number(limit, max(decimals, 2)))
+        and float(text) == float(number(limit, _limit_decimals(limit, decimals)))
         and decimals < MORE_DECIMALS
     ):
         decimals += 1
         text = number(value, decimals)
     return text
+
+
+def _limit_decimals(limit: float, decimals: int) -> int:
+    """A limit is shown as it was set (0.5 ppm); one that was reckoned (500.76) need not be."""
+    return max(decimals, 2 if abs(limit) < 100 else 0)
 
 
 def fill(template: str, values: Mapping[str, str]) -> str | None:

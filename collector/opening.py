@@ -1,5 +1,7 @@
 """Opening what the configuration names: the store, and the channels of the notices."""
 
+from typing import TYPE_CHECKING
+
 from alerts.notify.email import Email, MailSecurity, MailServer
 from alerts.notify.log import LogLine
 from alerts.notify.outbound import Outbound
@@ -9,10 +11,12 @@ from alerts.registry.model import ChannelKind
 from alerts.secrets import resolve
 from collector.config import Config, RetentionConfig, StoreKind
 from collector.stores.embedded import EmbeddedStore
-from collector.stores.influx import InfluxSettings, InfluxStore, Refused
 from collector.stores.port import Store
 from collector.stores.retention import Retention
 from edge.clock import Clock
+
+if TYPE_CHECKING:
+    from collector.stores.influx import Refused
 
 
 def open_store(
@@ -20,7 +24,7 @@ def open_store(
     *,
     clock: Clock = Clock(),  # noqa: B008 - frozen
     read_only: bool = False,
-    refused: Refused | None = None,
+    refused: "Refused | None" = None,
 ) -> Store:
     """The store; ``refused`` hears of points that InfluxDB will never take."""
     store = config.store
@@ -28,6 +32,9 @@ def open_store(
         return EmbeddedStore(
             config.readings_path, retention=_retention(config.retention), read_only=read_only
         )
+    # Its client is a second of a processor to import, and the embedded store needs none of it.
+    from collector.stores.influx import InfluxSettings, InfluxStore
+
     return InfluxStore(
         InfluxSettings(
             url=store.url,

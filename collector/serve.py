@@ -28,7 +28,9 @@ PROCESSES: Mapping[str, Sequence[str]] = {
     "watch": (sys.executable, "-m", "collector.watch"),
     "desk": (sys.executable, "-m", "collector.desk"),
 }
-BACK_OFF_S = (0.5, 30.0)  # first and longest pause before a dead one is started again
+# First and longest pause before a dead one is started again. Short: each second in which the watch
+# is down is a second in which nobody hears of a fire, and a start costs one second of a processor.
+BACK_OFF_S = (0.2, 2.0)
 STEADY_S = 60.0  # one that ran this long begins the back-off anew
 END_S = 4.0  # from SIGTERM to SIGKILL, so that all is over within 5 s
 _PR_SET_PDEATHSIG = 1  # prctl(2)

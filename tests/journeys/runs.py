@@ -1,9 +1,11 @@
 """A run of the demo's script, and what it left behind, in a form that two runs can be compared in."""
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from alerts.notify.notice import NoticeReason, NoticeState
 from alerts.rules.transition import Transition
 from collector.demo.account import Account
 from collector.demo.house import House
@@ -26,7 +28,8 @@ class Left:
     account: Account
     readings: frozenset[tuple[Any, ...]]
     transitions: Counter[Mark]
-    journal: str
+    told: frozenset[tuple[str, str, str, str]]
+    """(rule, subject, reason, person) of every accepted notice to somebody told at once."""
     live: list[Transition]
 
 
@@ -56,9 +59,22 @@ async def left_by(house: House, account: Account) -> Left:
             for t in transitions
             if t.rule not in ARRIVAL_RULES and t.subject.kind != "device"
         ),
-        journal=transitions[0].journal if transitions else "",
+        told=frozenset(_told_at_once(house)),
         live=list(transitions),
     )
+
+
+def _told_at_once(house: House) -> Iterator[tuple[str, str, str, str]]:
+    """Who climbed into an incident depends on how long it lasted while somebody was awake; who is
+    told at once, and then of all that follows, does not.
+    """
+    incidents = {i.id: i for i in house.operations.incidents(limit=500)}
+    notices = [n for n in house.operations.notices(limit=500) if n.state is NoticeState.ACCEPTED]
+    at_once = {(n.incident, n.person) for n in notices if n.reason is NoticeReason.OPENED}
+    for notice in notices:
+        incident = incidents[notice.incident]
+        if (notice.incident, notice.person) in at_once and incident.rule not in ARRIVAL_RULES:
+            yield incident.rule, str(incident.subject), notice.reason.value, notice.person
 
 
 async def _all_points(store: Store, begin_ms: int) -> list[Point]:
