@@ -12,8 +12,8 @@ from alerts.registry.model import Registry
 from alerts.rules.engine import Engine
 from alerts.rules.inputs import Entry, PacksRevised, RegistryRevised, Sight, Tick
 from alerts.rules.transition import Change, Transition
-from edge.contract.metrics import METRICS, SENTINELS
-from edge.contract.quality import Quality
+from edge.contract.gross import gross_quality
+from edge.contract.metrics import METRICS
 from edge.contract.reading import Batch
 
 TICK_MS = 60_000
@@ -89,7 +89,7 @@ def entries_from_csv(
             batch.metric.append(column.metric)
             batch.value.append(value)
             batch.at_ms.append(at_ms)
-            batch.quality.append(int(quality_of(column.metric, value)))
+            batch.quality.append(int(gross_quality(column.metric, value)))
             batch.seq.append(seq)
             seq += 1
         batch.count = len(batch)
@@ -102,18 +102,6 @@ def entries_from_csv(
         position += 1
         yield Entry(position, next_tick_ms, Tick())
         next_tick_ms += tick_ms
-
-
-def quality_of(metric: str, value: float) -> Quality:
-    """Sentinels and gross range as intake judges them; other tests need a device's own history."""
-    known = METRICS[metric]
-    if value in SENTINELS or value in known.sentinels:
-        return Quality.FAIL
-    if not known.span[0] <= value <= known.span[1]:
-        return Quality.FAIL
-    if known.usual and not known.usual[0] <= value <= known.usual[1]:
-        return Quality.SUSPECT
-    return Quality.GOOD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

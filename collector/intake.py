@@ -13,7 +13,8 @@ from alerts.registry.model import Registry
 from alerts.rules.inputs import DeviceSaid
 from collector.link.port import Message
 from collector.records import stream
-from edge.contract.metrics import METRICS, SENTINELS, Metric
+from edge.contract.gross import gross_quality, why_failed
+from edge.contract.metrics import METRICS
 from edge.contract.quality import Quality
 from edge.contract.ranges import Ranges
 from edge.contract.reading import Batch, Decoded, ReadingClass, Rejected
@@ -26,8 +27,6 @@ _GOOD, _SUSPECT, _FAIL = int(Quality.GOOD), int(Quality.SUSPECT), int(Quality.FA
 _STANDS = frozenset({int(Quality.MISSING), _FAIL})  # the device knows better
 _Key = tuple[str, str, str]
 _Held = dict[tuple[str, str], Ranges]
-# Counts that pass through 9999 and 65535 on their way; there no number is a sign of a fault.
-_RUNNING = frozenset({"energy"})
 _NONCE_LENGTH = 64
 
 
@@ -319,23 +318,7 @@ def qualify(batch: Batch) -> None:
         told = qualities[i]
         if told in _STANDS or value is None:
             continue
-        sentinels, lo, hi, usual_lo, usual_hi = _LIMITS[batch.metric[i]]
-        if value in sentinels:
-            qualities[i] = _FAIL
-            reasons.setdefault(i, f"{value:g} is what a sensor says when it has no value")
-        elif not lo <= value <= hi:
-            qualities[i] = _FAIL
-            reasons.setdefault(i, f"{value:g} lies outside {lo:g} to {hi:g}")
-        elif not usual_lo <= value <= usual_hi or told == _SUSPECT:
-            qualities[i] = _SUSPECT
-        else:
-            qualities[i] = _GOOD
-
-
-def _limits(metric: Metric) -> tuple[frozenset[float], float, float, float, float]:
-    runs = metric.cls is ReadingClass.HEALTH or metric.name in _RUNNING
-    sentinels = metric.sentinels if runs else metric.sentinels | SENTINELS
-    return (sentinels, *metric.span, *(metric.usual or metric.span))
-
-
-_LIMITS = {name: _limits(metric) for name, metric in METRICS.items()}
+        judged = int(gross_quality(batch.metric[i], value))
+        if judged == _FAIL:
+            reasons.setdefault(i, why_failed(batch.metric[i], value))
+        qualities[i] = _SUSPECT if judged == _GOOD and told == _SUSPECT else judged

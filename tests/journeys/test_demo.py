@@ -1,6 +1,7 @@
 """The script of the demo on real processes: undisturbed, and with the watch and the broker killed."""
 
 import asyncio
+import json
 import os
 import random
 import signal
@@ -13,9 +14,10 @@ from typing import Any
 import pytest
 
 from collector.cli import main
+from collector.demo import scenario
 from collector.demo.command import play
 from collector.demo.house import House, Wish, free_port
-from tests.journeys.runs import Left, left_by
+from tests.journeys.runs import SITE, Left, left_by
 
 BEGIN_S = datetime(2026, 11, 22, 10, tzinfo=UTC).timestamp()
 SPEED = 360.0
@@ -56,6 +58,38 @@ def test_replaying_the_journal_gives_the_transitions_of_the_live_run(
     told = capsys.readouterr().out
     count = len(left.live)
     assert f"{count} transitions; {count} as they did ring, 0 only then, 0 only now" in told
+
+
+@pytest.mark.timeout(300)
+def test_replaying_the_recording_as_a_table_gives_the_transitions_of_the_live_run(
+    undisturbed: tuple[Left, Path], tmp_path: Path
+) -> None:
+    found = tmp_path / "transitions.json"
+    columns = {
+        "water_temp_c": "laobakou/water-temp",
+        "conductivity_us_cm": "laobakou/conductivity",
+        "ph": "laobakou/ph",
+        "do_mg_l": "laobakou/do",
+        "turbidity_ntu": "laobakou/turbidity",
+        "stage_cm": "laobakou/water-level*0.01",
+    }
+    words = ["replay", "--csv", str(scenario.RECORDINGS / "main-street-2019-01.csv")]
+    words += ["--community", str(scenario.COMMUNITY), "--site", SITE, "--device", "laobakou-01"]
+    words += [word for pair in columns.items() for word in ("--column", "=".join(pair))]
+    assert main([*words, "--json", str(found)]) == 0
+    start_ms = datetime.fromisoformat(scenario.RIVER_START).timestamp() * 1000
+    replayed = {
+        (told["rule"], told["change"], told["at_ms"] - start_ms, told["value"])
+        for told in json.loads(found.read_text("utf-8"))
+        if told["at_ms"] - start_ms < scenario.LENGTH_S * 1000
+    }
+    live = {
+        (rule, change, at_ms, value)
+        for rule, subject, change, _, at_ms, value in undisturbed[0].transitions
+        if subject == f"place:{SITE}/laobakou"
+    }
+    assert live == replayed
+    assert ("riv-cond-rise", "raised", 3_600_000, 683.6) in live
 
 
 @pytest.mark.mosquitto
