@@ -7,16 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from edge.contract.metrics import METRICS
 from edge.contract.topics import SERVER
 from edge.errors import ConfigError
-from edge.sensors.port import Sensor
-from edge.sensors.replay import Column, Recording, Replay, header_of
-from edge.sensors.simulated import CURVES, SHAPES, Curve, Injection, Simulated, Simulation
+from edge.sensors.kinds import KINDS
+from edge.sensors.port import Plan, Sensor
 from edge.table import Table, at_seconds
 
 PORTS = {"mqtt": 1883, "mqtts": 8883}
-YEAR_S = 366 * 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +58,10 @@ class SensorConfig:
     """A sensor to be: ``build`` needs the begin, which may only be known once the journal is open."""
 
     name: str
-    plan: Recording | Simulation
+    plan: Plan
 
     def build(self, begin_ms: int) -> Sensor:
-        if isinstance(self.plan, Recording):
-            return Replay(self.name, self.plan, begin_ms)
-        return Simulated(self.name, self.plan, begin_ms)
+        return self.plan.build(self.name, begin_ms)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,130 +209,15 @@ def _journal(table: Table, folder: Path) -> JournalConfig:
 def _sensors(top: Table, folder: Path) -> tuple[SensorConfig, ...]:
     sensors: list[SensorConfig] = []
     for nth, table in enumerate(top.tables("sensor"), 1):
-        kind = table.one_of("kind", ("replay", "simulated"))
+        kind = table.one_of("kind", KINDS)
         name = table.id("name", f"{kind}-{nth}")
         if any(name == other.name for other in sensors):
             table.complain("name", f"{name!r} is taken by another sensor; names differ")
-        plan = _recording(table, folder) if kind == "replay" else _simulation(table)
-        sensors.append(SensorConfig(name=name, plan=plan))
+        sensors.append(SensorConfig(name=name, plan=KINDS[kind](table, folder)))
         table.done()
     if not sensors:
         top.complain("sensor", "there is none; write at least one [[sensor]]")
     return tuple(sensors)
-
-
-def _recording(table: Table, folder: Path) -> Recording:
-    place = table.id("place", "") if "place" in table else ""
-    port = table.id("port", "") if "port" in table else ""
-    columns_table = table.table("columns")
-    columns = []
-    for name in columns_table.keys():  # noqa: SIM118 (a Table is no mapping)
-        if isinstance(columns_table.raw(name), str):
-            metric = columns_table.one_of(name, METRICS)
-            columns.append(Column(name=name, place=place, port=port, metric=metric))
-            continue
-        column = columns_table.table(name)
-        columns.append(
-            Column(
-                name=name,
-                place=column.id("place", place) if "place" in column else place,
-                port=column.id("port", port) if "port" in column else port,
-                metric=column.one_of("metric", METRICS),
-                factor=column.number("factor", 1.0),
-            )
-        )
-        column.done()
-    if not columns:
-        table.complain("columns", 'name at least one, e.g. water_temp_c = "water-temp"')
-    for column_ in columns:
-        if column_.port and not column_.place:
-            table.complain("columns", f"{column_.name} has a port and no place; give the place")
-    twice = {(c.place, c.port, c.metric) for c in columns}
-    if len(twice) < len(columns):
-        table.complain("columns", "two columns are the same (place, port, metric); change one")
-    recording = Recording(
-        file=folder / table.text("file"),
-        columns=tuple(columns),
-        at=table.text("at", "at"),
-        start=table.moment("start"),
-        until=table.moment("until"),
-        history_s=table.number("history_s", 0.0, least=0, most=10 * YEAR_S),
-        repeat_s=table.number("repeat_s", 0.0, least=0, most=10 * YEAR_S),
-    )
-    _check_header(table, recording)
-    return recording
-
-
-def _check_header(table: Table, recording: Recording) -> None:
-    try:
-        header = header_of(recording.file)
-    except (OSError, EOFError, UnicodeDecodeError) as error:
-        table.complain("file", f"{recording.file} cannot be read: {error}")
-        return
-    for key, name in [("at", recording.at), *(("columns", c.name) for c in recording.columns)]:
-        if name not in header:
-            table.complain(key, f"the recording has no column {name!r}, only {', '.join(header)}")
-
-
-def _simulation(table: Table) -> Simulation:
-    place = table.id("place", "") if "place" in table else ""
-    port = table.id("port", "") if "port" in table else ""
-    if port and not place:
-        table.complain("place", "is missing beside port")
-    metrics = table.texts("metrics")
-    if not metrics:
-        table.complain("metrics", 'name at least one, e.g. metrics = ["shed-temp", "smoke"]')
-    given = table.table("curve")
-    curves = tuple((name, _curve(given.table(name))) for name in given.keys())  # noqa: SIM118
-    for metric in metrics:
-        if metric not in METRICS:
-            table.complain("metrics", f"{metric!r} is not in the catalogue")
-        elif metric not in CURVES and metric not in dict(curves):
-            table.complain("metrics", f"{metric!r} has no curve; write [sensor.curve.{metric}]")
-    for metric in dict(curves):
-        if metric not in metrics:
-            table.complain("curve", f"{metric!r} is not among metrics")
-    if len(set(metrics)) < len(metrics):
-        table.complain("metrics", "one stands twice; take it out")
-    return Simulation(
-        place=place,
-        port=port,
-        metrics=tuple(metrics),
-        interval_s=table.number("interval_s", 60.0, least=0.01, most=86_400),
-        seed=table.whole("seed", 0, least=0, most=2**53),
-        curves=curves,
-        injections=tuple(_injection(each, metrics, port) for each in table.tables("inject")),
-        history_s=table.number("history_s", 0.0, least=0, most=YEAR_S),
-        count=table.whole("count", least=1, most=10**9) if "count" in table else None,
-        until_s=table.number("until_s", least=0) if "until_s" in table else None,
-    )
-
-
-def _curve(table: Table) -> Curve:
-    curve = Curve(
-        base=table.number("base"),
-        swing=table.number("swing", 0.0),
-        peak_h=table.number("peak_h", 15.0, least=0, most=24),
-        noise=table.number("noise", 0.0, least=0),
-    )
-    table.done()
-    return curve
-
-
-def _injection(table: Table, metrics: list[str], port: str) -> Injection:
-    shape = table.one_of("shape", SHAPES)
-    injection = Injection(
-        at_s=table.number("at_s"),
-        for_s=table.number("for_s", above=0),
-        metric=table.one_of("metric", metrics or ("",)),
-        port=table.id("port", port) if "port" in table else port,
-        shape=shape,
-        to=table.number("to", 0.0 if shape == "silence" else None),
-    )
-    if injection.port != port:
-        table.complain("port", f"is not this sensor's port {port!r}; take it out")
-    table.done()
-    return injection
 
 
 def _moment_seconds(moment: str | float) -> float:

@@ -131,7 +131,9 @@ def _csv_entries(arguments: argparse.Namespace, packs: Mapping[str, str]) -> Ite
     except RegistryError as error:
         raise ConfigError([str(problem) for problem in error.problems]) from error
     # The other devices say nothing in this table; that is no silence of theirs.
-    ours = tuple(d for d in registry.devices if (d.site, d.id) == (arguments.site, arguments.device))
+    ours = tuple(
+        d for d in registry.devices if (d.site, d.id) == (arguments.site, arguments.device)
+    )
     if not ours:
         raise ConfigError([f"--device {arguments.device}: is no device of {arguments.site}"])
     registry = replace(registry, devices=ours)

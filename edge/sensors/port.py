@@ -39,3 +39,9 @@ class Sensor(Protocol):
         gives the same samples after a restart.
         """
         ...
+
+
+class Plan(Protocol):
+    """A sensor as the file describes it, before the house has begun."""
+
+    def build(self, name: str, begin_ms: int) -> Sensor: ...

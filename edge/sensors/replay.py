@@ -13,12 +13,14 @@ from itertools import count
 from math import isfinite
 from pathlib import Path
 
+from edge.contract.metrics import METRICS
 from edge.contract.quality import Quality
 from edge.errors import SensorError
 from edge.sensors.port import Sample, Step
-from edge.table import at_seconds
+from edge.table import Table, at_seconds
 
 NOTHING = frozenset({"", "nan", "na", "n/a", "null", "none", "-"})  # how loggers write "no value"
+YEAR_S = 366 * 86_400
 ROWS_A_STEP = 200  # a step is one transaction and one wait for the disk
 
 
@@ -50,6 +52,9 @@ class Recording:
     until: str | float | None = None
     history_s: float = 0.0
     repeat_s: float = 0.0
+
+    def build(self, name: str, begin_ms: int) -> "Replay":
+        return Replay(name, self, begin_ms)
 
 
 @dataclass(slots=True)
@@ -157,6 +162,60 @@ class Replay:
                 if at >= len(cells):
                     raise SensorError(f"{file}: row {number} is cut off: {cells}")
                 yield _seconds(cells[at].strip()), cells
+
+
+def read(table: Table, folder: Path) -> Recording:
+    """The keys of a ``[[sensor]]`` of kind replay; mistakes are complained of to the table."""
+    place = table.id("place", "") if "place" in table else ""
+    port = table.id("port", "") if "port" in table else ""
+    columns_table = table.table("columns")
+    columns = []
+    for name in columns_table.keys():  # noqa: SIM118 (a Table is no mapping)
+        if isinstance(columns_table.raw(name), str):
+            metric = columns_table.one_of(name, METRICS)
+            columns.append(Column(name=name, place=place, port=port, metric=metric))
+            continue
+        column = columns_table.table(name)
+        columns.append(
+            Column(
+                name=name,
+                place=column.id("place", place) if "place" in column else place,
+                port=column.id("port", port) if "port" in column else port,
+                metric=column.one_of("metric", METRICS),
+                factor=column.number("factor", 1.0),
+            )
+        )
+        column.done()
+    if not columns:
+        table.complain("columns", 'name at least one, e.g. water_temp_c = "water-temp"')
+    for column_ in columns:
+        if column_.port and not column_.place:
+            table.complain("columns", f"{column_.name} has a port and no place; give the place")
+    twice = {(c.place, c.port, c.metric) for c in columns}
+    if len(twice) < len(columns):
+        table.complain("columns", "two columns are the same (place, port, metric); change one")
+    recording = Recording(
+        file=folder / table.text("file"),
+        columns=tuple(columns),
+        at=table.text("at", "at"),
+        start=table.moment("start"),
+        until=table.moment("until"),
+        history_s=table.number("history_s", 0.0, least=0, most=10 * YEAR_S),
+        repeat_s=table.number("repeat_s", 0.0, least=0, most=10 * YEAR_S),
+    )
+    _check_header(table, recording)
+    return recording
+
+
+def _check_header(table: Table, recording: Recording) -> None:
+    try:
+        header = header_of(recording.file)
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        table.complain("file", f"{recording.file} cannot be read: {error}")
+        return
+    for key, name in [("at", recording.at), *(("columns", c.name) for c in recording.columns)]:
+        if name not in header:
+            table.complain(key, f"the recording has no column {name!r}, only {', '.join(header)}")
 
 
 def open_recording(file: Path) -> io.TextIOBase:

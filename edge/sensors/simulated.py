@@ -7,13 +7,16 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import cos, pi
+from pathlib import Path
 
 from edge.contract.metrics import METRICS
 from edge.sensors.port import Sample, Step
+from edge.table import Table
 
 SAMPLES_A_STEP = 200  # a step is one transaction and one wait for the disk
 ZONE_S = 8 * 3600  # the day of the curves is that of China
 DAY_S = 86_400
+YEAR_S = 366 * DAY_S
 SHAPES = ("step", "ramp", "silence")
 
 
@@ -94,6 +97,9 @@ class Simulation:
     count: int | None = None
     until_s: float | None = None
 
+    def build(self, name: str, begin_ms: int) -> "Simulated":
+        return Simulated(name, self, begin_ms)
+
 
 @dataclass(slots=True)
 class Simulated:
@@ -144,3 +150,65 @@ class Simulated:
         value += chance.gauss(0, curve.noise) if curve.noise else 0.0
         low, high = METRICS[metric].span
         return round(min(max(value, low), high), METRICS[metric].decimals)
+
+
+def read(table: Table, _: Path) -> Simulation:
+    """The keys of a ``[[sensor]]`` of kind simulated; mistakes are complained of to the table."""
+    place = table.id("place", "") if "place" in table else ""
+    port = table.id("port", "") if "port" in table else ""
+    if port and not place:
+        table.complain("place", "is missing beside port")
+    metrics = table.texts("metrics")
+    if not metrics:
+        table.complain("metrics", 'name at least one, e.g. metrics = ["shed-temp", "smoke"]')
+    given = table.table("curve")
+    curves = tuple((name, _curve(given.table(name))) for name in given.keys())  # noqa: SIM118
+    for metric in metrics:
+        if metric not in METRICS:
+            table.complain("metrics", f"{metric!r} is not in the catalogue")
+        elif metric not in CURVES and metric not in dict(curves):
+            table.complain("metrics", f"{metric!r} has no curve; write [sensor.curve.{metric}]")
+    for metric in dict(curves):
+        if metric not in metrics:
+            table.complain("curve", f"{metric!r} is not among metrics")
+    if len(set(metrics)) < len(metrics):
+        table.complain("metrics", "one stands twice; take it out")
+    return Simulation(
+        place=place,
+        port=port,
+        metrics=tuple(metrics),
+        interval_s=table.number("interval_s", 60.0, least=0.01, most=86_400),
+        seed=table.whole("seed", 0, least=0, most=2**53),
+        curves=curves,
+        injections=tuple(_injection(each, metrics, port) for each in table.tables("inject")),
+        history_s=table.number("history_s", 0.0, least=0, most=YEAR_S),
+        count=table.whole("count", least=1, most=10**9) if "count" in table else None,
+        until_s=table.number("until_s", least=0) if "until_s" in table else None,
+    )
+
+
+def _curve(table: Table) -> Curve:
+    curve = Curve(
+        base=table.number("base"),
+        swing=table.number("swing", 0.0),
+        peak_h=table.number("peak_h", 15.0, least=0, most=24),
+        noise=table.number("noise", 0.0, least=0),
+    )
+    table.done()
+    return curve
+
+
+def _injection(table: Table, metrics: list[str], port: str) -> Injection:
+    shape = table.one_of("shape", SHAPES)
+    injection = Injection(
+        at_s=table.number("at_s"),
+        for_s=table.number("for_s", above=0),
+        metric=table.one_of("metric", metrics or ("",)),
+        port=table.id("port", port) if "port" in table else port,
+        shape=shape,
+        to=table.number("to", 0.0 if shape == "silence" else None),
+    )
+    if injection.port != port:
+        table.complain("port", f"is not this sensor's port {port!r}; take it out")
+    table.done()
+    return injection

@@ -128,3 +128,12 @@ def test_each_row_is_given_exactly_once(tmp_path_factory, gaps, looks, restarts)
         mark = step.mark
         values += [sample.value for sample in step.samples]
     assert values == list(range(len(gaps)))
+
+
+def test_a_recording_that_repeats_begins_anew_and_ends_at_its_until(tmp_path: Path) -> None:
+    rows = "at,temp,note,stage\n" + "".join(f"{n * 60},{n},x,\n" for n in range(-2, 3))
+    sensor = replay(tmp_path, rows, start=0.0, history_s=60, repeat_s=600, until=1300)
+    played = [(sample.value, (sample.at_ms - BEGIN) // 1000) for sample in play(sensor, LATE)]
+    first = [(-1, -60), (0, 0), (1, 60), (2, 120)]
+    assert played == [*first, (0, 600), (1, 660), (2, 720), (0, 1200), (1, 1260)]
+    assert [sample.value for sample in play(sensor, LATE, mark="6")] == [1, 2, 0, 1]
