@@ -23,6 +23,7 @@ WEEK_REPEATS_S = 6 * 86400
 OVERLOAD_AT_S, OVERLOAD_FOR_S, OVERLOAD_W = 480, 720, 1130
 HEAT_AT_S, HEAT_FOR_S, HEAT_C = 3900, 1200, 66
 SMOKE_AT_S, SMOKE_FOR_S = 6600, 600
+SHED_5_W = (138, 0, 112, 21, 0, 176)  # two empty sockets, one that is full and still on
 SILENCE_AT_S, SILENCE_FOR_S = 2400, 9000
 SILENT = "jingyang-01"  # not even its health is heard, so that the whole device is missed
 
@@ -181,17 +182,47 @@ to = 1
 
 
 def _shed_5(once: bool) -> str:
+    sockets = "".join(
+        f"""
+[[sensor]]
+kind = "simulated"
+name = "socket-{port}"
+place = "shed-5"
+port = "{port}"
+metrics = ["power"]
+interval_s = 300
+seed = {50 + port}
+{_end(once)}
+[sensor.curve.power]
+base = {power_w}
+noise = {power_w / 100}
+"""
+        for port, power_w in enumerate(SHED_5_W, 1)
+    )
     return f"""
 [[sensor]]
 kind = "simulated"
 name = "air"
 place = "shed-5"
-metrics = ["shed-temp", "smoke", "current"]
+metrics = ["shed-temp", "smoke"]
 interval_s = 60
 seed = 5
 history_s = 14400
 {_end(once)}
-"""
+
+[[sensor]]
+kind = "simulated"
+name = "feeder"
+place = "shed-5"
+metrics = ["current"]
+interval_s = 60
+seed = 55
+history_s = 14400
+{_end(once)}
+[sensor.curve.current]
+base = {sum(SHED_5_W) / 220:.2f}
+noise = 0.05
+{sockets}"""
 
 
 def _bridge(once: bool) -> str:

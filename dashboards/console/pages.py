@@ -31,7 +31,7 @@ SPARK_HOURS = 30
 SPARK_POINTS = 120
 PAGE_SIZE = 50
 GRID = ("relay", "port-state")
-DEFAULT_RANGE = {PlaceKind.REACH: "30h", PlaceKind.SHED: "6h", PlaceKind.RISK_POINT: "30h"}
+DEFAULT_RANGE = {PlaceKind.REACH: "24h", PlaceKind.SHED: "6h", PlaceKind.RISK_POINT: "24h"}
 
 
 async def overview(asked: Asked) -> web.Response:

@@ -126,7 +126,7 @@ function limitsPlugin(limits, decimals) {
           last = at;
           const left = limit.since && from - bbox.left > 90 * px;
           ctx.textAlign = left || !limit.since ? "right" : "left";
-          ctx.fillText(fill(words.limit, { value: +limit.value.toFixed(Math.max(2, decimals)) }), !limit.since ? to - 4 * px : left ? from - 4 * px : to + 4 * px, at);
+          ctx.fillText(fill(words.limit, { value: +limit.value.toFixed(Math.abs(limit.value) < 100 ? Math.max(2, decimals) : decimals) }), !limit.since ? to - 4 * px : left ? from - 4 * px : to + 4 * px, at);
         }
         ctx.restore();
       },
