@@ -19,9 +19,35 @@ PURE = (
     "collector.intake",
 )
 IO_MODULES = frozenset(
-    "aiohttp aiosmtplib asyncio concurrent http io logging multiprocessing os paho pathlib random"
-    " secrets select shutil signal smtplib socket sqlalchemy sqlite3 ssl subprocess tempfile"
-    " threading time urllib uuid".split()
+    [
+        "aiohttp",
+        "aiosmtplib",
+        "asyncio",
+        "concurrent",
+        "http",
+        "io",
+        "logging",
+        "multiprocessing",
+        "os",
+        "paho",
+        "pathlib",
+        "random",
+        "secrets",
+        "select",
+        "shutil",
+        "signal",
+        "smtplib",
+        "socket",
+        "sqlalchemy",
+        "sqlite3",
+        "ssl",
+        "subprocess",
+        "tempfile",
+        "threading",
+        "time",
+        "urllib",
+        "uuid",
+    ]
 )
 IO_NAMES = frozenset({"open", "print", "input"})
 CLOCK_CALLS = frozenset({"now", "utcnow", "today"})
