@@ -24,6 +24,7 @@ from alerts.store.errors import StoreMisfit, StoreUnavailable
 
 HEAD = "0001"  # the newest migration; a test compares it with migrations/versions
 BUSY_MS = 5000  # the desk waits so long for the watch's transaction, and the watch for the desk's
+SET_UP_LOCK = 0x53574D  # any number, the same in every process
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -79,6 +80,8 @@ class Database:
         config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
         # Under the write lock from the start: the watch and the desk may both come to this.
         with self._begin() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(text(f"SELECT pg_advisory_xact_lock({SET_UP_LOCK})"))
             config.attributes["connection"] = connection
             try:
                 command.upgrade(config, "head")
