@@ -146,15 +146,16 @@ class Reads:
     def duties(
         self, *, open: bool | None = None, incident: int | None = None, limit: int = 500
     ) -> list[Duty]:
-        """Oldest first."""
+        """Oldest first; of those that are done (``open=False``) the newest first."""
         d = t.duty.c
         query = select(t.duty)
+        order = (d.opened_at.desc(), d.id.desc()) if open is False else (d.opened_at, d.id)
         if open is not None:
             query = query.where(d.is_open.is_(open))
         if incident is not None:
             query = query.where(d.incident == incident)
         with self._database.read() as connection:
-            rows = connection.execute(query.order_by(d.opened_at, d.id).limit(limit))
+            rows = connection.execute(query.order_by(*order).limit(limit))
             return [duty_of(row) for row in rows]
 
     def duty(self, duty: int) -> Duty | None:

@@ -306,6 +306,16 @@ def test_counts_and_totals_add_up(operations):
     assert totals.notices == {NoticeState.WAITING: len(operations.notices())}
 
 
+def test_what_is_to_do_is_oldest_first_and_what_is_done_newest_first(operations):
+    for n in range(3):
+        pair = [says(2 * n, rule=f"r{n}"), says(2 * n + 1, Change.CLEARED, rule=f"r{n}")]
+        operations.take(pair, PACKS, at(hours=n))
+    assert [d.id for d in operations.duties(open=True)] == [1, 2, 3]
+    for n in (1, 2, 3):
+        operations.close_incident(n, "wen", "", "desk", at(hours=4))
+    assert [d.id for d in operations.duties(open=False, limit=2)] == [3, 2]
+
+
 def test_the_mark_rises_with_every_change_and_not_with_a_look(operations):
     before = operations.mark()
     operations.take([says(1)], PACKS, NOW)
