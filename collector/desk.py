@@ -15,7 +15,8 @@ from pathlib import Path
 
 from aiohttp import web
 
-from alerts.rules.packs import Packs, read_packs, shipped
+from alerts.packs import shipped
+from alerts.rules.packs import Packs, read_packs
 from alerts.store.operations import Operations
 from collector import log as logs
 from collector import records

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import orjson
 
+from alerts.packs import shipped
 from alerts.registry.model import Registry
 from alerts.rules.inputs import PacksRevised, RegistryRevised, Sight, Tick, What
-from alerts.rules.packs import shipped
 from alerts.secrets import resolve
 from alerts.store.errors import StoreMisfit
 from alerts.store.operations import Operations

@@ -25,6 +25,7 @@ IO_MODULES = frozenset(
         "asyncio",
         "concurrent",
         "http",
+        "importlib",
         "io",
         "logging",
         "multiprocessing",
@@ -50,6 +51,7 @@ IO_MODULES = frozenset(
     ]
 )
 IO_NAMES = frozenset({"open", "print", "input"})
+IO_METHODS = frozenset({"read_text", "write_text", "read_bytes", "write_bytes", "iterdir"})
 CLOCK_CALLS = frozenset({"now", "utcnow", "today"})
 
 EDGE_MAY_IMPORT = frozenset({"paho", "edge"})
@@ -125,6 +127,8 @@ def _impure_calls(path: Path, name: str, tree: ast.Module) -> Iterator[str]:
         called = node.func
         if isinstance(called, ast.Name) and called.id in IO_NAMES:
             yield f"{path}:{node.lineno}: {name} is pure and calls {called.id}()"
+        if isinstance(called, ast.Attribute) and called.attr in IO_METHODS:
+            yield f"{path}:{node.lineno}: {name} is pure and calls .{called.attr}()"
         if isinstance(called, ast.Attribute) and called.attr in CLOCK_CALLS:
             if isinstance(called.value, ast.Name) and called.value.id in {"datetime", "date"}:
                 yield f"{path}:{node.lineno}: {name} is pure and reads the clock"

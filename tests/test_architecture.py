@@ -41,6 +41,7 @@ def tree(tmp_path: Path) -> Path:
         ("alerts/rules/rule.py", "import sqlite3", "is pure and imports sqlite3"),
         ("alerts/incidents/model.py", "x = datetime.now()", "reads the clock"),
         ("alerts/incidents/model.py", "x = open('x')", "calls open()"),
+        ("alerts/rules/rule.py", "x = Shift.read_text()", "calls .read_text()"),
         ("edge/contract/ids.py", "from edge.contract import subject", "cycle: "),
     ],
 )

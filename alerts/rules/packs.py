@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from difflib import get_close_matches
 from functools import reduce
-from importlib import resources
 from operator import or_
 from typing import Annotated, Any
 
@@ -52,13 +51,6 @@ class Packs:
     texts: Mapping[str, str] = field(default_factory=dict)
     rules: Mapping[str, Rule] = field(default_factory=dict)
     homes: Mapping[str, str] = field(default_factory=dict)
-
-
-def shipped() -> dict[str, str]:
-    """The packs that come with the house: file name -> TOML text."""
-    folder = resources.files("alerts") / "packs"
-    files = sorted((f for f in folder.iterdir() if f.name.endswith(".toml")), key=lambda f: f.name)
-    return {file.name: file.read_text(encoding="utf-8") for file in files}
 
 
 def read_packs(texts: Mapping[str, str]) -> Packs:

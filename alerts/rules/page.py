@@ -3,7 +3,8 @@
 import sys
 from collections.abc import Iterator
 
-from alerts.rules.packs import Packs, read_packs, shipped
+from alerts.packs import shipped
+from alerts.rules.packs import Packs, read_packs
 from alerts.rules.rule import Rule
 from edge.contract.metrics import METRICS
 

@@ -570,7 +570,8 @@ class Operations(Reads):
     def _rulebook(self) -> Rulebook:
         if self._packs is None:
             # A desk that was not given any: the rules that come with the house.
-            from alerts.rules.packs import read_packs, shipped
+            from alerts.packs import shipped
+            from alerts.rules.packs import read_packs
 
             self._packs = read_packs(shipped())
         return self._packs

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from alerts.packs import shipped
 from alerts.registry.problem import Level
 from alerts.registry.toml import examine
-from alerts.rules.packs import PackError, problems, read_packs, shipped
+from alerts.rules.packs import PackError, problems, read_packs
 from collector.commands import common
 from collector.errors import EXIT_CONFIG, ConfigError
 

@@ -8,11 +8,12 @@ from pathlib import Path
 import orjson
 
 from alerts import replay as replays
+from alerts.packs import shipped
 from alerts.registry.model import Registry
 from alerts.registry.problem import RegistryError
 from alerts.registry.toml import read
 from alerts.rules.inputs import Entry, PacksRevised
-from alerts.rules.packs import PackError, read_packs, shipped
+from alerts.rules.packs import PackError, read_packs
 from alerts.rules.transition import Transition
 from collector import records
 from collector.commands import common

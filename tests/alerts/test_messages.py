@@ -12,6 +12,7 @@ from alerts.figures import clean, fill, number
 from alerts.incidents.model import Incident, State
 from alerts.messages import headline, notice_words
 from alerts.notify.notice import NoticeReason
+from alerts.packs import shipped
 from alerts.registry.model import (
     Binding,
     Device,
@@ -28,7 +29,7 @@ from alerts.registry.model import (
     Tiers,
 )
 from alerts.registry.toml import read
-from alerts.rules.packs import read_packs, shipped
+from alerts.rules.packs import read_packs
 from alerts.rules.rule import Rule as ShippedRule
 from alerts.rules.rule import Say
 from alerts.words import IncidentClass, Language, Severity

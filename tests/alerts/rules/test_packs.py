@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from alerts.packs import shipped
 from alerts.registry.model import PlaceKind
-from alerts.rules.packs import PackError, problems, read_packs, shipped
+from alerts.rules.packs import PackError, problems, read_packs
 from alerts.rules.page import page
 from alerts.rules.rule import HOLE
 from alerts.words import Language, Severity

@@ -11,10 +11,11 @@ from alerts.figures import fill
 from alerts.incidents.model import Incident
 from alerts.incidents.model import State as IncidentState
 from alerts.messages import holes
+from alerts.packs import shipped
 from alerts.registry.model import PlaceKind
 from alerts.replay import replay
 from alerts.rules.inputs import Sight
-from alerts.rules.packs import read_packs, shipped
+from alerts.rules.packs import read_packs
 from alerts.rules.rule import Of, Where
 from alerts.rules.transition import Change
 from alerts.words import Language

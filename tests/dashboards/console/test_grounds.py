@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from alerts.packs import shipped
 from alerts.registry.model import PlaceKind, Source
-from alerts.rules.packs import read_packs, shipped
+from alerts.rules.packs import read_packs
 from alerts.words import Language
 from dashboards.console.grounds import Socket, ground, spark_path
 from dashboards.console.lines import alarm_lines

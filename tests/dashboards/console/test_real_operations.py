@@ -11,7 +11,8 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from alerts.incidents.model import State
-from alerts.rules.packs import read_packs, shipped
+from alerts.packs import shipped
+from alerts.rules.packs import read_packs
 from alerts.rules.transition import Change, Transition
 from alerts.store.operations import Operations
 from alerts.words import IncidentClass, Severity
