@@ -1,7 +1,8 @@
 """Intake: what a batch of messages says, judged against the registry and what is already held. Pure.
 
 A message becomes readings, dead letters, a device's word or a question about the time. Readings that
-are held (on disk, or on their way there) are doubles. Quality is judged here, once.
+are held (on disk, or on their way there) are doubles. Quality is judged here, once. A device that is
+not registered is never told that anything is held, so it keeps what it has until it is registered.
 """
 
 from collections.abc import Iterable, Mapping
@@ -28,6 +29,7 @@ _STANDS = frozenset({int(Quality.MISSING), _FAIL})  # the device knows better
 _Key = tuple[str, str, str]
 _Held = dict[tuple[str, str], Ranges]
 _NONCE_LENGTH = 64
+_STRANGERS_MOST = 1_000  # runs of strangers remembered; beyond, their readings are counted again
 
 
 class Bindings:
@@ -109,6 +111,7 @@ class Intake:
     def __init__(self, bindings: Bindings, held: Mapping[tuple[str, str], Ranges]) -> None:
         self.bindings = bindings
         self._held: _Held = {key: Ranges(ranges) for key, ranges in held.items()}
+        self._strange: _Held = {}
         self._said: dict[tuple[str, str], Status] = {}
 
     def judge(self, messages: Iterable[Message], now_ms: int) -> Judged:
@@ -167,8 +170,12 @@ class Intake:
         if isinstance(decoded, Rejected):
             self._bury(judged, message, decoded.reason, now_ms)
             return
-        self._announced(judged, message, decoded, now_ms)
         batch, rejected = decoded.batch, decoded.rejected
+        allowed = self.bindings.of(batch.site, batch.device)
+        if allowed is None:
+            self._stranger(judged, message, batch, now_ms)
+            return
+        self._announced(judged, message, decoded, now_ms)
         name, lo, hi = stream(batch.site, batch.device), batch.first, batch.first + batch.count - 1
         held = self._ranges(name, batch.run)
         new = held.missing(lo, hi)
@@ -178,22 +185,29 @@ class Intake:
             doubles = hi - lo + 1 - is_new.total
             batch = batch.only([i for i, seq in enumerate(batch.seq) if seq in is_new])
             rejected = tuple(r for r in rejected if r.seq is not None and r.seq in is_new)
-        allowed = self.bindings.of(batch.site, batch.device)
-        if allowed is None:
-            if new:
-                reason = f"device {batch.device} of site {batch.site} is not registered"
-                self._bury(judged, message, reason, now_ms, len(batch) + len(rejected))
-        else:
-            self._bury_records(judged, message, rejected, now_ms)
-            batch = self._bound(judged, message, batch, allowed, now_ms)
-            if len(batch):
-                qualify(batch)
-                judged.counts.readings += len(batch)
-                judged.counts.suspect += batch.quality.count(_SUSPECT)
-                judged.counts.failed += batch.quality.count(_FAIL)
-                judged.batches.append(batch)
+        self._bury_records(judged, message, rejected, now_ms)
+        batch = self._bound(judged, message, batch, allowed, now_ms)
+        if len(batch):
+            qualify(batch)
+            judged.counts.readings += len(batch)
+            judged.counts.suspect += batch.quality.count(_SUSPECT)
+            judged.counts.failed += batch.quality.count(_FAIL)
+            judged.batches.append(batch)
         judged.counts.doubles += doubles
         self._note(judged, name, batch.run, lo, hi, new)
+
+    def _stranger(self, judged: Judged, message: Message, batch: Batch, now_ms: int) -> None:
+        """Neither held nor told: a dead letter that counts each reading once, however often sent."""
+        key = stream(batch.site, batch.device), batch.run
+        lo, hi = batch.first, batch.first + batch.count - 1
+        if key not in self._strange and len(self._strange) >= _STRANGERS_MOST:
+            self._strange.clear()
+        seen = self._strange.setdefault(key, Ranges(self._held.get(key, ())))
+        count = sum(new_hi - new_lo + 1 for new_lo, new_hi in seen.missing(lo, hi))
+        seen.add(lo, hi)
+        if count:
+            reason = _not_registered(batch.site, batch.device)
+            self._bury(judged, message, reason, now_ms, count)
 
     def _bound(
         self, judged: Judged, message: Message, batch: Batch, allowed: frozenset[_Key], now_ms: int
@@ -246,7 +260,7 @@ class Intake:
             self._bury(judged, message, "no status: {'state': 'online' | 'offline' | ...}", now_ms)
             return
         if self.bindings.of(topic.site, topic.device) is None:
-            reason = f"device {topic.device} of site {topic.site} is not registered"
+            reason = _not_registered(topic.site, topic.device)
             self._bury(judged, message, reason, now_ms)
             return
         key = (topic.site, topic.device)
@@ -306,6 +320,10 @@ class Intake:
                     count=len(records),
                 )
             )
+
+
+def _not_registered(site: str, device: str) -> str:
+    return f"device {device} of site {site} is not registered"
 
 
 def qualify(batch: Batch) -> None:

@@ -81,15 +81,44 @@ def test_a_device_may_speak_of_its_own_health_without_a_binding():
     assert judged.counts.readings == 1
 
 
-def test_what_an_unregistered_device_sends_is_dead_but_held():
-    one = message(reading(0), reading(1), topic="shouwang/v1/riverside/stranger/readings")
-    room = intake()
-    judged = room.judge([one], NOW_MS)
-    assert judged.batches == []
+STRANGER = "shouwang/v1/riverside/stranger/readings"
+
+
+def test_what_an_unregistered_device_sends_is_dead_and_neither_covered_nor_told():
+    one = message(reading(0), reading(1), topic=STRANGER, dropped=[("r0", 0, 4, "cap")])
+    judged = intake().judge([one], NOW_MS)
     assert [(letter.count, letter.topic) for letter in judged.letters] == [(2, one.topic)]
     assert "not registered" in judged.letters[0].reason
+    assert (judged.batches, judged.covers, judged.spoke) == ([], [], [])
+    assert (judged.counts.dead, judged.counts.dropped) == (2, 0)
+
+
+def test_what_an_unregistered_device_sends_again_is_counted_once():
+    room = intake()
+    dead = [
+        room.judge([message(*map(reading, seqs), topic=STRANGER)], NOW_MS).counts.dead
+        for seqs in ((0, 1), (0, 1), (0, 1, 2))
+    ]
+    assert dead == [2, 0, 1]
+
+
+def test_after_registering_the_readings_that_are_sent_again_are_taken_in():
+    room = intake()
+    one = message(reading(0), reading(1), topic=STRANGER)
+    room.judge([one], NOW_MS)
+    room.bindings = Bindings(Registry(devices=(BOX, replace(BOX, id="stranger"))))
+    judged = room.judge([one], NOW_MS)
+    assert [batch.seq for batch in judged.batches] == [[0, 1]]
+    assert (judged.letters, judged.counts.doubles) == ([], 0)
     assert judged.covers == [("riverside/stranger", "r1", 0, 1)]
     assert room.intervals(judged.spoke) == {"riverside/stranger": {"r1": [(0, 1)]}}
+
+
+def test_what_is_held_of_a_device_that_was_removed_is_not_dead():
+    judged = intake(registry=Registry(), held={("riverside/box", "r1"): Ranges([(0, 1)])}).judge(
+        [message(reading(0), reading(1))], NOW_MS
+    )
+    assert (judged.letters, judged.spoke) == ([], [])
 
 
 def test_a_double_within_one_call_is_noticed():

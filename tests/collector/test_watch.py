@@ -5,6 +5,8 @@ import random
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -18,7 +20,7 @@ from edge.contract.ranges import Ranges
 from edge.contract.reading import Batch
 from edge.journal import Journal
 from edge.tail import Tail
-from tests.collector.village import DEVICE, PLACE, SITE, Process, Teller, settle
+from tests.collector.village import DEVICE, PLACE, REGISTRY, SITE, Process, Teller, settle
 from tests.services.servers import Mosquitto
 
 pytestmark = [pytest.mark.mosquitto, pytest.mark.timeout(180)]
@@ -125,25 +127,26 @@ async def test_ticks_go_on_at_four_hundred_times_the_speed(start, mosquitto, tmp
     assert later.at_ms - first.at_ms > 400 * 1000
 
 
-async def test_a_registry_revision_is_adopted_within_seconds(start, mosquitto, tmp_path):
-    from dataclasses import replace
-    from datetime import UTC, datetime
-
-    from tests.collector.village import REGISTRY
-
+async def test_a_device_keeps_its_readings_until_it_is_registered(start, mosquitto, tmp_path):
     watch = start(mosquitto.url)
     await _listening(tmp_path, watch)
-    other = replace(REGISTRY, devices=())
     with Operations(f"sqlite:///{tmp_path / 'state' / 'operations.db'}") as operations:
+        other = replace(REGISTRY, devices=())
         operations.save_registry(other, "test", "the box is gone", datetime.now(UTC))
-    await _until(lambda: sum(isinstance(what, RegistryRevised) for what in _said(tmp_path)) == 2)
-    teller = Teller(mosquitto.url, "run-gone")
-    await teller.tell(1, 5, 0.0, SOON_S)  # received, for it is among the dead letters
-    status = await _status(tmp_path, lambda status: status.counters["dead"] == 5)
-    assert status.counters["readings"] == 0
-    with Tail(tmp_path / "state" / "journal.db") as tail:
-        reasons = {letter.reason for letter in tail.letters()}
-    assert reasons == {f"device {DEVICE} of site {SITE} is not registered"}
+        await _until(lambda: _revisions(tmp_path) == 2)
+        teller = Teller(mosquitto.url, "run-gone")
+        telling = asyncio.create_task(teller.tell(1, 5, 0.0, SOON_S))
+        status = await _status(tmp_path, lambda status: status.counters["dead"] >= 5)
+        assert status.counters["readings"] == 0
+        with Tail(tmp_path / "state" / "journal.db") as tail:
+            reasons = {letter.reason for letter in tail.letters()}
+        assert reasons == {f"device {DEVICE} of site {SITE} is not registered"}
+        assert not telling.done()
+        operations.save_registry(REGISTRY, "test", "the box is back", datetime.now(UTC))
+        await telling
+    status = await _status(tmp_path, lambda status: status.counters["readings"] == 5)
+    assert status.counters["dead"] == 5
+    assert _journalled(tmp_path) == list(range(5))
 
 
 async def test_a_second_watch_of_the_same_cell_is_refused(start, mosquitto, tmp_path):
@@ -193,6 +196,10 @@ def _part(status: WatchStatus, name: str):
 def _said(folder: Path) -> list[What]:
     with Tail(folder / "state" / "journal.db") as tail:
         return [records.entry(row).what for row in tail.read(0, 10_000)]
+
+
+def _revisions(folder: Path) -> int:
+    return sum(isinstance(what, RegistryRevised) for what in _said(folder))
 
 
 def _sights(folder: Path) -> list[bool]:
