@@ -149,12 +149,17 @@ class RiseState(State):
             first, second = before
             before[0], before[1] = second, value
             least = self.window.add(_median(first, second, value), at_ms)
-        calm = self.ladder.calm
-        if calm:
+        shifts: list[Shift] = []
+        if not self.ladder.calm:
+            # What the value before has brought about by now has its figures, whether a tick or this
+            # reading finds it out.
+            waited = self.ladder.advance(at_ms, last_ms, self.hold_ms)
+            shifts = [self._shift(change, self.value) for change in waited]
+        if self.ladder.calm:
             if value - least < self.least_rise or value <= least:
-                return None
+                return shifts or None
             self.base, self.peak = least, value
-        former, self.value, self.arrived_ms = self.value, value, steady_ms
+        self.value, self.arrived_ms = value, steady_ms
         self.peak = max(self.peak, value)
         rise = value - self.base
         changes = self.ladder.judge(
@@ -163,10 +168,7 @@ class RiseState(State):
             last_ms if last_ms >= 0 else None,
             self.hold_ms,
         )
-        shifts = [
-            self._shift(change, former if change[0] < at_ms and not calm else value)
-            for change in changes
-        ]
+        shifts += [self._shift(change, value) for change in changes]
         if self.ladder.severity is not None and self._has_settled(least, at_ms, last_ms):
             self.ladder.reset()
             shifts.append(self._shift((at_ms, None, None), value))

@@ -153,17 +153,20 @@ class ThresholdState(State):
         if calm and self.low <= value <= self.high:
             self.last_ms = at_ms
             return None
-        before = self.value
+        shifts: list[Shift] = []
+        if not calm:
+            # What the value before has brought about by now has its figures, whether a tick or this
+            # reading finds it out.
+            waited = self.ladder.advance(at_ms, last_ms, self.hold_ms)
+            shifts = [self._shift(change, self.value) for change in waited]
+            calm = self.ladder.calm
         if calm or self._beyond(value) > self._beyond(self.peak):
             self.peak = value
         self.last_ms, self.arrived_ms, self.value = at_ms, steady_ms, value
         changes = self.ladder.judge(
             [value] * len(self.ladder.rungs), at_ms, last_ms if last_ms >= 0 else None, self.hold_ms
         )
-        return [
-            self._shift(change, before if change[0] < at_ms and not calm else value)
-            for change in changes
-        ]
+        return shifts + [self._shift(change, value) for change in changes]
 
     def severity(self) -> Severity | None:
         return self.ladder.severity

@@ -67,11 +67,26 @@ def test_it_rises_through_its_steps_and_clears_when_all_are_clear() -> None:
 def test_a_transition_carries_the_first_breach_the_figures_and_the_place() -> None:
     whats = [do(n, v) for n, v in enumerate([5, 1.5, 1.2, 1.4, 3, 3, 3, 3])]
     raised, cleared = (t for t in feed(journal(WORLD, PACKS, whats)) if t.rule == "do-low")
-    assert (raised.value, raised.limit, raised.peak) == (1.4, 2.0, 1.2)
+    assert (raised.value, raised.limit, raised.peak) == (1.2, 2.0, 1.2)
     assert (raised.since_ms, cleared.since_ms) == (T0 + MINUTE, T0 + MINUTE)
     assert (raised.place, raised.device, raised.metric) == ("here", "box", "do")
     assert str(raised.subject) == "place:linjiang/here"
     assert (cleared.value, cleared.limit, cleared.peak) == (3, 2.0, 1.2)
+
+
+@pytest.mark.parametrize("tick_first", [True, False])
+def test_a_wait_that_ends_with_a_reading_tells_the_same_with_or_without_a_tick(
+    tick_first: bool,
+) -> None:
+    whats = [
+        do(0, 5),
+        do(1, 1.5),
+        do(2, 1.2),
+        *([(T0 + 3 * MINUTE, Tick())] if tick_first else []),
+        do(3, 1.4),
+    ]
+    raised = next(t for t in feed(journal(WORLD, PACKS, whats)) if t.rule == "do-low")
+    assert (raised.at_ms, raised.value, raised.peak) == (T0 + 3 * MINUTE, 1.2, 1.2)
 
 
 def test_nth_counts_the_changes_of_one_entry() -> None:
