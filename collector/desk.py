@@ -6,6 +6,7 @@ and writes people's acts into the operations database. When it dies, alarms go o
 
 import argparse
 import asyncio
+import errno
 import logging
 import os
 import signal
@@ -17,12 +18,13 @@ from aiohttp import web
 
 from alerts.packs import shipped
 from alerts.rules.packs import Packs, read_packs
+from alerts.store.errors import StoreMisfit, StoreUnavailable
 from alerts.store.operations import Operations
 from collector import log as logs
 from collector import records
 from collector.config import Config, read_config
 from collector.demo.inbox_file import InboxFile
-from collector.errors import EXIT_CONFIG, ConfigError
+from collector.errors import EXIT_CONFIG, EXIT_OUTSIDE, ConfigError, OutsideError
 from collector.health import prometheus, read_watch
 from collector.opening import open_store
 from collector.stores.port import Store
@@ -141,19 +143,33 @@ async def serve(config: Config, clock: Clock) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     operations = Operations(config.operations_url.reveal(), link_base=config.public_url)
     await asyncio.to_thread(operations.set_up)
-    store = open_store(config, read_only=True)
-    await store.set_up()
+    # Not asked for here: the desk comes up without its store, and /readyz says what is missing.
+    store = open_store(config, clock=clock, read_only=True)
     desk = make_desk(config, store, operations, clock)
     runner = web.AppRunner(make_app(desk), access_log=None, shutdown_timeout=SHUTDOWN_S)
     try:
         await runner.setup()
-        await web.TCPSite(runner, config.desk.host, config.desk.port).start()
+        await _open(runner, config)
         log.info("the desk serves", extra={"facts": {"port": config.desk.port}})
         await stopped.wait()
     finally:
         await runner.cleanup()
         await store.close()
         await asyncio.to_thread(operations.close)
+
+
+async def _open(runner: web.AppRunner, config: Config) -> None:
+    host, port = config.desk.host, config.desk.port
+    try:
+        await web.TCPSite(runner, host, port).start()
+    except OSError as error:
+        remedy = "end the program that has it, or name another port under [desk]"
+        if error.errno != errno.EADDRINUSE:
+            remedy = "name another under [desk]"
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise OutsideError(
+            f"the desk cannot serve on {host} port {port} ({reason}); {remedy}"
+        ) from error
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -166,7 +182,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"{error}\n")
         return EXIT_CONFIG
     logs.set_up("desk")
-    asyncio.run(serve(config, Clock.from_environment()))
+    try:
+        asyncio.run(serve(config, Clock.from_environment()))
+    except StoreMisfit as error:
+        sys.stderr.write(f"{error}\n")
+        return EXIT_CONFIG
+    except (OutsideError, StoreUnavailable) as error:
+        sys.stderr.write(f"{error}\n")
+        return EXIT_OUTSIDE
     return 0
 
 

@@ -26,7 +26,10 @@ def open_store(
     read_only: bool = False,
     refused: "Refused | None" = None,
 ) -> Store:
-    """The store; ``refused`` hears of points that InfluxDB will never take."""
+    """The store; ``refused`` hears of points that InfluxDB will never take.
+
+    With ``read_only`` it makes and changes nothing, and opens while the store is not there.
+    """
     store = config.store
     if store.kind is StoreKind.EMBEDDED:
         return EmbeddedStore(
@@ -45,6 +48,7 @@ def open_store(
         retention=_retention(config.retention),
         clock=clock,
         refused=refused,
+        read_only=read_only,
     )
 
 

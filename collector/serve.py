@@ -20,7 +20,7 @@ import orjson
 
 from collector import log as logs
 from collector.config import read_config
-from collector.errors import EXIT_CONFIG, ConfigError
+from collector.errors import EXIT_CONFIG, EXIT_OUTSIDE, ConfigError
 
 log = logging.getLogger("collector.serve")
 
@@ -126,7 +126,11 @@ class Supervisor:
             wait_s = pause_s * (0.5 + self._jitter() / 2)
             pause_s = min(pause_s * 2, longest_s)
             facts = {"exit": code, "restarts": life.restarts, "pause_s": round(wait_s, 2)}
-            log.error("%s died; it is started again", name, extra={"facts": facts})
+            if code == EXIT_OUTSIDE:
+                why = "cannot work: something outside is not there, see its words above; it is"
+            else:
+                why = "died; it is"
+            log.error("%s %s started again", name, why, extra={"facts": facts})
             try:
                 async with asyncio.timeout(wait_s):
                     await self._stopped.wait()

@@ -95,7 +95,10 @@ class InfluxSettings:
 
 
 class InfluxStore:
-    """A Store in InfluxDB 2. A line it refuses is told to ``refused``, and the others go on."""
+    """A Store in InfluxDB 2. A line it refuses is told to ``refused``, and the others go on.
+
+    With ``read_only`` (the desk) it makes and changes nothing.
+    """
 
     def __init__(
         self,
@@ -104,7 +107,9 @@ class InfluxStore:
         retention: Retention = Retention(),  # noqa: B008 - frozen
         clock: Clock = Clock(),  # noqa: B008 - frozen
         refused: Refused | None = None,
+        read_only: bool = False,
     ) -> None:
+        self._read_only = read_only
         self._settings = settings
         self._retention = retention
         self._clock = clock
@@ -119,6 +124,8 @@ class InfluxStore:
 
     async def set_up(self) -> None:
         """Make the buckets that are not there; one that is keeps the retention its owner gave it."""
+        if self._read_only:
+            return
         bucket = self._settings.bucket
         for name, days in (
             (bucket, self._retention.points),
@@ -319,6 +326,8 @@ class InfluxStore:
         return self._write_api
 
     async def _in_writer(self, work: Callable[[], T]) -> T:
+        if self._read_only:
+            raise RuntimeError(f"bucket {self._settings.bucket!r} was opened read-only")
         # influxdb-client blocks; only this one thread uses it.
         return await asyncio.get_running_loop().run_in_executor(self._writing, work)
 

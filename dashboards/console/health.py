@@ -1,9 +1,16 @@
 """Whether the desk lives, whether each part works, and what was counted."""
 
+import asyncio
+import logging
+
 from aiohttp import web
 
 from dashboards.console.door import Asked, answer, in_thread
 from dashboards.console.wire import PartOut, ReadyOut
+
+logger = logging.getLogger(__name__)
+
+STORE_S = 5.0  # real seconds; whoever asks /readyz does not wait much longer
 
 
 async def healthz(asked: Asked) -> web.Response:
@@ -22,7 +29,7 @@ async def readyz(asked: Asked) -> web.Response:
     except Exception as error:
         parts["operations"] = PartOut(ok=False, why=_why(error))
     try:
-        if site:
+        async with asyncio.timeout(STORE_S):
             await desk.history.series(site)
         parts["store"] = PartOut(ok=True, why="")
     except Exception as error:
@@ -56,4 +63,5 @@ async def metrics(asked: Asked) -> web.Response:
 
 def _why(error: Exception) -> str:
     """The kind of failure; its words may hold an address or a secret and stay in the log."""
+    logger.warning("not ready: %s", error)
     return f"{type(error).__name__}; see the log"

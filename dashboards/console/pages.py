@@ -1,12 +1,14 @@
 """The pages: each gathers what it shows and fills one template. GET changes nothing."""
 
+import asyncio
 import json
-from collections.abc import Sequence
+import logging
+from collections.abc import Awaitable, Sequence
 from dataclasses import replace
 from functools import cache
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -26,10 +28,15 @@ from dashboards.console.watchword import awake
 from dashboards.ports import LatestPoint, SeriesKey
 from edge.contract.metrics import METRICS
 
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
 HOUR_MS = 3_600_000
 SPARK_HOURS = 30
 SPARK_POINTS = 120
 PAGE_SIZE = 50
+STORE_S = 5.0  # real seconds; a page is not held up by a store that does not answer
 GRID = ("relay", "port-state")
 DEFAULT_RANGE = {PlaceKind.REACH: "24h", PlaceKind.SHED: "6h", PlaceKind.RISK_POINT: "24h"}
 
@@ -79,7 +86,7 @@ async def place(asked: Asked) -> web.Response:
     chosen = chosen or next(iter(here), None)
     latest = [
         point
-        for point in await asked.desk.history.latest(known.site)
+        for point in await _or_nothing(asked.desk.history.latest(known.site))
         if point.series.place == known.id
     ]
     limits = alarm_lines(asked.desk.packs, scene.registry, known)
@@ -283,9 +290,9 @@ async def _grounds(
     shown = []
     for site in scene.registry.sites:
         latest: dict[str, list[LatestPoint]] = {}
-        for point in await history.latest(site.id):
+        for point in await _or_nothing(history.latest(site.id)):
             latest.setdefault(point.series.place, []).append(point)
-        series = list(await history.series(site.id))
+        series = list(await _or_nothing(history.series(site.id))) if latest else []
         for known in scene.registry.places:
             if known.site != site.id:
                 continue
@@ -310,13 +317,32 @@ async def _with_spark(
     if chosen is None:
         return one
     since_ms = now_ms - SPARK_HOURS * HOUR_MS
-    curve = await asked.desk.history.buckets(chosen, since_ms, now_ms, SPARK_POINTS)
+    curves = await _or_nothing(
+        _alone(asked.desk.history.buckets(chosen, since_ms, now_ms, SPARK_POINTS))
+    )
+    if not curves:
+        return one
+    (curve,) = curves
     return replace(
         one,
         spark=grounds.spark_path(curve, since_ms, now_ms),
         spark_tone="red" if one.tone == "red" else "teal",
         spark_name=scene.metric(chosen.metric),
     )
+
+
+async def _or_nothing(asking: Awaitable[Sequence[T]]) -> Sequence[T]:
+    """What the store answers; nothing while it cannot: incidents and acts do without it."""
+    try:
+        async with asyncio.timeout(STORE_S):
+            return await asking
+    except Exception as error:
+        logger.warning("the page goes without the store: %s", error)
+        return ()
+
+
+async def _alone(asking: Awaitable[T]) -> tuple[T]:
+    return (await asking,)
 
 
 def _catalogue(

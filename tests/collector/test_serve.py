@@ -41,9 +41,11 @@ def config(tmp_path) -> Path:
 def supervise(config):
     started: list[subprocess.Popen[bytes]] = []
 
+    log = (config.parent / "log").open("wb")
+
     def start(*codes: str) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(
-            [sys.executable, "-c", SUPERVISE, str(config), *codes], stderr=subprocess.DEVNULL
+            [sys.executable, "-c", SUPERVISE, str(config), *codes], stderr=log
         )
         started.append(process)
         return process
@@ -52,6 +54,7 @@ def supervise(config):
     for process in started:
         process.kill()
         process.wait()
+    log.close()
 
 
 def test_both_end_in_order_within_five_seconds_of_sigterm(supervise, config):
@@ -88,6 +91,17 @@ def test_a_dead_one_is_started_again_and_the_other_is_left_alone(supervise, conf
 
 def test_a_refused_configuration_ends_all_with_2(supervise):
     assert supervise("raise SystemExit(2)", SLEEPER).wait(20) == 2
+
+
+def test_what_one_lacks_outside_is_shown_and_it_is_started_again(supervise, config):
+    supervise(
+        SLEEPER, "import sys; raise SystemExit(print('port 1 is taken', file=sys.stderr) or 3)"
+    )
+    _until(lambda: (lives := _lives(config)) and lives["desk"].restarts >= 2)
+    assert _lives(config)["desk"].last_exit == 3
+    log = (config.parent / "log").read_text()
+    assert "port 1 is taken" in log
+    assert "desk cannot work: something outside is not there" in log
 
 
 def test_children_end_with_a_supervisor_that_is_killed(supervise, config):
