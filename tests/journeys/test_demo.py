@@ -21,9 +21,9 @@ from tests.journeys.runs import SITE, Left, left_by
 
 BEGIN_S = datetime(2026, 11, 22, 10, tzinfo=UTC).timestamp()
 SPEED = 360.0
-KILL_SPEED = 150.0  # a restart of the watch is some minutes of the house here
+KILL_SPEED = 200.0  # a restart of the watch is some minutes of the house here
 WATCH_KILLS, BROKER_KILLS = 20, 5
-BETWEEN_KILLS_S = (3.0, 9.0)  # so that the 25 lie all over the run
+BETWEEN_KILLS_S = (2.0, 7.0)  # so that the 25 lie all over the run
 SEED = 20261122
 
 
