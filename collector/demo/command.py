@@ -18,13 +18,17 @@ from rich.text import Text
 
 from alerts.incidents.model import Incident, State
 from alerts.notify.notice import Notice
+from alerts.secrets import SecretError, is_reference, resolve
+from alerts.store.errors import StoreError
 from alerts.words import Severity
+from collector.commands.common import complain
 from collector.demo import scenario
 from collector.demo.account import Account, missing
-from collector.demo.house import House, Wish
+from collector.demo.house import House, Wish, free_port
 from collector.errors import EXIT_CONFIG, EXIT_OUTSIDE, ConfigError, OutsideError
 from collector.opening import open_store
 
+PORT = 8420
 SPEED = 120.0  # a house hour in half a minute: the first incident within ten seconds
 ONCE_SPEED = 360.0  # as fast as two cores play it without a wait of a rule becoming a race
 ONCE_BEGINS_H = 10  # UTC, 18:00 in the community: the same notices whatever the hour is here
@@ -35,13 +39,14 @@ PAGE = 200
 def main(argv: Sequence[str]) -> int:
     arguments = _parser().parse_args(list(argv)[1:])
     try:
+        _refuse(arguments)
         with _folder(arguments.data) as folder:
             return asyncio.run(_run(_wish(arguments, folder)))
     except ConfigError as error:
-        print(error, file=sys.stderr)
+        complain(error.problems)
         return EXIT_CONFIG
-    except OutsideError as error:
-        print(f"shouwang demo: {error}", file=sys.stderr)
+    except (OutsideError, StoreError) as error:
+        complain([f"shouwang demo: {error}"])
         return EXIT_OUTSIDE
     except KeyboardInterrupt:
         return 0
@@ -53,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
         description="The whole house on this machine, on recordings shifted to now.",
     )
     parser.add_argument("--once", action="store_true", help="play through, print the account, end")
-    parser.add_argument("--port", type=int, default=8420, help="of the pages (%(default)s)")
+    parser.add_argument("--port", type=int, help=f"of the pages ({PORT}; any free one with --once)")
     parser.add_argument(
         "--speed",
         type=float,
@@ -63,6 +68,10 @@ def _parser() -> argparse.ArgumentParser:
         "--data", type=Path, metavar="DIR", help="keep everything here, not in /tmp"
     )
     parser.add_argument("--mqtt-url", default="", metavar="URL", help="a real broker, MQTT 5")
+    parser.add_argument("--mqtt-user", default="", metavar="NAME", help="there, or a reference")
+    parser.add_argument(
+        "--mqtt-password", default="", metavar="REFERENCE", help="there: env:NAME or file:PATH"
+    )
     parser.add_argument("--store", choices=["embedded", "influx"], default="embedded")
     parser.add_argument("--influx-url", default="", metavar="URL")
     parser.add_argument("--influx-org", default="shouwang", metavar="NAME")
@@ -76,27 +85,61 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _speed(arguments: argparse.Namespace) -> float:
+    default = ONCE_SPEED if arguments.once else SPEED
+    return default if arguments.speed is None else float(arguments.speed)
+
+
+def _refuse(arguments: argparse.Namespace) -> None:
+    """ConfigError with every option that cannot be, before anything is made or started."""
+    problems = []
+    speed = _speed(arguments)
+    if not 1 <= speed <= 400:
+        problems.append(f"--speed {speed:g}: from 1 to 400; beyond, waits become races")
+    if arguments.port is not None and not 1 <= arguments.port <= 65535:
+        problems.append(f"--port {arguments.port}: a port lies between 1 and 65535")
+    if arguments.store == "influx" and not arguments.influx_url:
+        problems.append("--store influx: needs --influx-url http://host:8086")
+    user, password = arguments.mqtt_user, arguments.mqtt_password
+    if (user or password) and not arguments.mqtt_url:
+        problems.append("--mqtt-user, --mqtt-password: are for the broker that --mqtt-url names")
+    if password and not user:
+        problems.append("--mqtt-password: needs --mqtt-user beside it")
+    if password and not is_reference(password):
+        problems.append("--mqtt-password: write a reference, env:NAME or file:PATH")
+    for option, text in (("--mqtt-user", user), ("--mqtt-password", password)):
+        try:
+            resolve(text)
+        except SecretError as error:
+            problems.append(f"{option} {error}")
+    if problems:
+        raise ConfigError(problems)
+
+
 def _wish(arguments: argparse.Namespace, folder: Path) -> Wish:
     once = bool(arguments.once)
-    speed = arguments.speed or (ONCE_SPEED if once else SPEED)
-    if not 1 <= speed <= 400:
-        raise ConfigError([f"--speed {speed:g}: from 1 to 400; beyond, waits become races"])
-    if arguments.store == "influx" and not arguments.influx_url:
-        raise ConfigError(["--store influx: needs --influx-url http://host:8086"])
     midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     return Wish(
         folder=folder,
-        port=arguments.port,
-        speed=speed,
+        port=arguments.port or (free_port() if once else PORT),
+        speed=_speed(arguments),
         once=once,
         begin_s=midnight.timestamp() + ONCE_BEGINS_H * 3600 if once else None,
         mqtt_url=arguments.mqtt_url,
+        mqtt_user=_absolute(arguments.mqtt_user),
+        mqtt_password=_absolute(arguments.mqtt_password),
         store=arguments.store,
         influx_url=arguments.influx_url,
         influx_org=arguments.influx_org,
         influx_bucket=arguments.influx_bucket,
-        influx_token=arguments.influx_token,
+        influx_token=_absolute(arguments.influx_token),
     )
+
+
+def _absolute(reference: str) -> str:
+    """The same reference for a process that reads it from a file in another folder."""
+    kind, _, name = reference.partition(":")
+    return f"file:{Path(name).absolute()}" if kind == "file" and name else reference
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ same scaled clock.
 
 import asyncio
 import contextlib
+import errno
 import json
 import os
 import secrets
@@ -21,19 +22,23 @@ from types import TracebackType
 from typing import Self
 
 from alerts.registry.toml import read
+from alerts.secrets import SecretError, resolve
 from alerts.store.operations import Operations
-from collector.config import Config, read_config
+from collector.config import Config, StoreConfig, StoreKind, read_config
 from collector.demo import scenario
 from collector.demo.inbox import Inbox
 from collector.desk import DEMO_INBOX
-from collector.errors import OutsideError
+from collector.errors import ConfigError, OutsideError
 from collector.health import WatchStatus, read_watch
+from collector.opening import open_store
+from collector.stores.port import StoreUnavailable
 from edge.clock import VARIABLE, Clock
 
 START_S = 30.0  # real seconds until the watch must be ready
 LEAD_S = 3.0  # real seconds that the house takes to start, about
 STOP_S = 5.0  # real seconds that a process has to end by itself
 POLL_S = 0.1
+TAIL_LINES, TAIL_BYTES = 12, 8_192  # of a log, in an error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +52,9 @@ class Wish:
     begin_s: float | None = None
     """House time at which the script begins, seconds since 1970; None is as soon as all runs."""
     mqtt_url: str = ""
+    mqtt_user: str = ""
+    mqtt_password: str = ""
+    """``user`` may be, ``password`` must be a reference: ``env:NAME``, ``file:PATH``."""
     store: str = "embedded"
     influx_url: str = ""
     influx_org: str = "shouwang"
@@ -91,7 +99,7 @@ class House:
 
     @property
     def devices(self) -> list[str]:
-        return [name for name in self.processes if name.endswith(("-01", "-02"))]
+        return list(scenario.DEVICES)
 
     def watch(self) -> WatchStatus | None:
         """What the watch last wrote about itself."""
@@ -124,6 +132,8 @@ class House:
 
     async def _open(self) -> None:
         wish = self.wish
+        look_at_port(wish.port)
+        await _look_at_store(wish)
         house_s = time.time() if wish.begin_s is None else wish.begin_s - LEAD_S * wish.speed
         self.clock = Clock(time.time(), house_s, wish.speed)
         for name in ("devices", "logs", "state"):
@@ -138,7 +148,7 @@ class House:
         # Devices before the server: they wait for it, and none is missed while it starts.
         self.begin_ms = self.clock.now_ms() if wish.begin_s is None else round(wish.begin_s * 1000)
         files = scenario.device_files(
-            broker=self._broker_url,
+            mqtt=self._mqtt_keys(resolve(wish.mqtt_user).reveal()),
             begin_ms=self.begin_ms,
             once=wish.once,
             resend_s=3 * wish.speed,
@@ -173,16 +183,22 @@ class House:
         port = free_port()
         self._broker_url = f"mqtt://127.0.0.1:{port}"
         await self._start("broker", "collector.demo.broker", "--port", str(port))
-        await _until_open(port, "the demo's broker")
+        deadline = time.monotonic() + START_S
+        while not await _is_open(port):
+            if self.processes["broker"].returncode is not None or time.monotonic() > deadline:
+                raise OutsideError(f"the demo's broker did not start{self._last_words('broker')}")
+            await asyncio.sleep(POLL_S)
 
     def _configure(self) -> Config:
         wish = self.wish
         web_port, mail_port = self._inbox_ports
+        # On a broker that outlives us a session of another run would hand us its messages.
+        cell = f"riverside-{secrets.token_hex(4)}" if wish.mqtt_url else "riverside"
         lines = [
-            'cell = "riverside"',
+            f'cell = "{cell}"',
             'state = "state"',
             "[mqtt]",
-            f'url = "{self._broker_url}"',
+            self._mqtt_keys(wish.mqtt_user),
             # amqtt speaks 3.1.1 only
             f'protocol = "{"5" if wish.mqtt_url else "3.1.1"}"',
             "[desk]",
@@ -198,14 +214,20 @@ class House:
         ]
         if wish.store == "influx":
             lines += [
-                f'url = "{wish.influx_url}"',
-                f'org = "{wish.influx_org}"',
-                f'bucket = "{wish.influx_bucket}"',
-                f'token = "{wish.influx_token}"',
+                f"url = {json.dumps(wish.influx_url)}",
+                f"org = {json.dumps(wish.influx_org)}",
+                f"bucket = {json.dumps(wish.influx_bucket)}",
+                f"token = {json.dumps(wish.influx_token)}",
             ]
         path = wish.folder / "shouwang.toml"
         path.write_text("\n".join(lines) + "\n", "utf-8")
         return read_config(path)
+
+    def _mqtt_keys(self, user: str) -> str:
+        """Where the broker is and who we are there, for a table [mqtt]."""
+        keys = {"url": self._broker_url, "user": user, "password": self.wish.mqtt_password}
+        # A JSON text is a TOML text, too.
+        return "\n".join(f"{key} = {json.dumps(text)}" for key, text in keys.items() if text)
 
     def _register(self) -> None:
         self.operations.set_up()
@@ -216,13 +238,13 @@ class House:
     async def _until_ready(self) -> None:
         deadline = time.monotonic() + START_S
         while time.monotonic() < deadline:
-            if self.processes["serve"].returncode is not None:
-                raise OutsideError(f"the house did not start; see {self._log('serve')}")
             status = self.watch()
+            if self.processes["serve"].returncode is not None:
+                raise OutsideError(f"the house did not start{self._last_words('serve')}")
             if status is not None and _is_linked(status) and await _is_open(self.wish.port):
                 return
             await asyncio.sleep(POLL_S)
-        raise OutsideError(f"the house was not ready in {START_S:.0f} s; see {self._log('serve')}")
+        raise OutsideError(f"the house was not ready in {START_S:.0f} s{self._last_words('serve')}")
 
     # Processes
 
@@ -249,6 +271,15 @@ class House:
     def _log(self, name: str) -> Path:
         return self.wish.folder / "logs" / f"{name}.log"
 
+    def _last_words(self, name: str) -> str:
+        """The end of a log, for an error: the folder may be gone when it is read."""
+        with self._log(name).open("rb") as log:
+            log.seek(max(0, log.seek(0, os.SEEK_END) - TAIL_BYTES))
+            lines = log.read().decode("utf-8", "replace").splitlines()[-TAIL_LINES:]
+        if not lines:
+            return f"; {name} said nothing"
+        return "\n".join([f"; the last words of {name}:", *(f"  {line}" for line in lines)])
+
 
 def free_port() -> int:
     """A port that nobody listens on now."""
@@ -258,12 +289,42 @@ def free_port() -> int:
         return port
 
 
-async def _until_open(port: int, name: str) -> None:
-    deadline = time.monotonic() + START_S
-    while not await _is_open(port):
-        if time.monotonic() > deadline:
-            raise OutsideError(f"{name} did not open port {port} in {START_S:.0f} s")
-        await asyncio.sleep(POLL_S)
+def look_at_port(port: int) -> None:
+    """OutsideError when the pages cannot be served there."""
+    try:
+        with socket.create_server(("127.0.0.1", port)):
+            pass
+    except OSError as error:
+        why = "is taken" if error.errno == errno.EADDRINUSE else f"cannot be used ({error})"
+        raise OutsideError(f"port {port} {why}; name another with --port") from error
+
+
+async def _look_at_store(wish: Wish) -> None:
+    """ConfigError when readings of another run would spoil the account."""
+    if wish.store != StoreKind.INFLUX:
+        return  # a file in an empty folder
+    store_config = StoreConfig(
+        kind=StoreKind.INFLUX,
+        url=wish.influx_url,
+        org=wish.influx_org,
+        bucket=wish.influx_bucket,
+        token=wish.influx_token,
+    )
+    try:
+        store = open_store(Config(state=wish.folder, store=store_config))
+    except SecretError as error:
+        raise ConfigError([f"--influx-token {error}"]) from error
+    try:
+        await store.set_up()
+        held = await store.count()
+    except StoreUnavailable as error:
+        raise OutsideError(str(error)) from error
+    finally:
+        await store.close()
+    if held:
+        raise ConfigError(
+            [f"--influx-bucket {wish.influx_bucket}: holds {held:,} points; name a new one"]
+        )
 
 
 async def _is_open(port: int) -> bool:

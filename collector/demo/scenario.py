@@ -12,6 +12,7 @@ RECORDINGS = Path(__file__).parent / "recordings"
 COMMUNITY = Path(__file__).parent / "community"
 
 SITE = "linjiang"
+DEVICES = ("laobakou-01", "shed-2-01", "shed-2-02", "shed-5-01", "jingyang-01")
 LENGTH_S = 6.75 * 3600  # --once ends here: the river has come back and has been told so
 HISTORY_S = 16 * 3600  # what the charts show from the first moment; no alarm lies in it
 
@@ -22,7 +23,7 @@ WEEK_REPEATS_S = 6 * 86400
 
 OVERLOAD_AT_S, OVERLOAD_FOR_S, OVERLOAD_W = 480, 720, 1130
 HEAT_AT_S, HEAT_FOR_S, HEAT_C = 3900, 1200, 66
-SMOKE_AT_S, SMOKE_FOR_S = 6600, 600
+SMOKE_AT_S, SMOKE_FOR_S = 6600, 1500  # long enough for every tier, at any speed
 SHED_5_W = (138, 0, 112, 21, 0, 176)  # two empty sockets, one that is full and still on
 SILENCE_AT_S, SILENCE_FOR_S = 2400, 9000
 SILENT = "jingyang-01"  # not even its health is heard, so that the whole device is missed
@@ -48,30 +49,25 @@ EXPECTED = (
 
 
 def device_files(
-    *, broker: str, begin_ms: int, once: bool, resend_s: float, backlog_per_s: float = 5000.0
+    *, mqtt: str, begin_ms: int, once: bool, resend_s: float, backlog_per_s: float = 5000.0
 ) -> dict[str, str]:
-    """``edge.toml`` of each device, by device id."""
+    """``edge.toml`` of each device, by device id; ``mqtt`` is the keys of its table [mqtt]."""
     begin = datetime.fromtimestamp(begin_ms / 1000, UTC).isoformat()
+    sensors = (_river(once), _chargers(once), _safety_box(once), _shed_5(once), _bridge(once))
     return {
-        device: _head(device, broker, begin, once, resend_s, backlog_per_s) + sensors
-        for device, sensors in {
-            "laobakou-01": _river(once),
-            "shed-2-01": _chargers(once),
-            "shed-2-02": _safety_box(once),
-            "shed-5-01": _shed_5(once),
-            "jingyang-01": _bridge(once),
-        }.items()
+        device: _head(device, mqtt, begin, once, resend_s, backlog_per_s) + its_sensors
+        for device, its_sensors in zip(DEVICES, sensors, strict=True)
     }
 
 
 def _head(
-    device: str, broker: str, begin: str, once: bool, resend_s: float, backlog_per_s: float
+    device: str, mqtt: str, begin: str, once: bool, resend_s: float, backlog_per_s: float
 ) -> str:
     return f"""site = "{SITE}"
 device = "{device}"
 
 [mqtt]
-url = "{broker}"
+{mqtt}
 
 [journal]
 path = "{device}.db"
