@@ -74,6 +74,7 @@ _HELP = {
     "failed": "Readings judged fail.",
     "stored": "Readings the store has taken.",
     "transitions": "Transitions of rules.",
+    "refused": "Transitions that the operations database refused; they are dead letters.",
     "falls": "Tasks that fell and were started again.",
     "receipts": "Receipts sent to devices.",
     "commits": "Transactions of the journal.",

@@ -23,28 +23,37 @@ SAVE_S = 5.0  # real seconds: what a restart judges again is a few seconds of re
 SAVE_ENTRIES = 1_000
 BREATH = 50  # entries fed before the loop may turn: some milliseconds
 BACK_OFF_S = (0.2, 10.0)
+REASON_MOST = 300  # characters: SQLAlchemy's words hold the whole statement
 
 Take = Callable[[Sequence[Transition], Packs], Awaitable[None]]
 """Writes transitions down; StoreUnavailable when it cannot now."""
+Bury = Callable[[Transition, str], Awaitable[object]]
+"""Keeps a transition that cannot be written down among the dead letters, with the reason."""
 
 
 class Judging:
-    """Follows the journal; ``why`` says why transitions cannot be written down, or ""."""
+    """Follows the journal; ``why`` says why transitions cannot be written down, or "".
+
+    ``refusal`` says what was refused last and given up, until the next start: somebody must look.
+    """
 
     def __init__(
         self,
         follower: Follower,
         path: Path,
         take: Take,
+        bury: Bury,
         *,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self.why = ""
+        self.refusal = ""
         self.transitions = 0
         self.refused = 0
         self._follower = follower
         self._path = path
         self._take = take
+        self._bury = bury
         self._jitter = jitter
         self.engine = load_engine(path, follower)
         self._saved = self.engine.position
@@ -76,7 +85,7 @@ class Judging:
                 await asyncio.shield(self._save(loop))
 
     async def _write_down(self, transitions: Sequence[Transition]) -> None:
-        """Until they are committed. One that can never be is named and passed over."""
+        """Until they are committed. One that can never be is a dead letter, and passed over."""
         shortest_s, longest_s = BACK_OFF_S
         pause_s = shortest_s
         waiting = [transitions]
@@ -91,12 +100,19 @@ class Judging:
                 await asyncio.sleep(pause_s * (0.5 + self._jitter() / 2))
                 pause_s = min(pause_s * 2, longest_s)
                 continue
-            except Exception:
+            except Exception as error:
                 if len(some) > 1:
                     waiting[:1] = [[one] for one in some]
                     continue
+                (one,) = some
+                log.exception("transition %s cannot be written down; report this", one.key)
+                reason = f"{type(error).__name__}: {error}"[:REASON_MOST]
+                await self._bury(one, f"cannot be written down, report this: {reason}")
                 self.refused += 1
-                log.exception("transition %s cannot be written down; report this", some[0].key)
+                self.refusal = (
+                    f"{self.refused} transitions were refused, the last of {one.rule} on "
+                    f"{one.subject}: {reason}; see `shouwang deadletter list`"
+                )
             else:
                 self.transitions += len(some)
             self.why = ""

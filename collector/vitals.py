@@ -45,6 +45,7 @@ class Vitals:
         counters = asdict(watch.listening.counts) | {
             "stored": watch.writer.stored,
             "transitions": watch.judging.transitions,
+            "refused": watch.judging.refused,
             "receipts": watch.listening.receipts.sent,
             "commits": watch.journaling.commits,
             "falls": watch.falls.count,
@@ -74,7 +75,10 @@ class Vitals:
             "link": _first(watch.listening.why, fallen.get("link"), fallen.get("sight")),
             "journal": _first(watch.journaling.why, fallen.get("journal-care")),
             "rules": _first(
-                watch.judging.why, fallen.get("rules"), *(str(problem) for problem in problems[:1])
+                watch.judging.why,
+                watch.judging.refusal,
+                fallen.get("rules"),
+                *(str(problem) for problem in problems[:1]),
             ),
             "store": _first(
                 watch.writer.why, watch.roll_up.why, fallen.get("store"), fallen.get("roll-up")

@@ -20,6 +20,7 @@ import orjson
 from alerts.packs import shipped
 from alerts.registry.model import Registry
 from alerts.rules.inputs import PacksRevised, RegistryRevised, Sight, Tick, What
+from alerts.rules.transition import Transition
 from alerts.secrets import resolve
 from alerts.store.errors import StoreMisfit
 from alerts.store.operations import Operations
@@ -101,7 +102,9 @@ class Watch:
         self.followers = {
             name: Follower(self.journaling, name) for name in ("rules", "store", "roll-up")
         }
-        self.judging = Judging(self.followers["rules"], config.snapshot_path, self.operating.take)
+        self.judging = Judging(
+            self.followers["rules"], config.snapshot_path, self.operating.take, self._bury
+        )
         self.writer = Writer(self.followers["store"], self.store)
         self.roll_up = RollUp(self.followers["roll-up"], self.store, self.writer.reached)
         self.listening = Listening(self.journaling, journal.ranges(), clock, self._make_link)
@@ -235,6 +238,12 @@ class Watch:
         )
         kind = Mqtt5Link if mqtt.protocol is Protocol.V5 else Mqtt311Link
         return kind(broker, sites=sites)
+
+    async def _bury(self, transition: Transition, reason: str) -> None:
+        """A transition that the operations database will never take becomes a dead letter."""
+        raw, now_ms = orjson.dumps(transition, default=str), self.clock.now_ms()
+        letter = DeadLetter(topic="rules", reason=reason, raw=raw, at_ms=now_ms)
+        await self.journaling.write(Work(letters=[letter]))
 
     def _refused(self) -> Callable[[str, str], None]:
         """For the store's thread: a line that will never be taken becomes a dead letter."""

@@ -1,4 +1,5 @@
 import asyncio
+import json
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -7,13 +8,20 @@ import pytest
 from alerts.rules.inputs import Tick
 from alerts.rules.transition import Change, Transition
 from alerts.store.errors import StoreUnavailable
+from alerts.store.operations import Operations
 from alerts.words import IncidentClass, Severity
 from collector import judging
+from collector.config import read_config
 from collector.follower import Follower
+from collector.health import WatchStatus, prometheus, read_watch
 from collector.journaling import Journaling, Work
 from collector.judging import Judging, load_engine
+from collector.watch import Watch
+from edge.clock import Clock
 from edge.contract.subject import Subject
 from edge.journal import Journal
+from edge.tail import Tail
+from tests.collector.village import settle
 
 SOON_S = 10.0
 
@@ -73,6 +81,7 @@ class Book:
 
     def __init__(self) -> None:
         self.taken: list[int] = []
+        self.buried: list[tuple[int, str]] = []
         self.errors: list[Exception] = []
         self.changed = asyncio.Event()
 
@@ -81,6 +90,9 @@ class Book:
             raise self.errors.pop(0)
         self.taken += [one.position for one in transitions if one.position not in self.taken]
         self.changed.set()
+
+    async def bury(self, transition, reason) -> None:
+        self.buried.append((transition.position, reason))
 
     async def until(self, count: int) -> None:
         async with asyncio.timeout(SOON_S):
@@ -99,7 +111,9 @@ async def test_each_transition_is_taken_once_over_restarts(writing, tmp_path, mo
     book = Book()
     for turn in range(1, 4):
         await writing.write(Work(said=[(1, Tick())] * 5))
-        room = Judging(Follower(writing, "rules"), tmp_path / "rules.snapshot", book.take)
+        room = Judging(
+            Follower(writing, "rules"), tmp_path / "rules.snapshot", book.take, book.bury
+        )
         task = asyncio.create_task(room.run())
         await book.until(5 * turn)
         await stopped(task)
@@ -110,7 +124,7 @@ async def test_each_transition_is_taken_once_over_restarts(writing, tmp_path, mo
 async def test_the_snapshot_is_never_ahead_of_what_is_committed(writing, tmp_path, monkeypatch):
     monkeypatch.setattr(judging, "Engine", Counter)
     book, path = Book(), tmp_path / "rules.snapshot"
-    room = Judging(Follower(writing, "rules"), path, book.take)
+    room = Judging(Follower(writing, "rules"), path, book.take, book.bury)
     task = asyncio.create_task(room.run())
     await writing.write(Work(said=[(1, Tick())] * 3))
     await book.until(3)
@@ -129,7 +143,7 @@ async def test_a_database_that_is_away_is_waited_for(writing, tmp_path, monkeypa
     monkeypatch.setattr(judging, "Engine", Counter)
     book = Book()
     book.errors = [StoreUnavailable("locked")] * 3
-    room = Judging(Follower(writing, "rules"), tmp_path / "rules.snapshot", book.take)
+    room = Judging(Follower(writing, "rules"), tmp_path / "rules.snapshot", book.take, book.bury)
     task = asyncio.create_task(room.run())
     await writing.write(Work(said=[(1, Tick())]))
     await book.until(1)
@@ -137,20 +151,50 @@ async def test_a_database_that_is_away_is_waited_for(writing, tmp_path, monkeypa
     assert (room.why, room.refused) == ("", 0)
 
 
-async def test_a_transition_that_can_never_be_taken_is_passed_over(
+async def test_a_transition_that_can_never_be_taken_is_buried_and_passed_over(
     writing, tmp_path, monkeypatch, caplog
 ):
     monkeypatch.setattr(judging, "Engine", Counter)
     book = Book()
     book.errors = [RuntimeError("a bug")]
-    room = Judging(Follower(writing, "rules"), tmp_path / "rules.snapshot", book.take)
+    room = Judging(Follower(writing, "rules"), tmp_path / "rules.snapshot", book.take, book.bury)
     task = asyncio.create_task(room.run())
     await writing.write(Work(said=[(1, Tick())] * 2))
     await book.until(1)
     await stopped(task)
     assert book.taken == [2]
-    assert room.refused == 1
+    assert book.buried == [(1, "cannot be written down, report this: RuntimeError: a bug")]
+    assert (room.refused, room.why) == (1, "")
+    assert "r on device:s/d: RuntimeError: a bug; see `shouwang deadletter list`" in room.refusal
     assert "cannot be written down" in caplog.text
+
+
+async def test_a_refused_transition_is_a_dead_letter_and_the_rules_are_not_well(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(judging, "Engine", Counter)
+    watch = Watch(read_config(settle(tmp_path, "mqtt://127.0.0.1:1")), Clock())
+
+    def refuse(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(Operations, "take", refuse)
+    running = asyncio.create_task(watch.run())
+    found: WatchStatus | None = None
+    async with asyncio.timeout(SOON_S * 3):
+        while found is None or not found.counters["refused"]:
+            await asyncio.sleep(0.05)
+            found = read_watch(watch.config.watch_path)
+    watch.stop()
+    await running
+    (rules,) = (part for part in found.parts if part.name == "rules")
+    assert not rules.ok
+    assert "RuntimeError: a bug" in rules.why
+    assert "shouwang_refused_total" in prometheus(found)
+    with Tail(watch.config.journal_path) as tail:
+        letter = next(letter for letter in tail.letters() if letter.topic == "rules")
+    assert "RuntimeError: a bug" in letter.reason
+    assert json.loads(letter.sample)["rule"] == "r"
 
 
 @pytest.mark.parametrize(
@@ -174,7 +218,7 @@ async def test_a_snapshot_that_does_not_fit_begins_anew(
 async def test_the_real_engine_comes_back_from_its_snapshot(writing, tmp_path):
     path, book = tmp_path / "rules.snapshot", Book()
     follower = Follower(writing, "rules")
-    task = asyncio.create_task(Judging(follower, path, book.take).run())
+    task = asyncio.create_task(Judging(follower, path, book.take, book.bury).run())
     await writing.write(Work(said=[(1, Tick())] * 4))
     async with asyncio.timeout(SOON_S):
         while follower.position < 4:  # noqa: ASYNC110 - it has no event
