@@ -69,7 +69,7 @@ class Database:
 
     def set_up(self) -> None:
         """Bring the schema to ``HEAD``; quick when it is there already."""
-        if self._version() == HEAD:
+        if self.is_set_up():
             return
         # Alembic is heavy and rarely needed.
         from alembic import command
@@ -92,6 +92,10 @@ class Database:
                 ) from error
             if connection.execute(select(t.cell.c.id)).first() is None:
                 connection.execute(insert(t.cell).values(id=1, name="cell", revision=0, mark=0))
+
+    def is_set_up(self) -> bool:
+        """Whether the schema is at ``HEAD``."""
+        return self._version() == HEAD
 
     def close(self) -> None:
         self._engine.dispose()

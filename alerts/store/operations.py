@@ -68,6 +68,10 @@ class Operations(Reads):
         """Bring the schema to the newest; quick when it is there already."""
         self._database.set_up()
 
+    def is_set_up(self) -> bool:
+        """Whether the schema is the newest; changes nothing."""
+        return self._database.is_set_up()
+
     def close(self) -> None:
         self._database.close()
 

@@ -5,10 +5,14 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from alerts.store.errors import StoreError
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from alerts.store.errors import StoreError, StoreMisfit
 from alerts.store.operations import Operations
 from collector.config import Config, read_config
 from collector.errors import EXIT_CONFIG, EXIT_OUTSIDE, ConfigError, OutsideError
+from edge.errors import JournalError
 
 DEFAULT_CONFIG = Path("shouwang.toml")
 
@@ -33,7 +37,10 @@ def guarded(run: Callable[[], int]) -> int:
     except ConfigError as error:
         complain(error.problems)
         return EXIT_CONFIG
-    except (OutsideError, StoreError) as error:
+    except StoreMisfit as error:
+        complain([error])
+        return EXIT_CONFIG
+    except (OutsideError, StoreError, JournalError) as error:
         complain([str(error)])
         return EXIT_OUTSIDE
 
@@ -63,11 +70,47 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def operations(config: Config) -> Operations:
-    """The operations database of this cell, brought to the newest schema."""
+    """The operations database of this cell, made and brought to the newest schema."""
     config.state.mkdir(parents=True, exist_ok=True)
     opened = Operations(config.operations_url.reveal(), link_base=config.public_url)
     opened.set_up()
     return opened
+
+
+def known_operations(config: Config) -> Operations:
+    """The operations database as it is, for a verb that only reads; ConfigError without one."""
+    if (path := database_file(config)) is not None:
+        there(path, "operations database")
+    opened = Operations(config.operations_url.reveal(), link_base=config.public_url)
+    try:
+        if not opened.is_set_up():
+            raise ConfigError(
+                [
+                    "the operations database is empty or of another version; "
+                    "start `shouwang serve` of this version once, or name the settings with --config"
+                ]
+            )
+    except BaseException:
+        opened.close()
+        raise
+    return opened
+
+
+def database_file(config: Config) -> Path | None:
+    """The file that holds the operations; None when a server does, or the URL cannot be read."""
+    try:
+        url = make_url(config.operations_url.reveal())
+    except ArgumentError:
+        return None
+    is_file = url.get_backend_name() == "sqlite" and url.database
+    return Path(url.database or "") if is_file else None
+
+
+def there(path: Path, what: str) -> Path:
+    """``path``; ConfigError when nothing is there, so that reading makes no file."""
+    if not path.is_file():
+        raise ConfigError([f"there is no {what} in {path.parent}; name the settings with --config"])
+    return path
 
 
 def settings(path: Path) -> Config:

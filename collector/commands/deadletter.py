@@ -18,7 +18,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _list(path: Path) -> int:
-    with Tail(path) as tail:
+    with Tail(common.there(path, "journal")) as tail:
         letters = tail.letters()
     rows = [
         [

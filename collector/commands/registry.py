@@ -26,10 +26,9 @@ def _import(argv: Sequence[str]) -> int:
     common.complain(problems)
     if registry is None or any(problem.level is Level.ERROR for problem in problems):
         return EXIT_CONFIG
-    operations = common.operations(common.settings(arguments.config))
-    revision = operations.save_registry(
-        registry, arguments.who, arguments.why, Clock.from_environment().now()
-    )
+    with common.operations(common.settings(arguments.config)) as operations:
+        now = Clock.from_environment().now()
+        revision = operations.save_registry(registry, arguments.who, arguments.why, now)
     print(
         f"revision {revision}: {len(registry.sites)} site(s), {len(registry.places)} places, "
         f"{len(registry.devices)} devices, {len(registry.people)} people"
@@ -45,7 +44,8 @@ def _export(argv: Sequence[str]) -> int:
     if folder.exists() and not folder.is_dir():
         print(f"{folder}: is no folder; name another", file=sys.stderr)
         return EXIT_CONFIG
-    operations = common.operations(common.settings(arguments.config))
-    for path in write(operations.registry(), folder):
+    with common.known_operations(common.settings(arguments.config)) as operations:
+        registry = operations.registry()
+    for path in write(registry, folder):
         print(path)
     return 0

@@ -17,6 +17,7 @@ from alerts.rules.packs import PackError, read_packs
 from alerts.rules.transition import Transition
 from collector import records
 from collector.commands import common
+from collector.config import Config
 from collector.errors import ConfigError
 from edge.tail import Tail
 
@@ -60,13 +61,12 @@ def _run(arguments: argparse.Namespace) -> int:
         did: list[Transition] | None = None
     else:
         config = common.settings(arguments.config)
-        path = arguments.journal or config.journal_path
-        if not path.exists():
-            raise ConfigError([f"{path}: there is no journal; name one with --journal"])
+        if arguments.journal is None:
+            path = common.there(config.journal_path, "journal")
+        elif not (path := arguments.journal).is_file():
+            raise ConfigError([f"{path}: there is no journal; name another with --journal"])
+        did = _rang(config, _journal_id(path), is_ours=arguments.journal is None)
         would = replays.replay(_journal_entries(path, packs), _journal_id(path))
-        operations = common.operations(config)
-        # The journal is cut off behind what all have read; what rang before it cannot be compared.
-        did = [t for t in operations.transitions() if t.journal == _journal_id(path)]
     print(common.printable(common.table(replays.HEADER, replays.table(would))))
     if did is not None:
         told = replays.compare(did, would)
@@ -79,6 +79,16 @@ def _run(arguments: argparse.Namespace) -> int:
             orjson.dumps([_plain(t) for t in would], option=orjson.OPT_INDENT_2)
         )
     return 0
+
+
+def _rang(config: Config, journal: str, *, is_ours: bool) -> list[Transition] | None:
+    """What did ring; None for a journal from elsewhere, where no database stands beside it."""
+    file = common.database_file(config)
+    if not is_ours and file is not None and not file.is_file():
+        return None
+    with common.known_operations(config) as operations:
+        # The journal is cut off behind what all have read; what rang before cannot be compared.
+        return [one for one in operations.transitions() if one.journal == journal]
 
 
 def _packs(paths: Sequence[Path] | None) -> dict[str, str] | None:

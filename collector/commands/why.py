@@ -27,12 +27,13 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _why(config: Config, incident_id: int, person: str | None, language: Language) -> int:
-    operations = common.operations(config)
-    incident = operations.incident(incident_id)
-    if incident is None:
-        print(f"there is no incident {incident_id}", file=sys.stderr)
-        return EXIT_CONFIG
-    names = {who.id: who.name for who in operations.registry().people}
+    with common.known_operations(config) as operations:
+        incident = operations.incident(incident_id)
+        if incident is None:
+            print(f"there is no incident {incident_id}", file=sys.stderr)
+            return EXIT_CONFIG
+        names = {who.id: who.name for who in operations.registry().people}
+        considered = operations.considered(incident_id)
     rows = [
         [
             row.at.astimezone().strftime("%m-%d %H:%M:%S"),
@@ -41,7 +42,7 @@ def _why(config: Config, incident_id: int, person: str | None, language: Languag
             "✓" if row.told else "–",
             _reason(row.reason, language),
         ]
-        for row in operations.considered(incident_id)
+        for row in considered
         if person is None or row.person == person
     ]
     print(f"#{incident.id} {incident.rule} {incident.subject} ({incident.state.value})")

@@ -1,0 +1,182 @@
+"""Every verb by its words: what it says and its exit code, and what it leaves alone."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from alerts.packs import shipped
+from alerts.rules.inputs import Tick
+from alerts.rules.packs import read_packs
+from alerts.store.operations import Operations
+from collector.cli import VERBS, main
+from collector.demo import scenario
+from collector.records import row
+from edge.journal import Journal
+from edge.rows import DeadLetter
+from tests.collector.test_desk import RAISED
+from tests.collector.village import settle
+
+COMMUNITY = str(scenario.COMMUNITY)
+TABLE = ["replay", "--csv", "t.csv", "--community", COMMUNITY, "--site", scenario.SITE]
+RIVER = [*TABLE, "--device", "laobakou-01"]
+COND = ["--column", "cond=laobakou/conductivity"]
+BAD_PACK = """
+[[rule]]
+id = "x"
+"""
+
+
+@pytest.fixture
+def bare(tmp_path, monkeypatch) -> Path:
+    """A folder with some files in it, and no cell."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "good.toml").write_text('cell = "c"\n[desk]\nport = 1\n')
+    (tmp_path / "bad.toml").write_text('cell = "No Id"\n[desk]\nport = 99999\nhost = "0.0.0.0"\n')
+    (tmp_path / "pack.toml").write_text(BAD_PACK)
+    (tmp_path / "places.toml").write_text('[[place]]\nid = "p"\nsite = "nowhere"\nkind = "x"\n')
+    (tmp_path / "used").mkdir()
+    (tmp_path / "used" / "x").touch()
+    (tmp_path / "t.csv").write_text("at,cond\n2026-11-22T08:00Z,400\n")
+    (tmp_path / "when.csv").write_text("at,cond\nyesterday,400\n")
+    return tmp_path
+
+
+@pytest.fixture
+def cell(bare) -> Path:
+    """A village with one incident, a journal, and a dead letter with a terminal's words in it."""
+    settle(bare, "mqtt://127.0.0.1:1")
+    with Operations(f"sqlite:///{bare / 'state' / 'operations.db'}") as operations:
+        operations.take([RAISED], read_packs(shipped()), datetime.now(UTC))
+    with Journal(bare / "state" / "journal.db") as journal:
+        journal.append([row(at_ms, Tick()) for at_ms in range(3)])
+        letter = DeadLetter(topic="a/b", reason="no reading", raw=b"\x1b[31mred", at_ms=0, count=4)
+        journal.bury([letter])
+        journal.commit()
+    return bare
+
+
+Say = Callable[[Sequence[str]], tuple[int, str]]
+
+
+@pytest.fixture
+def say(capsys) -> Say:
+    def run(words: Sequence[str]) -> tuple[int, str]:
+        try:
+            code = main(words)
+        except SystemExit as end:  # argparse
+            code = int(end.code or 0)
+        told = capsys.readouterr()
+        return code, told.out + told.err
+
+    return run
+
+
+BARE = [
+    ([], 2, ["usage: shouwang VERB", *VERBS]),
+    (["--help"], 0, ["usage: shouwang VERB", *VERBS]),
+    (["--version"], 0, ["shouwang "]),
+    (["dance"], 2, ["there is no verb 'dance'", "usage: shouwang VERB"]),
+    *(([verb, "--help"], 0, [f"usage: shouwang {verb}"]) for verb in VERBS),
+    (["check"], 0, ["0 errors"]),
+    (["check", "--config", "good.toml", COMMUNITY], 0, ["good.toml", "0 errors"]),
+    (["check", "--config", "none.toml"], 2, ["none.toml: cannot be read", "1 errors"]),
+    (
+        ["check", "--config", "bad.toml", "places.toml", "--packs", "pack.toml", "none"],
+        2,
+        ["bad.toml: cell", "bad.toml: desk.port", "bad.toml: desk.host", "places.toml", "pack.toml",
+         "none: cannot be read"],
+    ),
+    (["import", "places.toml"], 2, ["places.toml"]),
+    (["import", "none"], 2, ["none"]),
+    (["why", "1"], 2, ["there is no operations database in", "--config"]),
+    (["export", "out"], 2, ["there is no operations database in", "--config"]),
+    (["export", "t.csv"], 2, ["is no folder"]),
+    (["replay"], 2, ["there is no journal in", "--config"]),
+    (["replay", "--journal", "none.db"], 2, ["none.db: there is no journal", "--journal"]),
+    (["replay", "--rules", "pack.toml"], 2, ["pack.toml"]),
+    (["replay", "--rules", "none.toml"], 2, ["none.toml: cannot be read"]),
+    (["deadletter", "list"], 2, ["there is no journal in", "--config"]),
+    (["deadletter", "burn"], 2, ["invalid choice"]),
+    (["replay", "--csv", "t.csv"], 2,
+     ["--community: is needed", "--site: is needed", "--device: is needed", "--column: is needed"]),
+    ([*RIVER, "--column", "cond"], 2, ["--column 'cond': write NAME=PLACE"]),
+    ([*TABLE, "--device", "x", *COND], 2, ["--device x: is no device of"]),
+    ([*RIVER, "--column", "oops=laobakou/conductivity"], 2, ["t.csv", "oops"]),
+    ([*RIVER, *COND, "--csv", "when.csv"], 2, ["when.csv", "yesterday"]),
+    ([*RIVER, *COND, "--csv", "none.csv"], 2, ["none.csv"]),
+    ([*RIVER, *COND], 0, []),
+    (["demo", "--speed", "0"], 2, ["--speed 0: from 1 to 400"]),
+    (["demo", "--speed", "401"], 2, ["--speed 401: from 1 to 400"]),
+    (["demo", "--port", "0"], 2, ["--port 0: a port lies between"]),
+    (["demo", "--data", "used"], 2, ["--data used: is not empty"]),
+    (["demo", "--store", "influx"], 2, ["--store influx: needs --influx-url"]),
+    (["demo", "--mqtt-user", "me"], 2, ["--mqtt-url"]),
+    (["demo", "--mqtt-url", "mqtt://x", "--mqtt-password", "pw"], 2,
+     ["needs --mqtt-user", "write a reference, env:NAME or file:PATH"]),
+    (["demo", "--mqtt-url", "mqtt://x", "--mqtt-user", "env:SHOUWANG_NOT_SET"], 2,
+     ["--mqtt-user env:SHOUWANG_NOT_SET: the variable is not set"]),
+    (["serve", "--config", "bad.toml"], 2, ["bad.toml: cell"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"), BARE, ids=[" ".join(words)[:60] for words, _, _ in BARE]
+)
+def test_without_a_cell(bare, say, words, code, told):
+    before = sorted(bare.rglob("*"))
+    got, text = say(words)
+    assert got == code, text
+    assert [part for part in told if part not in text] == [], text
+    assert "Traceback" not in text
+    assert sorted(bare.rglob("*")) == before, "it has made something"
+
+
+CELL = [
+    (["why", "1"], 0, ["#1 riv-do-low", "梅", "原因"]),
+    (["why", "1", "mei", "--lang", "en"], 0, ["梅", "reason"]),
+    (["why", "9"], 2, ["there is no incident 9"]),
+    (["deadletter", "list"], 0, ["4", "a/b", "no reading", "?[31mred"]),
+    (["replay"], 0, ["0 transitions; 0 as they did ring"]),
+    (["replay", "--journal", "state/journal.db", "--config", "good.toml"], 0, ["0 transitions"]),
+]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"), CELL, ids=[" ".join(words)[:60] for words, _, _ in CELL]
+)
+def test_in_a_cell(cell, say, words, code, told):
+    got, text = say(words)
+    assert got == code, text
+    assert [part for part in told if part not in text] == [], text
+    assert "\x1b" not in text
+
+
+def test_a_journal_from_elsewhere_is_replayed_without_a_database(cell, say):
+    (cell / "state" / "operations.db").unlink()
+    code, text = say(["replay", "--journal", "state/journal.db"])
+    assert code == 0, text
+    assert "as they did ring" not in text
+    assert not (cell / "state" / "operations.db").exists()
+
+
+def test_reading_does_not_migrate_an_empty_database(bare, say):
+    (bare / "state").mkdir()
+    path = bare / "state" / "operations.db"
+    path.touch()
+    code, text = say(["why", "1"])
+    assert (code, "of another version" in text) == (2, True)
+    with Operations(f"sqlite:///{path}") as operations:
+        assert not operations.is_set_up()
+
+
+def test_what_was_imported_and_exported_is_no_news_when_imported_again(bare, say):
+    code, first = say(["import", COMMUNITY, "--who", "mei"])
+    assert code == 0
+    assert "revision 1: 1 site(s)" in first
+    code, paths = say(["export", "out"])
+    assert code == 0
+    assert all(Path(path).is_file() for path in paths.splitlines())
+    assert say(["check", "out"])[0] == 0
+    assert say(["import", "out", "--who", "mei"]) == (0, first)
