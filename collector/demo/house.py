@@ -244,7 +244,14 @@ class House:
             if status is not None and _is_linked(status) and await _is_open(self.wish.port):
                 return
             await asyncio.sleep(POLL_S)
-        raise OutsideError(f"the house was not ready in {START_S:.0f} s{self._last_words('serve')}")
+        status = self.watch()
+        missing = (
+            [f"{part.name}: {part.why}" for part in status.parts if part.why] if status else []
+        )
+        why = f" ({'; '.join(missing)})" if missing else ""
+        raise OutsideError(
+            f"the house was not ready in {START_S:.0f} s{why}{self._last_words('serve')}"
+        )
 
     # Processes
 

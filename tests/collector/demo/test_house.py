@@ -14,8 +14,11 @@ from collector.demo import scenario
 from collector.demo.command import _parser, _wish
 from collector.demo.house import House, Wish
 from collector.errors import ConfigError, OutsideError
+from collector.stores.influx import InfluxSettings, InfluxStore
 from collector.stores.port import StoreUnavailable
 from edge import config as edge_config
+from edge.clock import Clock
+from edge.contract.reading import Batch, Reading
 
 
 def test_a_port_that_is_taken_is_named_with_the_remedy_before_anything_starts(tmp_path, capsys):
@@ -85,6 +88,37 @@ async def test_a_bucket_that_would_spoil_the_account_is_refused(
         async with House(wish):
             pass
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.influxdb
+async def test_a_new_bucket_is_fine_and_a_used_one_is_refused(
+    tmp_path, influxdb_server, monkeypatch
+):
+    monkeypatch.setenv("SHOUWANG_TEST_INFLUX_TOKEN", influxdb_server.token)
+    wish = Wish(
+        folder=tmp_path,
+        store="influx",
+        influx_url=influxdb_server.url,
+        influx_org=influxdb_server.org,
+        influx_bucket=influxdb_server.new_bucket(),
+        influx_token="env:SHOUWANG_TEST_INFLUX_TOKEN",
+    )
+    await houses._look_at_store(wish)
+    store = InfluxStore(
+        InfluxSettings(
+            url=wish.influx_url,
+            org=wish.influx_org,
+            bucket=wish.influx_bucket,
+            token=influxdb_server.token,
+        )
+    )
+    batch = Batch(site="s", device="d", run="r", first=0, count=1)
+    at_ms = Clock().now_ms()
+    batch.add(Reading(place="p", port="", metric="do", value=8.0, at_ms=at_ms, run="r", seq=0))
+    await store.write([batch])
+    await store.close()
+    with pytest.raises(ConfigError, match="holds 1 points"):
+        await houses._look_at_store(wish)
 
 
 def made(wish: Wish) -> House:
