@@ -27,6 +27,7 @@ AHEAD_MS = 86_400_000  # a day: beyond every time zone mistake; nearer ones are 
 _QUALITIES = frozenset(int(quality) for quality in Quality)
 _VALUE_LABELS = ("v", "vb", "vs", "vd")
 _REASON_LENGTH = 200
+_FAR_S = 1e12  # far beyond any clock, and still whole in milliseconds
 _NAME_LENGTH = 200  # three ids and two strokes have 194
 _NO_NAME = "?/"  # names nothing
 _VERSION = 10  # of RFC 8428
@@ -197,7 +198,8 @@ def _read(record: dict[str, Any], base: _Base, batch: Batch, seq: int, now_ms: i
     if not _is_number(offset_s):
         return "'t' is a finite number of seconds"
     at_s = base.time + offset_s
-    if not YEAR_2000_MS <= at_s * 1000 <= now_ms + AHEAD_MS:
+    at_ms = round(at_s * 1000) if abs(at_s) < _FAR_S else 0  # as it will be kept
+    if not YEAR_2000_MS <= at_ms <= now_ms + AHEAD_MS:
         return f"time {at_s:.6g} s lies before the year 2000 or more than a day ahead"
     quality = record.get("q", int(Quality.NOT_EVALUATED))
     if type(quality) is not int or quality not in _QUALITIES:
@@ -227,7 +229,7 @@ def _read(record: dict[str, Any], base: _Base, batch: Batch, seq: int, now_ms: i
     batch.port.append(sys.intern(port))
     batch.metric.append(metric.name)
     batch.value.append(value)
-    batch.at_ms.append(round(at_s * 1000))
+    batch.at_ms.append(at_ms)
     batch.quality.append(quality)
     batch.seq.append(seq)
     if reason:

@@ -1,6 +1,7 @@
 """SenML packs: what goes in comes out; what is hostile is refused, and nothing else with it."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -206,3 +207,11 @@ def test_dropped_ranges_are_bounded_and_clean() -> None:
     )
     got = pack({**BASE, **GOOD, "dropped": [["r", 0, 1, "\ud800\x1b[31m"]]})
     assert got.dropped == (("r", 0, 1, "??[31m"),)
+
+
+def test_a_time_is_judged_as_it_is_kept() -> None:
+    early = Reading(place="a", port="", metric="do", value=1.0, at_ms=1_619_857_180_840, run="r")
+    first_of_2000 = replace(early, at_ms=946_684_800_000, seq=1)
+    got = decode(senml.encode([early, first_of_2000]))
+    assert isinstance(got, Decoded)
+    assert got.batch.at_ms == [1_619_857_180_840, 946_684_800_000]
