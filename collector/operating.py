@@ -19,7 +19,7 @@ from edge.clock import Clock
 log = logging.getLogger("collector.watch")
 
 POLL_S = 1.0  # real seconds: what people changed is seen within one
-CLIMB_S = 0.5  # real seconds
+CLIMB_HOUSE_S, CLIMB_S = 10.0, (0.1, 0.5)  # house seconds, within these real ones on a fast clock
 
 _T = TypeVar("_T")
 Adopt = Callable[[Registry], Awaitable[None]]
@@ -74,7 +74,9 @@ class Operating:
                     self._dispatcher.wake()
             except StoreUnavailable:
                 pass
-            await asyncio.sleep(CLIMB_S)
+            shortest_s, longest_s = CLIMB_S
+            house_s = self._clock.real(CLIMB_HOUSE_S)
+            await asyncio.sleep(min(longest_s, max(shortest_s, house_s)))
 
     async def dispatch(self) -> None:
         """Send what is due."""
