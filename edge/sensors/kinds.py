@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from edge.sensors import replay, simulated
+from edge.sensors import contact, rain, replay, simulated
 from edge.sensors.port import Plan
 from edge.table import Table
 
 KINDS: dict[str, Callable[[Table, Path], Plan]] = {
+    "contact": contact.read,
+    "rain": rain.read,
     "replay": replay.read,
     "simulated": simulated.read,
 }
