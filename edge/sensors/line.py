@@ -190,6 +190,8 @@ def _open(line: Line) -> Any:
     if not line.serial:
         return socket.create_connection((line.host, line.port), timeout=line.timeout_s)
     try:
+        import termios
+
         import serial
     except ImportError as error:
         raise SensorError("pyserial is not installed; pip install 'shouwang[serial]'") from error
@@ -203,5 +205,6 @@ def _open(line: Line) -> Any:
             write_timeout=line.timeout_s,
             exclusive=True,
         )
-    except ValueError as error:
-        raise SensorError(f"{line}: {error}") from error
+    except (ValueError, termios.error) as error:
+        what = f"baud {line.baud}, parity {line.parity}, {line.stop_bits} stop bits"
+        raise SensorError(f"{line}: the port does not take {what}: {error}") from error
