@@ -164,8 +164,9 @@ def _map(
         table.complain("map", f"{path} cannot be read: {error}")
         return []
     top = Table(raw, f"{table.where}.map({path.name})", table.problems)
-    top.text("title", "")
-    top.text("source", most=2000)
+    for key in ("title", "source"):  # for people
+        if key in top:
+            top.text(key, most=2000)
     for metric, why in ((key, top.table("needs_offset").text(key))
                         for key in top.table("needs_offset").keys()):  # fmt: skip # noqa: SIM118
         if metric not in offsets:

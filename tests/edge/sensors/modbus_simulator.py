@@ -13,17 +13,16 @@ import threading
 import tty
 from typing import Any
 
-fault = "none"
-heard = 0
+state: dict[str, Any] = {"fault": "none", "answers": 0}
 
 
 def spoil(sending: bool, data: bytes) -> bytes:
     """What the fault makes of an answer on its way out."""
-    global heard
     if not sending:
-        heard += 1
         return data
-    if fault == "crc" or (fault == "crc-once" and heard % 2):
+    fault = state["fault"]
+    state["answers"] += 1
+    if fault == "crc" or (fault == "crc-once" and state["answers"] == 1):
         return data[:-1] + bytes([data[-1] ^ 0x55])
     if fault == "stray":
         return b"\x00" + data
@@ -32,14 +31,14 @@ def spoil(sending: bool, data: bytes) -> bytes:
     return b"" if fault == "silence" else data
 
 
-async def serve(mode: str, registers: dict[str, dict[str, list[int]]]) -> None:
+async def serve(mode: str, registers: dict[str, dict[str, list[int]]], port: int = 0) -> None:
     from pymodbus.constants import ExcCodes
     from pymodbus.framer import FramerType
     from pymodbus.server import ModbusSerialServer, ModbusTcpServer
     from pymodbus.simulator import DataType, SimData, SimDevice
 
     async def act(*_: Any) -> ExcCodes | None:
-        return ExcCodes.DEVICE_BUSY if fault == "exception" else None
+        return ExcCodes.DEVICE_BUSY if state["fault"] == "exception" else None
 
     def block(function: str) -> list[SimData]:
         given = registers.get(function, {"60000": [0]})
@@ -69,20 +68,24 @@ async def serve(mode: str, registers: dict[str, dict[str, list[int]]]) -> None:
     else:
         framer = FramerType.RTU if mode == "rtu-tcp" else FramerType.SOCKET
         server = ModbusTcpServer(
-            device, framer=framer, address=("127.0.0.1", 0), trace_packet=spoil
+            device, framer=framer, address=("127.0.0.1", port), trace_packet=spoil
         )  # fmt: skip
     await server.serve_forever(background=True)
     if mode != "pty":
         where = f"127.0.0.1:{server.transport.sockets[0].getsockname()[1]}"
-    print(where, flush=True)
+    say(where)
     await asyncio.to_thread(obey)
 
 
 def obey() -> None:
-    global fault
     for line in sys.stdin:
-        fault = line.strip()
-        print("ok", flush=True)
+        state.update(fault=line.strip(), answers=0)
+        say("ok")
+
+
+def say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 def pump(source: int, target: int) -> None:

@@ -12,8 +12,9 @@ from typing import Any
 class Simulator:
     """``where`` is its host:port or device file."""
 
-    def __init__(self, process: "subprocess.Popen[str]") -> None:
+    def __init__(self, process: "subprocess.Popen[str]", mode: str) -> None:
         self._process = process
+        self.mode = mode
         self.where = self._line()
 
     def fault(self, name: str) -> None:
@@ -30,13 +31,17 @@ class Simulator:
 
 
 @contextmanager
-def simulator(script: str, **arguments: Any) -> Iterator[Simulator]:
-    command = [sys.executable, str(Path(__file__).parent / script), json.dumps(arguments)]
+def simulator(script: str, *, mode: str, **arguments: Any) -> Iterator[Simulator]:
+    command = [
+        sys.executable,
+        str(Path(__file__).parent / script),
+        json.dumps({"mode": mode, **arguments}),
+    ]
     process = subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8"
     )
     with process:
         try:
-            yield Simulator(process)
+            yield Simulator(process, mode)
         finally:
             process.kill()
