@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge import config
 from edge.contract.metrics import METRICS
 from edge.sensors.polling import Series
 from edge.sensors.registers import (
@@ -182,3 +183,14 @@ GOOD = {"metric": "ph", "address": 1, "type": "int16"}
 )
 def test_each_mistake_names_its_key(keys: dict[str, Any], problem: str) -> None:
     assert problem in "\n".join(read(**keys)[1])
+
+
+def test_the_examples_of_the_documentation_are_read(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[3] / "docs/meters-and-sondes.md").read_text(encoding="utf-8")
+    examples = "\n".join(part.partition("```")[0] for part in text.split("```toml\n")[1:])
+    path = tmp_path / "edge.toml"
+    path.write_text(
+        f'site = "a"\ndevice = "b"\n[mqtt]\nurl = "mqtt://c"\n{examples}', encoding="utf-8"
+    )
+    names = [sensor.name for sensor in config.read(path, {}).sensors]
+    assert names == ["port-2-meter", "gauge", "own", "shed-meter"]
