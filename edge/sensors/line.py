@@ -144,8 +144,9 @@ class Wire:
             some = self._receive(rest_s)
             if some:
                 heard += some
-                # A two-wire adapter may give back what was sent.
-                answer = understand(heard.removeprefix(frame))
+                if heard.startswith(frame):  # a two-wire adapter may give back what was sent
+                    heard = heard[len(frame) :]
+                answer = understand(heard)
                 if answer is not None:
                     return answer
         raise NoAnswer(f"{self.line}: no answer within {self.line.timeout_s:g} s", heard)

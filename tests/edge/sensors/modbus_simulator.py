@@ -2,7 +2,7 @@
 
 Run as a script with one argument in JSON: ``mode`` and ``registers`` by function ("3", "4") and
 address. It prints where it listens, then obeys a fault a line: none, silence, crc, crc-once,
-half, stray, exception.
+half, stray, echo, echo-only, exception.
 """
 
 import asyncio
@@ -19,13 +19,18 @@ state: dict[str, Any] = {"fault": "none", "answers": 0}
 def spoil(sending: bool, data: bytes) -> bytes:
     """What the fault makes of an answer on its way out."""
     if not sending:
+        state["asked"] = data
         return data
     fault = state["fault"]
     state["answers"] += 1
     if fault == "crc" or (fault == "crc-once" and state["answers"] == 1):
         return data[:-1] + bytes([data[-1] ^ 0x55])
     if fault == "stray":
-        return b"\x00" + data
+        return b"\x00\x01" + data
+    if fault == "echo":
+        return bytes(state["asked"]) + data
+    if fault == "echo-only":
+        return bytes(state["asked"])
     if fault == "half":
         return data[: len(data) // 2]
     return b"" if fault == "silence" else data

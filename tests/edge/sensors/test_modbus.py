@@ -169,6 +169,12 @@ def test_one_spoilt_frame_is_asked_again_at_once(rtu: Simulator) -> None:
     assert values(sensor(rtu, retries=1).step("", NOW).samples) == METER
 
 
+def test_an_adapter_that_gives_back_the_question_is_seen_through(rtu: Simulator) -> None:
+    rtu.fault("echo")
+    assert values(sensor(rtu).step("", NOW).samples) == METER
+    assert "no answer within 0.3 s; check power" in missing(rtu, sensor(rtu), "echo-only")
+
+
 def test_stray_bytes_before_a_frame_are_passed_over(rtu: Simulator) -> None:
     rtu.fault("stray")
     assert values(sensor(rtu).step("", NOW).samples) == METER
