@@ -153,7 +153,7 @@ def test_bounces_on_the_pin_are_one_tip_and_its_millimetres_are_told(pins) -> No
         pin.drive_low()
         pin.drive_high()
     step = sensor.step(step.mark, round(time.time() * 1000))
-    assert [sample[:4] for sample in step.samples] == [(*RAIN, 0.2)]
+    assert [sample[:4] for sample in step.samples if sample.value] == [(*RAIN, 0.2)]
     assert sensor.last[RAIN].raw == "1 tips, 1 in all"
     mark = Mark.parse(step.mark)
     assert mark is not None
