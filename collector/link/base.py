@@ -1,7 +1,9 @@
 """What both adapters share: the life of a link that reconnects, its state, and the server's birth.
 
 MQTT gives a connection one last will. The server says ``online`` once per site, so each further
-site has a small connection of its own that carries nothing but that site's birth and will.
+site has a small connection of its own that carries nothing but that site's birth and will. A user
+has no other connection: its client id is its name. There only the first site hears from the broker
+that the server vanished; the others' devices go on, and keep what no ``received`` names.
 """
 
 import asyncio
@@ -48,7 +50,7 @@ class LinkBase(ABC):
         self.since_s = time.monotonic()
         self.seen_s = 0.0
         self.why = "not connected yet"
-        self._site = sites[0] if sites else ""
+        self._sites = tuple(sites) if broker.user else tuple(sites[:1])
         self._filters = tuple(filters)
         self._jitter = jitter
         self._inbox = Inbox(self._pause, self._resume)
@@ -62,7 +64,7 @@ class LinkBase(ABC):
                 filters=(),
                 jitter=jitter,
             )
-            for site in sites[1:]
+            for site in sites[len(self._sites) :]
         ]
 
     # The port
@@ -169,15 +171,15 @@ class LinkBase(ABC):
         self.connected, self.why = False, "closed"
 
     async def _say(self, state: State) -> None:
-        if self._site:
-            topic = Topic(self._site, SERVER, Kind.STATUS)
-            await self.publish(str(topic), Status(state=state).encode(), retain=True)
+        payload = Status(state=state).encode()
+        topics = [Topic(site, SERVER, Kind.STATUS) for site in self._sites]
+        await asyncio.gather(*(self.publish(str(topic), payload, retain=True) for topic in topics))
 
     def _will(self) -> tuple[str, bytes] | None:
         """Topic and payload of the last will, to be retained."""
-        if not self._site:
+        if not self._sites:
             return None
-        topic = Topic(self._site, SERVER, Kind.STATUS)
+        topic = Topic(self._sites[0], SERVER, Kind.STATUS)
         return str(topic), Status(state=State.OFFLINE).encode()
 
     def _take_in(self, messages: Sequence[Message]) -> None:

@@ -62,13 +62,17 @@ class Broker:
         password: Secret | None = None,
         ca: Path | None = None,
     ) -> "Broker":
-        """The broker at ``mqtt://host[:port]`` or, with TLS, ``mqtts://host[:port]``."""
+        """The broker at ``mqtt://host[:port]`` or, with TLS, ``mqtts://host[:port]``.
+
+        A user's client id is its name: a broker that puts the name there (Mosquitto's
+        ``use_username_as_clientid``) leaves nobody else a way into its session.
+        """
         parts = urlsplit(url)
         tls = parts.scheme == "mqtts"
         return cls(
             host=parts.hostname or "127.0.0.1",
             port=parts.port or (8883 if tls else 1883),
-            client_id=client_id,
+            client_id=(user and user.reveal()) or client_id,
             tls=tls,
             ca=ca,
             user=user or _NOTHING,

@@ -198,6 +198,74 @@ async def test_a_wrong_password_is_named_and_waited_out(make, mosquitto_server, 
         assert "geheim-7" not in link.why + repr(broker)
 
 
+@pytest.fixture
+def guarded(mosquitto_server, tmp_path) -> Mosquitto:
+    """A broker with the users ``collector`` and ``box``, set up as the shipped one is."""
+    passwords = tmp_path / "passwords"
+    passwords.touch(mode=0o600)
+    for user in ("collector", "box"):
+        subprocess.run(
+            ["mosquitto_passwd", "-b", passwords, user, f"of-{user}"],
+            check=True, capture_output=True,
+        )  # fmt: skip
+    return mosquitto_server(
+        extra=f"password_file {passwords}\nallow_anonymous false\nuse_username_as_clientid true"
+    )
+
+
+def _user(server: Mosquitto, name: str) -> Broker:
+    return Broker.at(server.url, "any", user=Secret(name), password=Secret(f"of-{name}"))
+
+
+async def test_a_device_cannot_take_the_session_of_the_collector(make, guarded):
+    collector, device = _user(guarded, "collector"), _user(guarded, "box")
+    assert collector.client_id == "collector"
+    async with make(collector, filters=[READINGS]) as link:
+        await _connected(link)
+    # A clean session under the collector's id would wipe what waits for it.
+    thief = Mqtt5Link(replace(device, client_id="collector"))
+    async with _transient(thief) as thief:
+        await thief.publish(READINGS, b"waiting")
+    async with make(collector, filters=[READINGS]) as link:
+        await _connected(link)
+        epoch = link.epoch
+        async with _transient(Mqtt5Link(replace(device, client_id="collector"))):
+            messages = await _receive(link, 1)
+            await link.ack(messages)
+        assert (link.connected, link.epoch) == (True, epoch)
+    assert messages[0].payload == b"waiting"
+
+
+async def test_a_user_says_online_for_each_site_on_its_one_connection(make, guarded):
+    collector, device = _user(guarded, "collector"), _user(guarded, "box")
+    listener = Mqtt5Link(device, filters=["shouwang/v1/+/server/status"])
+    async with _transient(listener):
+        link = make(collector, sites=["east", "west"], filters=[READINGS])
+        async with link:
+            await _connected(link)
+            online = await _statuses(listener, 2)
+            await asyncio.sleep(0.5)  # two connections under one id would throw each other out
+            assert link.epoch == 1
+        stopping = await _statuses(listener, 2)
+    topics = {f"shouwang/v1/{site}/server/status" for site in ("east", "west")}
+    assert online == dict.fromkeys(topics, State.ONLINE)
+    assert stopping == dict.fromkeys(topics, State.STOPPING)
+
+
+async def test_a_link_works_under_an_id_that_the_broker_chose(make, guarded):
+    renamed = replace(_user(guarded, "collector"), client_id="another")
+    async with make(renamed, sites=["riverside"], filters=[READINGS]) as link:
+        await _connected(link)
+        assert await link.publish(READINGS, b"mine")
+        messages = await _receive(link, 1)
+        await link.ack(messages)
+    async with make(_user(guarded, "collector"), filters=[READINGS]) as link:
+        await _connected(link)
+        await link.publish(READINGS, b"next")
+        again = await _receive(link, 1)
+    assert [m.payload for m in messages + again] == [b"mine", b"next"]
+
+
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="makes its certificate with openssl")
 async def test_speaks_tls_to_a_broker_whose_ca_it_is_given(make, mosquitto_server, tmp_path):
     certificate, key, port = tmp_path / "cert.pem", tmp_path / "key.pem", free_port()
