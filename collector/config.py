@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, ValidationInfo
 
-from alerts.secrets import Secret, SecretError, resolve
+from alerts.secrets import Secret, SecretError, is_reference, resolve
 from collector.errors import ConfigError
 from edge.contract.ids import is_id
 
@@ -41,7 +41,10 @@ def _http_url(text: str) -> str:
     return text.rstrip("/")
 
 
-def _secret(text: str) -> str:
+def _reference(text: str, info: ValidationInfo) -> str:
+    """``file:PATH`` is beside the configuration file, whose folder is the context."""
+    if is_reference(text) and text.startswith("file:"):
+        text = f"file:{_folder(info) / text.removeprefix('file:')}"
     try:
         resolve(text)
     except SecretError as error:
@@ -49,18 +52,48 @@ def _secret(text: str) -> str:
     return text
 
 
+def _secret(text: str, info: ValidationInfo) -> str:
+    if text and not is_reference(text):
+        raise ValueError("write a reference, env:NAME or file:PATH, never the secret itself")
+    return _reference(text, info)
+
+
+def _database_url(text: str, info: ValidationInfo) -> str:
+    # A URL that no parser takes is the database's to refuse.
+    if not is_reference(text) and ":" in text.partition("://")[2].rpartition("@")[0]:
+        raise ValueError("holds a password; put the whole URL behind env:NAME or file:PATH")
+    return _reference(text, info)
+
+
+def _file(text: str, info: ValidationInfo) -> str:
+    if not text:
+        return ""
+    path = _folder(info) / text
+    if not path.is_file():
+        raise ValueError("no such file; name the CA's PEM file, relative to this one")
+    return str(path)
+
+
+def _folder(info: ValidationInfo) -> Path:
+    return info.context if isinstance(info.context, Path) else Path()
+
+
 def _loopback(text: str) -> str:
     if text not in _LOOPBACK:
         raise ValueError(
             "the pages have no sign-in yet, so they are served on 127.0.0.1 only; "
-            "put a proxy with sign-in before them"
+            "put a proxy with sign-in before them, which strips forwarded headers, and add its "
+            "name to desk.allowed_hosts"
         )
     return text
 
 
 BrokerUrl = Annotated[str, AfterValidator(_broker_url)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
-Reference = Annotated[str, AfterValidator(_secret)]
+Reference = Annotated[str, AfterValidator(_reference)]
+SecretReference = Annotated[str, AfterValidator(_secret)]
+DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
+ExistingFile = Annotated[str, AfterValidator(_file)]
 
 
 class Protocol(StrEnum):
@@ -77,14 +110,14 @@ class StoreKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mqtt:
-    """``user`` and ``password`` may be references (``env:NAME``, ``file:PATH``)."""
+    """``password`` is a reference (``env:NAME``, ``file:PATH``), ``user`` may be one."""
 
     __pydantic_config__: ClassVar = _STRICT
     url: BrokerUrl = "mqtt://127.0.0.1:1883"
     protocol: Protocol = Protocol.V5
     user: Reference = ""
-    password: Reference = field(default="", repr=False)
-    ca: str = ""
+    password: SecretReference = field(default="", repr=False)
+    ca: ExistingFile = ""
     """A PEM file with the broker's CA, where the system's own do not know it."""
 
 
@@ -95,7 +128,7 @@ class StoreConfig:
     url: HttpUrl = ""
     org: str = "shouwang"
     bucket: str = "shouwang"
-    token: Reference = field(default="", repr=False)
+    token: SecretReference = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +136,7 @@ class OperationsConfig:
     """An SQLAlchemy URL, or a reference to one; empty is SQLite in the state directory."""
 
     __pydantic_config__: ClassVar = _STRICT
-    url: Reference = field(default="", repr=False)
+    url: DatabaseUrl = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +179,7 @@ class MailConfig:
     sender: str = "shouwang@localhost"
     name: str = "守望"
     username: Reference = ""
-    password: Reference = field(default="", repr=False)
+    password: SecretReference = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +192,7 @@ class NoticesConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """One cell. ``state`` is where its files live, relative to the configuration file."""
+    """One cell. ``state`` is where its files live; paths are relative to the configuration file."""
 
     __pydantic_config__: ClassVar = _STRICT
     cell: Annotated[str, AfterValidator(_cell)] = "cell"
@@ -222,7 +255,7 @@ def read_config(path: Path | str) -> Config:
     problems: list[str] = []
     try:
         # strict: "yes" is no number; lax: TOML has no Path, no tuple
-        config = _ADAPTER.validate_python(raw)
+        config = _ADAPTER.validate_python(raw, context=path.parent.absolute())
     except ValidationError as error:
         problems = [_problem(path, problem) for problem in error.errors(include_url=False)]
     problems += [f"{path}: {problem}" for problem in _together(raw)]
@@ -246,9 +279,6 @@ def _together(raw: dict[str, Any]) -> list[str]:
         for key, example in (("url", "http://127.0.0.1:8086"), ("token", "env:INFLUX_TOKEN")):
             if not store.get(key):
                 problems.append(f"store.{key}: is needed by kind 'influx'; write e.g. {example!r}")
-    mqtt = raw.get("mqtt")
-    if isinstance(mqtt, dict) and (ca := mqtt.get("ca")) and not Path(str(ca)).is_file():
-        problems.append(f"mqtt.ca: {ca!r} is no file; name the CA's PEM file")
     return problems
 
 

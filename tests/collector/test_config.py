@@ -1,5 +1,6 @@
 import pytest
 
+from alerts.secrets import resolve
 from collector.config import Config, Protocol, StoreKind, read_config
 from collector.errors import ConfigError
 
@@ -68,9 +69,43 @@ def test_every_key_is_read(write, tmp_path, monkeypatch):
     assert config.notices.allow == ("127.0.0.1:8081",)
 
 
-def test_secrets_stay_out_of_the_repr(write):
-    config = read_config(write('[mqtt]\npassword = "geheim-3"\n[store]\ntoken = "geheim-4"\n'))
+def test_secrets_stay_out_of_the_repr(write, monkeypatch):
+    monkeypatch.setenv("TEST_MQTT_PASSWORD", "geheim-3")
+    config = read_config(write('[mqtt]\npassword = "env:TEST_MQTT_PASSWORD"\n'))
     assert "geheim" not in repr(config)
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ('[mqtt]\npassword = "geheim-3"', "mqtt.password"),
+        ('[store]\ntoken = "geheim-4"', "store.token"),
+        ('[mail]\npassword = "geheim-5"', "mail.password"),
+        ('[operations]\nurl = "postgresql://u:geheim-6@db/x"', "operations.url"),
+    ],
+)
+def test_a_secret_in_the_file_itself_is_refused_and_not_quoted(write, text, place):
+    (problem,) = problems(write(text))
+    assert problem.startswith(f"{place}: ")
+    assert "env:NAME or file:PATH" in problem
+    assert "geheim" not in problem
+
+
+def test_files_are_sought_beside_the_configuration(write, tmp_path, monkeypatch):
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets/mqtt").write_text("geheim-7\n")
+    (tmp_path / "ca.pem").write_text("")
+    path = write('[mqtt]\npassword = "file:secrets/mqtt"\nca = "ca.pem"\n')
+    monkeypatch.chdir("/")
+    mqtt = read_config(path).mqtt
+    assert resolve(mqtt.password).reveal() == "geheim-7"
+    assert mqtt.ca == str(tmp_path / "ca.pem")
+
+
+def test_a_ca_that_is_not_there_is_named(write):
+    (problem,) = problems(write('[mqtt]\nca = "nowhere.pem"\n'))
+    assert problem.startswith("mqtt.ca: no such file")
+    assert "nowhere.pem" in problem
 
 
 def test_all_problems_are_reported_together_with_place_and_remedy(write):
