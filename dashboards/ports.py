@@ -233,7 +233,6 @@ class Settings:
     version: str = "0"
     demo: bool = False
     allowed_hosts: tuple[str, ...] = ()
-    trust_forwarded: bool = False
     body_bytes: int = 65_536
     watch_stale_s: float = 30.0
     """House seconds after which a watch that has written nothing counts as asleep."""

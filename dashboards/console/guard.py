@@ -37,17 +37,16 @@ def refusal(method: str, headers: Mapping[str, str], settings: Settings) -> Prob
             421,
             "this house does not answer to that name",
             where=f"Host: {host[:100]}",
-            remedy="open it by 127.0.0.1 or localhost, or add the name to allowed_hosts",
+            remedy="open it by 127.0.0.1 or localhost, or add the name to desk.allowed_hosts",
         )
-    if not settings.trust_forwarded:
-        for name in FORWARDED:
-            if name in headers:
-                return Problem(
-                    400,
-                    "a proxy stands in between and none is configured",
-                    where=name,
-                    remedy="call directly, or configure the proxy",
-                )
+    for name in FORWARDED:
+        if name in headers:
+            return Problem(
+                400,
+                "a proxy stands in between that says for whom it speaks, and none is believed",
+                where=name,
+                remedy="call directly, or have the proxy strip this header",
+            )
     if method in SAFE:
         return None
     origin = headers.get("Origin", "").lower()
