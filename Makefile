@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint types pytest services clean
+.PHONY: help install demo test lint types pytest wheel services clean
 
 # Options of a command: make demo ARGS="--speed 60"
 ARGS ?=
@@ -30,6 +30,11 @@ test: lint types  ## formatting, lint, types and all tests
 
 pytest: $(INSTALLED)  ## tests alone; ARGS="-k journal"
 	@$(BIN)/pytest -q $(ARGS)
+
+# The uv that .ci/install used: the machine's own, else the one it brought.
+wheel: $(INSTALLED)  ## one file to install on devices and servers, in dist/
+	@PATH="$$PATH:$(CURDIR)/.uv/bin" uv build --quiet --wheel
+	@ls dist/*.whl
 
 services:  ## real servers to test against: Mosquitto, InfluxDB 2.7, Chromium
 	@tests/services/install.sh
