@@ -132,7 +132,7 @@ class Engine:
         device = (batch.site, batch.device)
         table = self._plan.series.get(device)
         if table:
-            steady_ms = self._house.steady_ms
+            watched_ms = self._house.watched_ms
             for place, port, metric, value, at_ms, quality in zip(
                 batch.place,
                 batch.port,
@@ -149,7 +149,7 @@ class Engine:
                     continue
                 for state, take in taps:
                     try:
-                        shifts = take(value, at_ms, steady_ms)
+                        shifts = take(value, at_ms, watched_ms)
                     except Exception as error:
                         self._set_aside(self._plan.keys[state.order], repr(error))
                         continue
@@ -160,9 +160,9 @@ class Engine:
                 self._guarded(state, self._heard)
 
     def _tick(self) -> None:
-        steady_ms = self._house.steady_ms
+        watched_ms = self._house.watched_ms
         for order in sorted(self._waiting):
-            self._guarded(self._waiting[order], lambda state: state.wait(steady_ms))
+            self._guarded(self._waiting[order], lambda state: state.wait(watched_ms))
         if self._house.sees:
             for states in tuple(self._plan.devices.values()):
                 for state in tuple(states):

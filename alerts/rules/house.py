@@ -6,15 +6,14 @@ from typing import Any
 from alerts.rules.inputs import Sight
 
 # Entries come every few seconds, since ticks are journalled. A longer gap is a clock that was set
-# or a watch that did not run: so much of it counts, and what was silent in it is not known.
+# or a watch that did not run: it was not seen, and what was silent in it is not known.
 MOST_BETWEEN_MS = 10 * 60_000
 
 
 @dataclass(slots=True)
 class HouseTime:
-    """``steady_ms`` never jumps and never goes back; ``watched_ms`` leaves out blind intervals."""
+    """``watched_ms`` counts what was seen: it leaves out blind intervals and never jumps ahead."""
 
-    steady_ms: int = 0
     watched_ms: int = 0
     last_ms: int = 0
     sees: bool = False
@@ -25,13 +24,9 @@ class HouseTime:
         """An entry arrived at ``at_ms`` by the house clock."""
         passed_ms = at_ms - self.last_ms if self.last_ms else 0
         self.last_ms = at_ms
-        if passed_ms <= 0:
+        if passed_ms <= 0 or not self.sees:
             return
-        gap = passed_ms > MOST_BETWEEN_MS
-        self.steady_ms += MOST_BETWEEN_MS if gap else passed_ms
-        if not self.sees:
-            return
-        if gap:
+        if passed_ms > MOST_BETWEEN_MS:
             self.seeing_from_ms = self.watched_ms
         else:
             self.watched_ms += passed_ms
@@ -54,4 +49,4 @@ class HouseTime:
         return self.watched_ms - self.seeing_from_ms if self.sees else 0
 
     def dump(self) -> list[Any]:
-        return [self.steady_ms, self.watched_ms, self.last_ms, self.sees, self.seeing_from_ms]
+        return [self.watched_ms, self.last_ms, self.sees, self.seeing_from_ms]

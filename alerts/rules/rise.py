@@ -131,7 +131,7 @@ class RiseState(State):
     def take_for(self, metric: str) -> Take:
         return self.take
 
-    def take(self, value: float, at_ms: int, steady_ms: int) -> Sequence[Shift] | None:
+    def take(self, value: float, at_ms: int, watched_ms: int) -> Sequence[Shift] | None:
         last_ms = self.last_ms
         if at_ms < last_ms or value < self.floor:
             return None
@@ -159,7 +159,7 @@ class RiseState(State):
             if value - least < self.least_rise or value <= least:
                 return shifts or None
             self.base, self.peak = least, value
-        self.value, self.arrived_ms = value, steady_ms
+        self.value, self.arrived_ms = value, watched_ms
         self.peak = max(self.peak, value)
         rise = value - self.base
         changes = self.ladder.judge(
@@ -180,8 +180,8 @@ class RiseState(State):
     def waits(self) -> bool:
         return self.ladder.waits()
 
-    def wait(self, steady_ms: int) -> Sequence[Shift]:
-        until_ms = self.last_ms + min(self.hold_ms, steady_ms - self.arrived_ms)
+    def wait(self, watched_ms: int) -> Sequence[Shift]:
+        until_ms = self.last_ms + min(self.hold_ms, watched_ms - self.arrived_ms)
         changes = self.ladder.advance(until_ms, self.last_ms, self.hold_ms)
         return [self._shift(change, self.value) for change in changes]
 

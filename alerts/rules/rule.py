@@ -121,13 +121,13 @@ class Mistake:
 
 
 Take = Callable[[float, int, int], "Sequence[Shift] | None"]
-"""(value, observed ms, steady ms) -> shifts; None when nothing at all is under way."""
+"""(value, observed ms, watched ms) -> shifts; None when nothing at all is under way."""
 
 
 class State:
     """One rule on one subject: mutable and slotted, since it is the hot path; no I/O, no clock.
 
-    *Steady* time counts house milliseconds as the journal's entries let them pass: it never jumps.
+    *Watched* time counts the house milliseconds in which the cell saw: it never jumps ahead.
     """
 
     __slots__ = ("device", "order", "standing")
@@ -149,7 +149,7 @@ class State:
         """Whether the passing of time alone may change something: then ticks come to ``wait``."""
         return False
 
-    def wait(self, steady_ms: int) -> Sequence[Shift]:
+    def wait(self, watched_ms: int) -> Sequence[Shift]:
         """What time has brought about by now, if the last values still hold."""
         return ()
 

@@ -145,7 +145,7 @@ class ThresholdState(State):
     def take_for(self, metric: str) -> Take:
         return self.take
 
-    def take(self, value: float, at_ms: int, steady_ms: int) -> Sequence[Shift] | None:
+    def take(self, value: float, at_ms: int, watched_ms: int) -> Sequence[Shift] | None:
         last_ms = self.last_ms
         if at_ms < last_ms:
             return None
@@ -162,7 +162,7 @@ class ThresholdState(State):
             calm = self.ladder.calm
         if calm or self._beyond(value) > self._beyond(self.peak):
             self.peak = value
-        self.last_ms, self.arrived_ms, self.value = at_ms, steady_ms, value
+        self.last_ms, self.arrived_ms, self.value = at_ms, watched_ms, value
         changes = self.ladder.judge(
             [value] * len(self.ladder.rungs), at_ms, last_ms if last_ms >= 0 else None, self.hold_ms
         )
@@ -174,10 +174,11 @@ class ThresholdState(State):
     def waits(self) -> bool:
         return self.ladder.waits()
 
-    def wait(self, steady_ms: int) -> Sequence[Shift]:
-        # What has passed here since the value came has passed there since it was measured,
-        # whatever the device's clock says.
-        until_ms = self.last_ms + min(self.hold_ms, steady_ms - self.arrived_ms)
+    def wait(self, watched_ms: int) -> Sequence[Shift]:
+        # What has passed here since the value came has passed there since it was measured, whatever
+        # the device's clock says. Time in which the house was blind does not count: the value that
+        # would have ended the wait may be on its way.
+        until_ms = self.last_ms + min(self.hold_ms, watched_ms - self.arrived_ms)
         changes = self.ladder.advance(until_ms, self.last_ms, self.hold_ms)
         return [self._shift(change, self.value) for change in changes]
 

@@ -89,6 +89,15 @@ def test_a_wait_that_ends_with_a_reading_tells_the_same_with_or_without_a_tick(
     assert (raised.at_ms, raised.value, raised.peak) == (T0 + 3 * MINUTE, 1.2, 1.2)
 
 
+def test_a_wait_stands_still_while_the_house_is_blind() -> None:
+    blind_ms, sees_ms = T0 + MINUTE + 1000, T0 + 9 * MINUTE
+    ticks = [(blind_ms + n * 10_000, Tick()) for n in range(1, 40)]
+    late = (sees_ms + 1000, do(2, 5)[1])  # measured long ago, on its way meanwhile
+    whats = [do(0, 5), do(1, 1.5), (blind_ms, Sight(False, blind_ms)), *ticks]
+    whats += [(sees_ms, Sight(True, sees_ms)), late, (sees_ms + 2000, Tick())]
+    assert not [t for t in feed(journal(WORLD, PACKS, whats)) if t.rule == "do-low"]
+
+
 def test_nth_counts_the_changes_of_one_entry() -> None:
     whats = [do(0, 5, 0.1, 3, 3, 3, 3, 0.1)]
     changes = feed(journal(WORLD, PACKS, whats))
