@@ -28,12 +28,13 @@ RAISED = Transition(
     change=Change.RAISED, cls=IncidentClass.POLLUTION, severity=Severity.MAJOR,
     at_ms=0, since_ms=0, seen_ms=0, place=PLACE, metric="do", value=1.0, limit=2.0,
 )  # fmt: skip
-DEAD_INFLUX = '[store]\nkind = "influx"\nurl = "http://127.0.0.1:{port}"\ntoken = "x"\n'
+DEAD_INFLUX = '[store]\nkind = "influx"\nurl = "http://127.0.0.1:{port}"\ntoken = "file:token"\n'
 
 
 def write(folder: Path, port: int, more: str = "") -> Path:
     config = settle(folder, "mqtt://127.0.0.1:1")
     config.write_text(config.read_text().replace("port = 0", f"port = {port}") + more)
+    (folder / "token").write_text("x", "utf-8")
     with Operations(f"sqlite:///{folder / 'state' / 'operations.db'}") as operations:
         operations.take([RAISED], read_packs(shipped()), datetime.now(UTC))
     return config
