@@ -7,7 +7,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -177,15 +177,16 @@ async def _run(wish: Wish) -> int:
     return _tell(account, console, time.monotonic() - started)
 
 
-async def play(house: House, stopped: asyncio.Event, show: object = None) -> Account:
+async def play(
+    house: House, stopped: asyncio.Event, show: Callable[[], None] = lambda: None
+) -> Account:
     """Wait until the script is through and the house has dealt with all of it; the account."""
     started = time.monotonic()
     end_ms = house.begin_ms + int(scenario.LENGTH_S * 1000)
     longest = started + house.clock.real(scenario.LENGTH_S) + ONCE_LONGEST_S
     target: int | None = None  # the journal's position once the devices had handed over all
     while time.monotonic() < longest and not stopped.is_set():
-        if callable(show):
-            show()
+        show()
         over = house.clock.now_ms() >= end_ms
         done = all(house.measured(device) is not None for device in house.devices)
         status = house.watch()
