@@ -16,12 +16,16 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """``{"state": ..., "run": ..., "firmware": ..., "at_ms": ...}``; a last will has no time."""
+    """``{"state": ..., "run": ..., "firmware": ..., "at_ms": ..., "nonce": ...}``.
+
+    A last will has no time. ``nonce`` is what the next command to this device must answer.
+    """
 
     state: State
     run: str = ""
     firmware: str = ""
     at_ms: int | None = None
+    nonce: str = ""
 
     def encode(self) -> bytes:
         body: dict[str, object] = {"state": self.state.value}
@@ -31,6 +35,8 @@ class Status:
             body["firmware"] = self.firmware
         if self.at_ms is not None:
             body["at_ms"] = self.at_ms
+        if self.nonce:
+            body["nonce"] = self.nonce
         return json.dumps(body, separators=(",", ":")).encode()
 
     @classmethod
@@ -45,10 +51,11 @@ class Status:
         if not isinstance(body, dict) or body.get("state") not in tuple(State):
             return None
         run, firmware, at_ms = body.get("run", ""), body.get("firmware", ""), body.get("at_ms")
-        if run != "" and not is_id(run):
+        nonce = body.get("nonce", "")
+        if any(text != "" and not is_id(text) for text in (run, nonce)):
             return None
         if not isinstance(firmware, str) or len(firmware) > 64 or not firmware.isprintable():
             return None
         if at_ms is not None and not (type(at_ms) is int and 0 <= at_ms < 2**53):
             return None
-        return cls(state=State(body["state"]), run=run, firmware=firmware, at_ms=at_ms)
+        return cls(state=State(body["state"]), run=run, firmware=firmware, at_ms=at_ms, nonce=nonce)

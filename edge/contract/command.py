@@ -1,0 +1,161 @@
+"""Commands to a device: one verb, signed with the device's own key over a nonce the device gave.
+
+The payload is ``{"body": "<JSON>", "mac": "<hex>"}``. The proof is HMAC-SHA256 over the topic, a
+line end and the body's exact bytes, so nothing needs a canonical form, and a command of one device
+says nothing to another. The device tells its nonce in its status and in each result; each is good
+for one command on one connection. There is no verb for power on: power comes back by a person at
+the box.
+"""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from edge.contract.ids import is_id
+
+MAX_BYTES = 8_000
+LEAST_KEY_BYTES = 16
+_TEXT_LENGTH = 500
+
+
+class Verb(StrEnum):
+    OFF = "off"  # switch an output off
+    RESET = "reset"  # unlatch a guard whose input is well; it switches nothing on
+    ANNOUNCE = "announce"  # say an incident aloud until somebody takes it over
+    HUSH = "hush"  # stop announcing an incident: somebody has it, or it is over
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """``target`` is an output (off), a guard (reset), or an incident's id (announce, hush).
+
+    ``texts`` are the words to say, by language; ``is_urgent`` repeats them until they are taken.
+    """
+
+    verb: Verb
+    target: str
+    nonce: str
+    texts: tuple[tuple[str, str], ...] = ()
+    is_urgent: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What became of a command (``nonce`` is the one it used), or that a button took an incident.
+
+    ``next_nonce`` is what the next command must answer.
+    """
+
+    verb: Verb
+    target: str
+    is_done: bool
+    reason: str = ""
+    nonce: str = ""
+    next_nonce: str = ""
+    is_taken: bool = False
+    at_ms: int | None = None
+
+
+def sign(command: Command, *, topic: str, key: bytes) -> bytes:
+    """The payload for ``topic``."""
+    body = json.dumps(
+        {
+            "verb": command.verb.value,
+            "target": command.target,
+            "nonce": command.nonce,
+            "texts": dict(command.texts),
+            "urgent": command.is_urgent,
+        },
+        separators=(",", ":"),
+        ensure_ascii=False,
+    )
+    return json.dumps({"body": body, "mac": _mac(topic, body, key)}, ensure_ascii=False).encode()
+
+
+def open_signed(payload: bytes, *, topic: str, key: bytes, nonce: str) -> Command | str:
+    """The command in ``payload``, or why it is refused. ``nonce`` is the one that is open."""
+    if len(payload) > MAX_BYTES:
+        return f"has {len(payload)} bytes; at most {MAX_BYTES}"
+    try:
+        outer = json.loads(payload)
+        body, mac = outer["body"], outer["mac"]
+        if not (isinstance(body, str) and isinstance(mac, str) and mac.isascii()):
+            raise TypeError
+        if not hmac.compare_digest(_mac(topic, body, key), mac):
+            return "the signature is not this device's"
+        inner = json.loads(body)
+        command = _command(inner)
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
+        return "is no command"
+    if not nonce or not hmac.compare_digest(nonce.encode(), command.nonce.encode()):
+        return "the nonce is not the open one; ask for the device's newest"
+    return command
+
+
+def encode_result(result: Result) -> bytes:
+    return json.dumps(
+        {
+            "verb": result.verb.value,
+            "target": result.target,
+            "done": result.is_done,
+            "reason": result.reason,
+            "nonce": result.nonce,
+            "next": result.next_nonce,
+            "taken": result.is_taken,
+            "at_ms": result.at_ms,
+        },
+        separators=(",", ":"),
+        ensure_ascii=False,
+    ).encode()
+
+
+def decode_result(payload: bytes, loads: Callable[[bytes], object] = json.loads) -> Result | None:
+    """What ``encode_result`` wrote, or None when the payload is not that."""
+    try:
+        body = loads(payload)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(body, dict) or body.get("verb") not in tuple(Verb):
+        return None
+    texts = {name: body.get(name, "") for name in ("target", "reason", "nonce", "next")}
+    if not all(isinstance(text, str) and len(text) <= _TEXT_LENGTH for text in texts.values()):
+        return None
+    is_done, is_taken, at_ms = body.get("done"), body.get("taken", False), body.get("at_ms")
+    if not (isinstance(is_done, bool) and isinstance(is_taken, bool)):
+        return None
+    if at_ms is not None and not (type(at_ms) is int and 0 <= at_ms < 2**53):
+        return None
+    return Result(
+        verb=Verb(body["verb"]),
+        target=texts["target"],
+        is_done=is_done,
+        reason="".join(c if c.isprintable() else "?" for c in texts["reason"]),
+        nonce=texts["nonce"],
+        next_nonce=texts["next"],
+        is_taken=is_taken,
+        at_ms=at_ms,
+    )
+
+
+def _command(inner: dict[str, object]) -> Command:
+    target, nonce, texts = inner["target"], inner["nonce"], inner.get("texts", {})
+    if not (is_id(target) and isinstance(nonce, str) and isinstance(texts, dict)):
+        raise TypeError
+    if not all(isinstance(text, str) and len(text) <= _TEXT_LENGTH for text in texts.values()):
+        raise TypeError
+    return Command(
+        verb=Verb(str(inner["verb"])),
+        target=str(target),
+        nonce=nonce,
+        texts=tuple((str(language)[:8], text) for language, text in texts.items()),
+        is_urgent=inner.get("urgent") is True,
+    )
+
+
+def _mac(topic: str, body: str, key: bytes) -> str:
+    if len(key) < LEAST_KEY_BYTES:
+        raise ValueError(f"a device's key has at least {LEAST_KEY_BYTES} bytes")
+    return hmac.new(key, f"{topic}\n{body}".encode(), hashlib.sha256).hexdigest()
