@@ -12,9 +12,8 @@ import threading
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib import metadata
 
-from edge import health, mqtt, runner
+from edge import VERSION, health, mqtt, runner
 from edge.clock import Clock
 from edge.config import EdgeConfig
 from edge.contract.ranges import decode_received
@@ -398,7 +397,4 @@ def new_run(now_ms: int) -> str:
 
 def firmware() -> str:
     """What the status says we are."""
-    try:
-        return f"shouwang-edge {metadata.version('shouwang')}"
-    except metadata.PackageNotFoundError:
-        return "shouwang-edge"
+    return f"shouwang-edge {VERSION}"

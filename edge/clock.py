@@ -4,7 +4,6 @@ A scaled clock maps real time to house time by two anchors and a speed, so that 
 told the same three numbers agree to the microsecond. Timers are given in house seconds.
 """
 
-import asyncio
 import os
 import time
 from dataclasses import dataclass
@@ -35,6 +34,8 @@ class Clock:
 
     async def sleep(self, house_seconds: float) -> None:
         """Sleep that many house seconds, at least one turn of the loop."""
+        import asyncio  # 2.7 MB that a device does not need
+
         await asyncio.sleep(max(0.0, self.real(house_seconds)))
 
     def spell(self) -> str:

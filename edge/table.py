@@ -1,6 +1,5 @@
 """Reading a TOML table by hand: each mistake becomes a line with its key and remedy, none stops."""
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime
 from math import isfinite
@@ -134,6 +133,8 @@ class Table:
         """Each key that nobody asked for is a mistake, most likely a misspelt one."""
         for key in self._raw:
             if key not in self._asked:
+                import difflib  # only for who misspelt a key
+
                 near = difflib.get_close_matches(key, self._asked, 1)
                 hint = f"did you mean {near[0]!r}?" if near else "take it out"
                 self.complain(key, f"unknown key; {hint}")
