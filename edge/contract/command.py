@@ -3,8 +3,8 @@
 The payload is ``{"body": "<JSON>", "mac": "<hex>"}``. The proof is HMAC-SHA256 over the topic, a
 line end and the body's exact bytes, so nothing needs a canonical form, and a command of one device
 says nothing to another. The device tells its nonce in its status and in each result; each is good
-for one command on one connection. There is no verb for power on: power comes back by a person at
-the box.
+for one command on one connection. What is refused uses no nonce up, unless its signature was right
+and the device itself refused. There is no verb for power on: power comes back by a person at the box.
 """
 
 import hashlib
@@ -18,6 +18,7 @@ from edge.contract.ids import is_id
 
 MAX_BYTES = 8_000
 LEAST_KEY_BYTES = 16
+MOST_TEXTS = 10
 _TEXT_LENGTH = 500
 
 
@@ -32,7 +33,7 @@ class Verb(StrEnum):
 class Command:
     """``target`` is an output (off), a guard (reset), or an incident's id (announce, hush).
 
-    ``texts`` are the words to say, by language; ``is_urgent`` repeats them until they are taken.
+    ``texts`` are the words to say, by language (zh, en), at most 500 characters each; ``is_urgent`` repeats them until they are taken.
     """
 
     verb: Verb
@@ -46,10 +47,11 @@ class Command:
 class Result:
     """What became of a command (``nonce`` is the one it used), or that a button took an incident.
 
-    ``next_nonce`` is what the next command must answer.
+    ``verb`` is None when what came could not be believed or read. ``next_nonce`` is what the next
+    command must answer. ``reason`` is for people: why it was refused, or what is still unproved.
     """
 
-    verb: Verb
+    verb: Verb | None
     target: str
     is_done: bool
     reason: str = ""
@@ -60,7 +62,7 @@ class Result:
 
 
 def sign(command: Command, *, topic: str, key: bytes) -> bytes:
-    """The payload for ``topic``."""
+    """The payload for ``topic``; ValueError when the key is too short."""
     body = json.dumps(
         {
             "verb": command.verb.value,
@@ -75,30 +77,37 @@ def sign(command: Command, *, topic: str, key: bytes) -> bytes:
     return json.dumps({"body": body, "mac": _mac(topic, body, key)}, ensure_ascii=False).encode()
 
 
-def open_signed(payload: bytes, *, topic: str, key: bytes, nonce: str) -> Command | str:
-    """The command in ``payload``, or why it is refused. ``nonce`` is the one that is open."""
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why a command is not obeyed; ``command`` only when its signature is this device's."""
+
+    reason: str
+    command: Command | None = None
+
+
+def open_signed(payload: bytes, *, topic: str, key: bytes, nonce: str) -> Command | Refused:
+    """The command in ``payload``, or why it is refused. ``nonce`` is the one that is open.
+
+    ValueError when the key is too short.
+    """
     if len(payload) > MAX_BYTES:
-        return f"has {len(payload)} bytes; at most {MAX_BYTES}"
+        return Refused(f"has {len(payload)} bytes; at most {MAX_BYTES}")
+    body, mac = _outer(payload)
+    if not (body and hmac.compare_digest(_mac(topic, body, key).encode(), mac)):
+        return Refused("the signature is not this device's" if body else "is no command")
     try:
-        outer = json.loads(payload)
-        body, mac = outer["body"], outer["mac"]
-        if not (isinstance(body, str) and isinstance(mac, str) and mac.isascii()):
-            raise TypeError
-        if not hmac.compare_digest(_mac(topic, body, key), mac):
-            return "the signature is not this device's"
-        inner = json.loads(body)
-        command = _command(inner)
+        command = _command(json.loads(body))
     except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
-        return "is no command"
-    if not nonce or not hmac.compare_digest(nonce.encode(), command.nonce.encode()):
-        return "the nonce is not the open one; ask for the device's newest"
+        return Refused("is no command that this device knows")
+    if not nonce or command.nonce != nonce:
+        return Refused("the nonce is not the open one; ask with the device's newest", command)
     return command
 
 
 def encode_result(result: Result) -> bytes:
     return json.dumps(
         {
-            "verb": result.verb.value,
+            "verb": result.verb.value if result.verb else None,
             "target": result.target,
             "done": result.is_done,
             "reason": result.reason,
@@ -118,10 +127,13 @@ def decode_result(payload: bytes, loads: Callable[[bytes], object] = json.loads)
         body = loads(payload)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(body, dict) or body.get("verb") not in tuple(Verb):
+    if not isinstance(body, dict) or body.get("verb", "") not in (None, *Verb):
         return None
-    texts = {name: body.get(name, "") for name in ("target", "reason", "nonce", "next")}
-    if not all(isinstance(text, str) and len(text) <= _TEXT_LENGTH for text in texts.values()):
+    ids = {name: body.get(name, "") for name in ("target", "nonce", "next")}
+    if not all(text == "" or is_id(text) for text in ids.values()):
+        return None
+    reason = body.get("reason", "")
+    if not isinstance(reason, str) or len(reason) > _TEXT_LENGTH:
         return None
     is_done, is_taken, at_ms = body.get("done"), body.get("taken", False), body.get("at_ms")
     if not (isinstance(is_done, bool) and isinstance(is_taken, bool)):
@@ -129,30 +141,49 @@ def decode_result(payload: bytes, loads: Callable[[bytes], object] = json.loads)
     if at_ms is not None and not (type(at_ms) is int and 0 <= at_ms < 2**53):
         return None
     return Result(
-        verb=Verb(body["verb"]),
-        target=texts["target"],
+        verb=None if body["verb"] is None else Verb(body["verb"]),
+        target=ids["target"],
         is_done=is_done,
-        reason="".join(c if c.isprintable() else "?" for c in texts["reason"]),
-        nonce=texts["nonce"],
-        next_nonce=texts["next"],
+        reason=_printable(reason),
+        nonce=ids["nonce"],
+        next_nonce=ids["next"],
         is_taken=is_taken,
         at_ms=at_ms,
     )
 
 
+def _outer(payload: bytes) -> tuple[str, bytes]:
+    """Body and proof as they stand, both empty when the payload does not have them."""
+    try:
+        outer = json.loads(payload)
+        body, mac = outer["body"], outer["mac"]
+        body.encode()  # a lone surrogate has no bytes that could have been signed
+        return (body, mac.encode()) if isinstance(body, str) else ("", b"")
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
+        return "", b""
+
+
 def _command(inner: dict[str, object]) -> Command:
     target, nonce, texts = inner["target"], inner["nonce"], inner.get("texts", {})
-    if not (is_id(target) and isinstance(nonce, str) and isinstance(texts, dict)):
+    if not (is_id(target) and is_id(nonce) and isinstance(texts, dict)):
         raise TypeError
-    if not all(isinstance(text, str) and len(text) <= _TEXT_LENGTH for text in texts.values()):
+    if len(texts) > MOST_TEXTS or not all(
+        is_id(language) and isinstance(text, str) and len(text) <= _TEXT_LENGTH
+        for language, text in texts.items()
+    ):
         raise TypeError
     return Command(
         verb=Verb(str(inner["verb"])),
         target=str(target),
-        nonce=nonce,
-        texts=tuple((str(language)[:8], text) for language, text in texts.items()),
+        nonce=str(nonce),
+        texts=tuple((language, _printable(text)) for language, text in texts.items()),
         is_urgent=inner.get("urgent") is True,
     )
+
+
+def _printable(text: str) -> str:
+    """Spaces for line ends and tabs, a question mark for what else no page or voice can give."""
+    return "".join(c if c.isprintable() else " " if c.isspace() else "?" for c in text)
 
 
 def _mac(topic: str, body: str, key: bytes) -> str:

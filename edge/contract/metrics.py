@@ -117,7 +117,11 @@ _TABLE = (
     _flag("smoke", "烟雾", "Smoke"),
     _flag("water", "水浸", "Water on the floor"),
     _flag("door", "门", "Door open"),
+    # `relay` is proved (a voltage, an auxiliary contact), `cut` is what the box has ordered: both
+    # together say whether the power is off. The two and `guard` stand at the place they are about.
     _flag("relay", "通电", "Power on"),
+    _flag("cut", "断电指令", "Power cut ordered"),
+    _flag("guard", "现场保护动作", "On-site guard has acted"),
     # The device about itself.
     _m("battery", "电池电压", "Battery", "V", "V", (0, 30), (3, 15), 2, cls=HEALTH),
     _m("cpu-temp", "主板温度", "CPU temperature", "°C", "Cel", (-40, 130), (-20, 85), 0, cls=HEALTH),
