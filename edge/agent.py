@@ -25,6 +25,7 @@ from edge.mqtt import MqttLink
 from edge.notebook import Notebook
 from edge.runner import Runner
 from edge.sender import Sender
+from edge.systemd import Systemd
 
 LEAST_RESEND_S = 2.0  # real: a round trip with two disks in it; a fast house clock changes none
 RECEIPT_S = 0.1  # real: receipts may wait so long, since losing one costs a double, which is known
@@ -65,6 +66,8 @@ class Agent:
         self._started_ms = clock.now_ms()
         self.run_id = new_run(self._started_ms)
         self._running: set[str] = set()
+        self._threads: list[Runner] = []
+        self._systemd = Systemd.from_environment()
         self._errors = 0
         self._is_failing = False
         self._dirty_s: float | None = None
@@ -88,10 +91,12 @@ class Agent:
         try:
             self._link.start()
             self._start_sensors()
+            self._systemd.ready()
             wait_s = 0.0
             while not self._stopping.is_set():
                 self._take_in(wait_s)
-                wait_s = self._work()
+                wait_s = min(self._work(), self._beat())
+            self._systemd.stopping()
             self._say_goodbye()
             return self._summary()
         finally:
@@ -190,8 +195,9 @@ class Agent:
             self._commit()
             commit_s = self._commit_due_s()
         self._answer_sensors()
-        if now_s >= self._trim_s and not self._is_failing:
-            self._trim()
+        if now_s >= self._trim_s:
+            if not self._is_failing:
+                self._trim()
             self._trim_s = now_s + TRIM_S
         waits = [self._send(), self._health_wait_s(), self._trim_s - now_s]
         if self._unsaid_until_s is not None:
@@ -299,6 +305,17 @@ class Agent:
             return None
         return self._clock.real((self._health_ms - self._clock.now_ms()) / 1000)
 
+    def _beat(self) -> float:
+        """Tell systemd that the loop turns. One sensor that hangs is its own affair; when none has
+        a thread left, only a restart helps.
+        """
+        if self._running and not any(thread.is_alive() for thread in self._threads):
+            return LONGEST_WAIT_S
+        said = "not heard" if self._server is None else self._server.value
+        text = f"run {self.run_id}, {self._journal.depth} readings waiting, server {said}"
+        wait_s = self._systemd.beat(time.monotonic(), text)
+        return LONGEST_WAIT_S if wait_s is None else wait_s
+
     # Beginning and end
 
     def _open_journal(self) -> Journal:
@@ -333,7 +350,9 @@ class Agent:
             sensor = sensor_config.build(self._begin)
             self._running.add(sensor.name)
             mark = self._notebook.mark(sensor.name)
-            Runner(sensor, mark, self._clock, self._inbox.put, self._stopping).start()
+            thread = Runner(sensor, mark, self._clock, self._inbox.put, self._stopping)
+            self._threads.append(thread)
+            thread.start()
 
     def _begin_ms(self) -> int:
         """When the house began: configured, or the first start with this journal."""

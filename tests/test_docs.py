@@ -75,11 +75,20 @@ def test_systemd_finds_no_fault_with_a_unit(unit: Path, tmp_path: Path) -> None:
     text = unit.read_text("utf-8")
     copy = tmp_path / unit.name
     # systemd looks whether the program is there.
-    copy.write_text(re.sub(r"/opt/shouwang/bin/\S+", "/bin/true", text), "utf-8")
+    copy.write_text(re.sub(r"/opt/shouwang/\S*bin/\S+", "/bin/true", text), "utf-8")
     verify = ["systemd-analyze", "verify", "--man=no", str(copy)]
     said = subprocess.run(verify, capture_output=True, text=True, timeout=60)
     ours = [line for line in said.stderr.splitlines() if unit.name in line]
     assert (said.returncode, ours) == (0, []), said.stderr
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="there is no systemd here")
+def test_systemd_finds_the_agent_little_exposed() -> None:
+    unit = ROOT / "docs/deploy/systemd/shouwang-edge.service"
+    # 0 is shut in, 100 is bare; devices and network must stay open to it.
+    weigh = ["systemd-analyze", "security", "--offline=true", "--no-pager", "--threshold=25"]
+    said = subprocess.run([*weigh, str(unit)], capture_output=True, text=True, timeout=60)
+    assert said.returncode == 0, said.stdout + said.stderr
 
 
 def settings(config: Any) -> dict[str, dict[str, str]]:
