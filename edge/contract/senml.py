@@ -1,10 +1,13 @@
 """SenML packs in JSON (RFC 8428), the one payload of readings, read and written here alone.
 
-Base fields are resolved by section 4.6 of the RFC. Three things are ours, all allowed by section
+Base fields are resolved by section 4.6 of the RFC. Four things are ours, all allowed by section
 4.4 ("labels that are not understood are ignored"): on the first record ``run``, ``seq`` (the number
 of the pack's first reading) and ``dropped`` (ranges the device gave up, with the reason); on a
-record ``q``, the quality that the sensor itself reports. A reading that is missing has ``q`` 9 and
-the reason in ``vs`` in place of a value.
+record ``q``, the quality that the sensor itself reports, and ``why``, a word beside a value. A
+reading that is missing has ``q`` 9 and the reason in ``vs`` in place of a value.
+
+A device that does not know the time sends times relative to now (section 4.5.3: below 2**28); they
+are dated by the arrival of the pack.
 """
 
 import json
@@ -23,6 +26,8 @@ MAX_BYTES = 1_000_000  # a pack of 500 readings has about 30 kB; a device on 2G 
 MAX_RECORDS = 5_000
 YEAR_2000_MS = 946_684_800_000  # a clock that was never set says 1970
 AHEAD_MS = 86_400_000  # a day: beyond every time zone mistake; nearer ones are intake's to shift
+RELATIVE_S = 2**28  # RFC 8428, section 4.5.3: what is nearer to zero is relative to now
+OLDEST_RELATIVE_S = 60 * 86_400  # as long as a journal keeps readings, unless it is told otherwise
 
 _QUALITIES = frozenset(int(quality) for quality in Quality)
 _VALUE_LABELS = ("v", "vb", "vs", "vd")
@@ -33,14 +38,24 @@ _NO_NAME = "?/"  # names nothing
 _VERSION = 10  # of RFC 8428
 
 
-def encode(readings: Sequence[Reading], dropped: Iterable[tuple[str, int, int, str]] = ()) -> bytes:
+def encode(
+    readings: Sequence[Reading],
+    dropped: Iterable[tuple[str, int, int, str]] = (),
+    *,
+    relative_to_ms: int | None = None,
+) -> bytes:
     """One pack of one consecutive run of readings (same ``run``, ``seq`` rising by one).
 
     Names and times are given against the first record's base, so a pack of 500 has about 30 kB.
+    ``relative_to_ms`` is now on the clock that the readings were stamped by, when nobody knows how
+    far that clock is off: then the times go out as so long ago.
     """
     if not readings:
         raise ValueError("a pack holds at least one reading")
     base_ms = readings[0].at_ms
+    zero_ms = 0
+    if relative_to_ms is not None:  # a stamp made to rise may lie a little ahead
+        zero_ms = max(relative_to_ms, *(reading.at_ms for reading in readings))
     records: list[dict[str, Any]] = []
     base_name = None
     for offset, reading in enumerate(readings):
@@ -51,7 +66,7 @@ def encode(readings: Sequence[Reading], dropped: Iterable[tuple[str, int, int, s
         if name != base_name:
             record["bn"] = base_name = name
         if offset == 0:
-            record["bt"] = base_ms / 1000
+            record["bt"] = (base_ms - zero_ms) / 1000
             record["run"] = reading.run
             record["seq"] = reading.seq
             given_up = [list(span) for span in dropped]
@@ -72,6 +87,8 @@ def encode(readings: Sequence[Reading], dropped: Iterable[tuple[str, int, int, s
                 record["v"] = reading.value
             if reading.quality is not Quality.NOT_EVALUATED:
                 record["q"] = int(reading.quality)
+            if reading.reason:
+                record["why"] = reading.reason[:_REASON_LENGTH]
         records.append(record)
     return json.dumps(records, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
@@ -199,13 +216,19 @@ def _read(record: dict[str, Any], base: _Base, batch: Batch, seq: int, now_ms: i
         return "'t' is a finite number of seconds"
     at_s = base.time + offset_s
     at_ms = round(at_s * 1000) if abs(at_s) < _FAR_S else 0  # as it will be kept
-    if not YEAR_2000_MS <= at_ms <= now_ms + AHEAD_MS:
+    if abs(at_s) < RELATIVE_S:
+        if not -OLDEST_RELATIVE_S <= at_s <= 0:  # a clock that was never set says so, too
+            return f"time {at_s:.6g} s is relative to now, and not of the last 60 days"
+        at_ms += now_ms
+    elif not YEAR_2000_MS <= at_ms <= now_ms + AHEAD_MS:
         return f"time {at_s:.6g} s lies before the year 2000 or more than a day ahead"
     quality = record.get("q", int(Quality.NOT_EVALUATED))
     if type(quality) is not int or quality not in _QUALITIES:
         return f"'q' is a QARTOD flag (1, 2, 3, 4 or 9), got {str(quality)[:20]!r}"
     given = [label for label in _VALUE_LABELS if label in record]
-    reason = ""
+    reason = record.get("why", "")
+    if not isinstance(reason, str):
+        return "'why' is a string"
     value: float | None
     if quality == Quality.MISSING:
         reason = record.get("vs", "no value")

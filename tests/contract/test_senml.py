@@ -34,9 +34,10 @@ def readings(draw, seq: int = 0) -> Reading:
     value = draw(st.none() | (st.sampled_from([0.0, 1.0]) if METRICS[metric].is_flag else values))
     if value is None:
         quality, reason = Quality.MISSING, draw(st.text(min_size=1, max_size=200))
-        reason = "".join(c if c.isprintable() else "?" for c in reason)
     else:
-        quality, reason = draw(st.sampled_from([q for q in Quality if q != Quality.MISSING])), ""
+        quality = draw(st.sampled_from([q for q in Quality if q != Quality.MISSING]))
+        reason = draw(st.text(max_size=200))
+    reason = "".join(c if c.isprintable() else "?" for c in reason)
     return Reading(
         place=place, port=port, metric=metric, value=value, at_ms=draw(times),
         quality=quality, reason=reason, run="run-1", seq=seq,
@@ -112,7 +113,7 @@ json_values = st.recursive(
     max_leaves=10,
 )
 labels = st.sampled_from(
-    ["bn", "bt", "bu", "bv", "bver", "n", "u", "v", "vb", "vs", "t", "q", "x_"]
+    ["bn", "bt", "bu", "bv", "bver", "n", "u", "v", "vb", "vs", "t", "q", "why", "x_"]
 )
 
 
@@ -215,3 +216,55 @@ def test_a_time_is_judged_as_it_is_kept() -> None:
     got = decode(senml.encode([early, first_of_2000]))
     assert isinstance(got, Decoded)
     assert got.batch.at_ms == [1_619_857_180_840, 946_684_800_000]
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 60 * 86_400_000), min_size=1, max_size=20), st.integers(0, 2**41))
+def test_times_of_a_clock_that_is_not_set_come_back_as_long_ago_as_they_went(ago, box_ms) -> None:
+    some = [
+        Reading(place="a", port="", metric="do", value=1.0, at_ms=box_ms - each, run="r", seq=n)
+        for n, each in enumerate(ago)
+    ]
+    got = decode(senml.encode(some, relative_to_ms=box_ms))
+    assert isinstance(got, Decoded)
+    assert got.rejected == ()
+    assert got.batch.at_ms == [NOW_MS - each for each in ago]
+
+
+def test_a_stamp_ahead_of_its_own_clock_is_now() -> None:
+    some = [
+        Reading(place="a", port="", metric="do", value=1.0, at_ms=at_ms, run="r", seq=n)
+        for n, at_ms in enumerate((5_000, 7_003))
+    ]
+    got = decode(senml.encode(some, relative_to_ms=7_000))
+    assert isinstance(got, Decoded)
+    assert got.batch.at_ms == [NOW_MS - 2_003, NOW_MS]
+
+
+@pytest.mark.parametrize(
+    ("at_s", "is_taken"),
+    [
+        (0, True),
+        (-0.25, True),
+        (-60 * 86_400, True),
+        (-60 * 86_400 - 1, False),  # longer than a journal keeps anything
+        (0.001, False),  # ahead, or a clock of 1970 that has just been started
+        (86_400, False),
+        (2**28 - 1, False),
+        (2**28, False),  # absolute, of 1978
+        (-(2**28), False),
+    ],
+)
+def test_only_the_last_sixty_days_may_be_told_relative_to_now(at_s, is_taken) -> None:
+    got = pack({**BASE, "bt": at_s, **GOOD})
+    assert len(got.batch) == is_taken
+    if is_taken:
+        assert got.batch.at_ms == [NOW_MS + round(at_s * 1000)]
+
+
+def test_a_word_beside_a_value_is_bounded_and_clean() -> None:
+    got = pack({**BASE, **GOOD, "q": 4, "why": "x" * 300}, {**GOOD, "why": "\ud800\x1b[31m"})
+    assert got.batch.reasons == {0: "x" * 200, 1: "??[31m"}
+    got = pack({**BASE, **GOOD, "why": 7}, GOOD)
+    assert [(each.seq, each.reason) for each in got.rejected] == [(0, "'why' is a string")]
+    assert len(got.batch) == 1
