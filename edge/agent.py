@@ -19,11 +19,11 @@ from edge.config import EdgeConfig
 from edge.contract.ranges import decode_received
 from edge.contract.status import State, Status
 from edge.contract.topics import SERVER, Kind, Topic
+from edge.crew import Crew
 from edge.errors import JournalDamaged, JournalError
 from edge.journal import Journal
 from edge.mqtt import MqttLink
 from edge.notebook import Notebook
-from edge.runner import Runner
 from edge.sender import Sender
 from edge.systemd import Systemd
 
@@ -66,9 +66,8 @@ class Agent:
         self._started_ms = clock.now_ms()
         self.run_id = new_run(self._started_ms)
         self._running: set[str] = set()
-        self._threads: list[Runner] = []
         self._systemd = Systemd.from_environment()
-        self._errors = 0
+        self._crew = Crew(clock, self._inbox.put, self._stopping)
         self._is_failing = False
         self._dirty_s: float | None = None
         self._retry_s = 0.0
@@ -121,7 +120,6 @@ class Agent:
                 self._notebook.take(event.samples, event.sensor, event.mark)
                 self._unanswered.append(event)
             case runner.Failed():
-                self._errors += 1
                 _log.warning("sensor %s failed: %s; it is tried again", event.sensor, event.reason)
             case runner.Ended():
                 self._running.discard(event.sensor)
@@ -188,6 +186,7 @@ class Agent:
         """Commit, trim and send what is due; how long nothing will be due."""
         now_s = time.monotonic()
         self._measure_health()
+        self._speak_for_late_sensors()
         if self._notebook.is_changed and self._dirty_s is None:
             self._dirty_s = now_s
         commit_s = self._commit_due_s()
@@ -199,7 +198,7 @@ class Agent:
             if not self._is_failing:
                 self._trim()
             self._trim_s = now_s + TRIM_S
-        waits = [self._send(), self._health_wait_s(), self._trim_s - now_s]
+        waits = [self._send(), self._health_wait_s(), self._trim_s - now_s, self._crew.wait_s()]
         if self._unsaid_until_s is not None:
             if now_s >= self._unsaid_until_s:
                 self._unsaid_until_s = None
@@ -295,10 +294,14 @@ class Agent:
                 now_ms,
                 since_ms=self._started_ms,
                 depth=self._journal.depth + self._notebook.waiting,
-                errors=self._errors,
+                errors=self._crew.faults,
                 folder=self._config.journal.path.parent,
             )
         )
+
+    def _speak_for_late_sensors(self) -> None:
+        if late := tuple(self._crew.late()):
+            self._notebook.take(late)
 
     def _health_wait_s(self) -> float | None:
         if self._is_finishing() or self._is_failing:
@@ -309,7 +312,7 @@ class Agent:
         """Tell systemd that the loop turns. One sensor that hangs is its own affair; when none has
         a thread left, only a restart helps.
         """
-        if self._running and not any(thread.is_alive() for thread in self._threads):
+        if self._running and not self._crew.is_alive:
             return LONGEST_WAIT_S
         said = "not heard" if self._server is None else self._server.value
         text = f"run {self.run_id}, {self._journal.depth} readings waiting, server {said}"
@@ -347,12 +350,9 @@ class Agent:
     def _start_sensors(self) -> None:
         self._begin = self._begin_ms()
         for sensor_config in self._config.sensors:
-            sensor = sensor_config.build(self._begin)
-            self._running.add(sensor.name)
-            mark = self._notebook.mark(sensor.name)
-            thread = Runner(sensor, mark, self._clock, self._inbox.put, self._stopping)
-            self._threads.append(thread)
-            thread.start()
+            self._running.add(sensor_config.name)
+            mark = self._notebook.mark(sensor_config.name)
+            self._crew.start(sensor_config, self._begin, mark)
 
     def _begin_ms(self) -> int:
         """When the house began: configured, or the first start with this journal."""

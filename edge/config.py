@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from edge.contract.topics import SERVER
 from edge.errors import ConfigError
+from edge.measuring import Measuring, read_measuring
 from edge.sensors.kinds import KINDS
 from edge.sensors.port import Plan, Sensor
 from edge.table import Table, at_seconds
@@ -59,6 +60,8 @@ class SensorConfig:
 
     name: str
     plan: Plan
+    measuring: Measuring = field(default_factory=Measuring)
+    kind: str = ""
 
     def build(self, begin_ms: int) -> Sensor:
         return self.plan.build(self.name, begin_ms)
@@ -213,7 +216,9 @@ def _sensors(top: Table, folder: Path) -> tuple[SensorConfig, ...]:
         name = table.id("name", f"{kind}-{nth}")
         if any(name == other.name for other in sensors):
             table.complain("name", f"{name!r} is taken by another sensor; names differ")
-        sensors.append(SensorConfig(name=name, plan=KINDS[kind](table, folder)))
+        plan = KINDS[kind](table, folder)
+        measuring = read_measuring(table, kind, plan)
+        sensors.append(SensorConfig(name=name, plan=plan, measuring=measuring, kind=kind))
         table.done()
     if not sensors:
         top.complain("sensor", "there is none; write at least one [[sensor]]")

@@ -15,15 +15,8 @@ from typing import Protocol
 from edge.contract.metrics import METRICS
 from edge.contract.quality import Quality
 from edge.errors import SensorError
-from edge.sensors.polling import (
-    Answer,
-    Polling,
-    Schedule,
-    Series,
-    fault,
-    read_schedule,
-    read_series,
-)
+from edge.sensors.polling import Answer, Polling, Schedule, fault, read_schedule, read_series
+from edge.sensors.port import Series, Use
 from edge.table import Table
 
 I2C_SLAVE = 0x0703  # linux/i2c-dev.h: whom this open file speaks to
@@ -162,6 +155,18 @@ class Converter:
     def build(self, name: str, begin_ms: int) -> Polling:
         source = Ads1115(self.path, self.address, self.inputs)
         return Polling(name, self.schedule, source, begin_ms)
+
+    @property
+    def gives(self) -> tuple[Series, ...]:
+        return tuple(each.series for each in self.inputs)
+
+    @property
+    def pace_s(self) -> float:
+        return self.schedule.interval_s
+
+    @property
+    def uses(self) -> tuple[Use, ...]:
+        return (Use("file", self.path),)
 
 
 def read(table: Table, _: Path) -> Converter:

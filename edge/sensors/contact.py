@@ -15,8 +15,8 @@ from edge.contract.metrics import METRICS
 from edge.contract.quality import Quality
 from edge.errors import SensorError
 from edge.sensors.pins import Line, Wiring, read_wiring
-from edge.sensors.polling import LONGEST_BACKOFF_S, Answer, Series, fault, read_series
-from edge.sensors.port import Sample, Step
+from edge.sensors.polling import LONGEST_BACKOFF_S, Answer, fault, read_series
+from edge.sensors.port import Sample, Series, Step, Use
 from edge.table import Table
 
 LOOK_MS = 50  # house: edges are noted as they come; this is how long they may wait to be told
@@ -80,6 +80,18 @@ class Contact:
     def build(self, name: str, begin_ms: int) -> "ContactSensor":
         return ContactSensor(name, self)
 
+    @property
+    def gives(self) -> tuple[Series, ...]:
+        return (self.series,)
+
+    @property
+    def pace_s(self) -> float:
+        return self.heartbeat_s
+
+    @property
+    def uses(self) -> tuple[Use, ...]:
+        return (Use("pin", self.wiring.name),)
+
 
 @dataclass(slots=True)
 class ContactSensor:
@@ -107,6 +119,11 @@ class ContactSensor:
         if samples:
             self._beat_ms = self._moment(now_ms)
         return Step(samples=tuple(samples), mark=mark, wake_ms=now_ms + LOOK_MS)
+
+    def close(self) -> None:
+        line, self._line = self._line, None
+        if line is not None:
+            line.close()
 
     def _answers(self, now_ms: int) -> list[tuple[int, Answer]]:
         """What is to be told now: changes with their times, a fault when it is new, a heartbeat."""

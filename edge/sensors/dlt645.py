@@ -23,11 +23,11 @@ from edge.sensors.polling import (
     Answer,
     Polling,
     Schedule,
-    Series,
     fault,
     read_schedule,
     read_series,
 )
+from edge.sensors.port import Series, Use
 from edge.table import Table
 
 TCP_PORT = 4001  # of no standard: what serial servers often come with
@@ -72,6 +72,18 @@ class Meter:
 
     def build(self, name: str, begin_ms: int) -> Polling:
         return Polling(name, self.schedule, Dlt645(self), begin_ms)
+
+    @property
+    def gives(self) -> tuple[Series, ...]:
+        return tuple(Series(self.place, self.port, metric) for metric in self.metrics)
+
+    @property
+    def pace_s(self) -> float:
+        return self.schedule.interval_s
+
+    @property
+    def uses(self) -> tuple[Use, ...]:
+        return self.line.uses
 
 
 @dataclass(slots=True)

@@ -12,15 +12,8 @@ from pathlib import Path
 from edge.contract.metrics import METRICS
 from edge.contract.quality import Quality
 from edge.errors import SensorError
-from edge.sensors.polling import (
-    Answer,
-    Polling,
-    Schedule,
-    Series,
-    fault,
-    read_schedule,
-    read_series,
-)
+from edge.sensors.polling import Answer, Polling, Schedule, fault, read_schedule, read_series
+from edge.sensors.port import Series, Use
 from edge.table import Table
 
 BUS = "/sys/bus/w1/devices"
@@ -74,6 +67,18 @@ class Thermometer:
 
     def build(self, name: str, begin_ms: int) -> Polling:
         return Polling(name, self.schedule, self.probe, begin_ms)
+
+    @property
+    def gives(self) -> tuple[Series, ...]:
+        return self.probe.series
+
+    @property
+    def pace_s(self) -> float:
+        return self.schedule.interval_s
+
+    @property
+    def uses(self) -> tuple[Use, ...]:
+        return (Use("file", str(self.probe.file)),)
 
 
 def answer_of(text: str) -> Answer:

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from edge.errors import SensorError
+from edge.sensors.port import Use
 from edge.table import Table
 
 PARITIES = {"none": "N", "even": "E", "odd": "O"}
@@ -41,6 +42,12 @@ class Line:
 
     def __str__(self) -> str:
         return self.serial or f"{self.host}:{self.port}"
+
+    @property
+    def uses(self) -> tuple[Use, ...]:
+        """A serial line may be shared by sensors that ask with the same settings."""
+        settings = f"{self.baud} 8{PARITIES[self.parity]}{self.stop_bits}"
+        return (Use("serial", self.serial, settings),) if self.serial else ()
 
 
 def read_line(table: Table, *, tcp_port: int, baud: int = 9600, parity: str = "none") -> Line:

@@ -17,11 +17,11 @@ from edge.sensors.polling import (
     Answer,
     Polling,
     Schedule,
-    Series,
     fault,
     read_schedule,
     read_series,
 )
+from edge.sensors.port import Series, Use
 from edge.sensors.registers import BIT_FUNCTIONS, Block, Register, blocks, read_registers
 from edge.table import Table
 
@@ -55,6 +55,18 @@ class Device:
 
     def build(self, name: str, begin_ms: int) -> Polling:
         return Polling(name, self.schedule, Modbus(self), begin_ms)
+
+    @property
+    def gives(self) -> tuple[Series, ...]:
+        return tuple(each.series for each in self.registers)
+
+    @property
+    def pace_s(self) -> float:
+        return self.schedule.interval_s
+
+    @property
+    def uses(self) -> tuple[Use, ...]:
+        return self.line.uses
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

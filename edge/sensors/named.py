@@ -4,7 +4,8 @@ import re
 from dataclasses import dataclass
 
 from edge.contract.metrics import METRICS
-from edge.sensors.polling import Answer, Series, fault, read_series
+from edge.sensors.polling import Answer, fault, read_series
+from edge.sensors.port import Series
 from edge.table import Table
 
 _NUMBER = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*", re.ASCII)

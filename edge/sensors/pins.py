@@ -22,6 +22,12 @@ class Wiring:
     is_to_ground: bool = True
     has_pull: bool = True
 
+    @property
+    def name(self) -> str:
+        """The pin in one spelling: 17, "17", "GPIO17" and "BCM17" are one."""
+        text = str(self.pin).upper()
+        return f"GPIO{text.removeprefix('GPIO').removeprefix('BCM')}" if _is_bcm(text) else text
+
 
 class Line:
     """The open line. ``on_edge(at_s, is_closed)`` is called in a thread of the driver."""
@@ -66,6 +72,10 @@ class Line:
         age_s = float(factory.ticks_diff(factory.ticks(), ticks)) if factory else 0.0
         at_s = now_s - age_s if 0 <= age_s <= MOST_LATE_S else now_s
         self._on_edge(at_s, bool(state) == self._closed_is_high)
+
+
+def _is_bcm(text: str) -> bool:
+    return text.removeprefix("GPIO").removeprefix("BCM").isdigit()
 
 
 def read_wiring(table: Table) -> Wiring:

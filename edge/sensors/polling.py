@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 
 from edge.contract.quality import Quality
 from edge.errors import SensorError
-from edge.sensors.port import Sample, Step
+from edge.sensors.port import Sample, Series, Step
 from edge.table import Table
 
 DAY_S = 86_400
@@ -21,12 +21,6 @@ FIRST_PAUSE_S = (
 LONGEST_BACKOFF_S = 60.0  # house: between rounds that are tried at all, while none succeeds
 MOST_SKIPPED = 10  # intervals; a longer hole is a clock that was set or a machine that slept
 TARDY_S = 1.0  # house: asked this close after the moment planned, a sample carries that moment
-
-
-class Series(NamedTuple):
-    place: str
-    port: str
-    metric: str
 
 
 class Answer(NamedTuple):
@@ -121,6 +115,9 @@ class Polling:
             answer = self.last.get(series) or fault("the sensor gave no such value")
             samples.append(Sample(*series, answer.value, at_ms, answer.quality, answer.reason))
         return Step(samples=tuple(samples), mark=str(due_ms), wake_ms=due_ms + self._interval_ms)
+
+    def close(self) -> None:
+        self.source.close()
 
     @property
     def _interval_ms(self) -> int:

@@ -6,6 +6,26 @@ from typing import NamedTuple, Protocol
 from edge.contract.quality import Quality
 
 
+class Series(NamedTuple):
+    """What is measured where; place and port may be empty."""
+
+    place: str
+    port: str
+    metric: str
+
+
+class Use(NamedTuple):
+    """What of the machine a sensor takes, so that contradictions of a file can be told.
+
+    ``what`` is pin (one sensor's alone), serial (shared when ``settings`` are the same) or file
+    (shared; it must be there).
+    """
+
+    what: str
+    name: str
+    settings: str = ""
+
+
 class Sample(NamedTuple):
     """One value as measured; the agent gives it a number. ``value`` None says why in ``reason``."""
 
@@ -40,8 +60,27 @@ class Sensor(Protocol):
         """
         ...
 
+    def close(self) -> None:
+        """Let go of port, pin and file; called in the sensor's thread when it will not be asked."""
+        ...
+
 
 class Plan(Protocol):
     """A sensor as the file describes it, before the house has begun."""
 
-    def build(self, name: str, begin_ms: int) -> Sensor: ...
+    def build(self, name: str, begin_ms: int) -> Sensor:
+        """The sensor; nothing is opened before its first step."""
+        ...
+
+    @property
+    def gives(self) -> tuple[Series, ...]:
+        """Every series that it may give."""
+        ...
+
+    @property
+    def pace_s(self) -> float:
+        """House seconds between samples of a series when nothing happens; 0: not known."""
+        ...
+
+    @property
+    def uses(self) -> tuple[Use, ...]: ...

@@ -18,7 +18,8 @@ from pathlib import Path
 
 from edge.errors import SensorError
 from edge.sensors.named import Named, read_named, shown
-from edge.sensors.polling import DAY_S, Answer, Polling, Schedule, Series, fault, read_schedule
+from edge.sensors.polling import DAY_S, Answer, Polling, Schedule, fault, read_schedule
+from edge.sensors.port import Series, Use
 from edge.table import Table
 
 MOST_BYTES = 65_536
@@ -127,6 +128,18 @@ class Printing:
 
     def build(self, name: str, begin_ms: int) -> Polling:
         return Polling(name, self.schedule, self.source, begin_ms)
+
+    @property
+    def gives(self) -> tuple[Series, ...]:
+        return self.source.series
+
+    @property
+    def pace_s(self) -> float:
+        return self.schedule.interval_s
+
+    @property
+    def uses(self) -> tuple[Use, ...]:
+        return () if self.source.file is None else (Use("file", str(self.source.file)),)
 
 
 def read(table: Table, folder: Path) -> Printing:

@@ -16,8 +16,8 @@ from typing import NamedTuple
 from edge.contract.quality import Quality
 from edge.errors import SensorError
 from edge.sensors.pins import Line, Wiring, read_wiring
-from edge.sensors.polling import DAY_S, LONGEST_BACKOFF_S, Answer, Series, fault, read_series
-from edge.sensors.port import Sample, Step
+from edge.sensors.polling import DAY_S, LONGEST_BACKOFF_S, Answer, fault, read_series
+from edge.sensors.port import Sample, Series, Step, Use
 from edge.table import Table
 
 LOOK_MS = 100  # house: how long a tip may wait before it stands in the mark
@@ -40,6 +40,18 @@ class Gauge:
 
     def build(self, name: str, begin_ms: int) -> "RainGauge":
         return RainGauge(name, self)
+
+    @property
+    def gives(self) -> tuple[Series, ...]:
+        return (self.series,)
+
+    @property
+    def pace_s(self) -> float:
+        return self.interval_s
+
+    @property
+    def uses(self) -> tuple[Use, ...]:
+        return (Use("pin", self.wiring.name),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +171,11 @@ class RainGauge:
         samples = tuple(self._told(tally, new.total, is_off) for tally in tallies)
         wake_ms = min(new.end_ms, now_ms + LOOK_MS)
         return Step(samples=samples, mark=new.spell(), wake_ms=wake_ms)
+
+    def close(self) -> None:
+        line, self._line = self._line, None
+        if line is not None:
+            line.close()
 
     def _look(self, now_ms: int) -> tuple[list[int], int]:
         """The tips since the last look in house time, and by how much the clock was set since."""

@@ -9,7 +9,8 @@ from math import isfinite
 from pathlib import Path
 
 from edge.contract.metrics import METRICS
-from edge.sensors.polling import Answer, Series, fault
+from edge.sensors.polling import Answer, fault
+from edge.sensors.port import Series
 from edge.table import Table
 
 MAPS = Path(__file__).parent / "maps"

@@ -16,7 +16,7 @@ from pathlib import Path
 from edge.contract.metrics import METRICS
 from edge.contract.quality import Quality
 from edge.errors import SensorError
-from edge.sensors.port import Sample, Step
+from edge.sensors.port import Sample, Series, Step, Use
 from edge.table import Table, at_seconds
 
 NOTHING = frozenset({"", "nan", "na", "n/a", "null", "none", "-"})  # how loggers write "no value"
@@ -56,6 +56,18 @@ class Recording:
     def build(self, name: str, begin_ms: int) -> "Replay":
         return Replay(name, self, begin_ms)
 
+    @property
+    def gives(self) -> tuple[Series, ...]:
+        return tuple(Series(each.place, each.port, each.metric) for each in self.columns)
+
+    @property
+    def pace_s(self) -> float:
+        return 0.0  # as the rows come
+
+    @property
+    def uses(self) -> tuple[Use, ...]:
+        return (Use("file", str(self.file)),)
+
 
 @dataclass(slots=True)
 class Replay:
@@ -94,6 +106,9 @@ class Replay:
         if self._next is None:
             return Step(samples=tuple(samples), mark=str(wanted))
         return Step(samples=tuple(samples), mark=str(wanted), wake_ms=now_ms)
+
+    def close(self) -> None:
+        self._rows = None
 
     def _samples(self, at_ms: int, cells: list[str]) -> Iterator[Sample]:
         for index, column in self._cells:

@@ -18,7 +18,8 @@ from pathlib import Path
 from edge.errors import SensorError
 from edge.sensors.line import BAUDS, PARITIES
 from edge.sensors.named import Named, read_named, shown
-from edge.sensors.polling import Answer, Polling, Schedule, Series, fault, read_schedule
+from edge.sensors.polling import Answer, Polling, Schedule, fault, read_schedule
+from edge.sensors.port import Series, Use
 from edge.table import Table
 
 LONGEST_LINE = 512  # bytes; the rest of a longer one is thrown away with it
@@ -35,6 +36,12 @@ class Port:
     parity: str = "none"
     stop_bits: int = 1
     has_7_bits: bool = False
+
+    @property
+    def settings(self) -> str:
+        """As people write them: 9600 8N1, and that it stays open."""
+        bits = 7 if self.has_7_bits else 8
+        return f"{self.baud} {bits}{PARITIES[self.parity]}{self.stop_bits}, held open"
 
 
 @dataclass(slots=True)
@@ -115,6 +122,18 @@ class Speaker:
     def build(self, name: str, begin_ms: int) -> Polling:
         source = SerialLine(self.port, self.pattern, self.values, self.ask_bytes, self.timeout_s)
         return Polling(name, self.schedule, source, begin_ms)
+
+    @property
+    def gives(self) -> tuple[Series, ...]:
+        return tuple(each.series for each in self.values)
+
+    @property
+    def pace_s(self) -> float:
+        return self.schedule.interval_s
+
+    @property
+    def uses(self) -> tuple[Use, ...]:
+        return (Use("serial", self.port.path, self.port.settings),)
 
 
 def read(table: Table, _: Path) -> Speaker:

@@ -10,7 +10,7 @@ from math import cos, pi
 from pathlib import Path
 
 from edge.contract.metrics import METRICS
-from edge.sensors.port import Sample, Step
+from edge.sensors.port import Sample, Series, Step, Use
 from edge.table import Table
 
 SAMPLES_A_STEP = 200  # a step is one transaction and one wait for the disk
@@ -100,6 +100,18 @@ class Simulation:
     def build(self, name: str, begin_ms: int) -> "Simulated":
         return Simulated(name, self, begin_ms)
 
+    @property
+    def gives(self) -> tuple[Series, ...]:
+        return tuple(Series(self.place, self.port, metric) for metric in self.metrics)
+
+    @property
+    def pace_s(self) -> float:
+        return self.interval_s
+
+    @property
+    def uses(self) -> tuple[Use, ...]:
+        return ()
+
 
 @dataclass(slots=True)
 class Simulated:
@@ -126,6 +138,9 @@ class Simulated:
             samples += self._round(number, offset_s, at_ms)
             number += 1
         return Step(samples=tuple(samples), mark=str(number), wake_ms=now_ms)
+
+    def close(self) -> None:
+        pass
 
     def _round(self, number: int, offset_s: float, at_ms: int) -> Iterator[Sample]:
         plan = self.simulation

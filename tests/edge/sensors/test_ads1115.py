@@ -15,7 +15,7 @@ from edge.contract.quality import Quality
 from edge.errors import SensorError
 from edge.sensors.ads1115 import Ads1115, Input
 from edge.sensors.kinds import KINDS
-from edge.sensors.polling import Series
+from edge.sensors.port import Series
 from edge.table import Table
 
 LEVEL, BATTERY = Series("weir", "", "water-level"), Series("", "", "battery")

@@ -12,8 +12,7 @@ from edge.contract.quality import Quality
 from edge.sensors.contact import Change, Contact, ContactSensor, Debounce
 from edge.sensors.kinds import KINDS
 from edge.sensors.pins import Wiring
-from edge.sensors.polling import Series
-from edge.sensors.port import Sample
+from edge.sensors.port import Sample, Series
 from edge.table import Table
 
 SMOKE = Series("shed-1", "", "smoke")

@@ -8,7 +8,8 @@ from edge.contract.quality import Quality
 from edge.errors import SensorError
 from edge.sensors.ds18b20 import Probe, answer_of
 from edge.sensors.kinds import KINDS
-from edge.sensors.polling import Polling, Series
+from edge.sensors.polling import Polling
+from edge.sensors.port import Series
 from edge.table import Table
 
 HOUR = 1_799_960_400_000

@@ -6,8 +6,8 @@ import pytest
 
 from edge.contract.quality import Quality
 from edge.errors import SensorError
-from edge.sensors.polling import Answer, Polling, Schedule, Series, fault
-from edge.sensors.port import Step
+from edge.sensors.polling import Answer, Polling, Schedule, fault
+from edge.sensors.port import Series, Step
 
 HOUR = 1_799_960_400_000  # a full hour
 TEMP, PH = Series("weir", "", "water-temp"), Series("weir", "", "ph")

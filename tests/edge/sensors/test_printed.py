@@ -11,7 +11,7 @@ import pytest
 from edge.errors import SensorError
 from edge.sensors.kinds import KINDS
 from edge.sensors.named import Named
-from edge.sensors.polling import Series
+from edge.sensors.port import Series
 from edge.sensors.printed import Printed
 from edge.table import Table
 

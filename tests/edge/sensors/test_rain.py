@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from edge.contract.quality import Quality
 from edge.sensors.kinds import KINDS
 from edge.sensors.pins import Wiring
-from edge.sensors.polling import Series
+from edge.sensors.port import Series
 from edge.sensors.rain import Gauge, Mark, RainGauge, Tally, Tips, account
 from edge.table import Table
 

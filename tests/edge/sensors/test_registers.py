@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from edge import config
 from edge.contract.metrics import METRICS
-from edge.sensors.polling import Series
+from edge.sensors.port import Series
 from edge.sensors.registers import (
     MOST_REGISTERS,
     ORDERS,

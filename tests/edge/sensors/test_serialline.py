@@ -12,7 +12,7 @@ import pytest
 from edge.errors import SensorError
 from edge.sensors.kinds import KINDS
 from edge.sensors.named import Named
-from edge.sensors.polling import Series
+from edge.sensors.port import Series
 from edge.sensors.serialline import Port, SerialLine
 from edge.table import Table
 
