@@ -16,6 +16,7 @@ from edge.notebook import Notebook, Span, reading_of
 
 PACK = 200  # readings, about 12 kB
 LIVE_MOST = 10 * PACK  # so much is through in a blink; newer rows overtake a longer backlog
+NEWEST = 5 * PACK  # of a longer backlog these go first: an alarm just before the link came back
 ANNOUNCE_MOST = 100  # dropped ranges told in one pack
 
 
@@ -58,7 +59,7 @@ class Sender:
 
     def connected(self) -> None:
         """Nothing counts as sent any more. A short backlog goes first, so that each series stays in
-        order; live rows overtake only one that would delay them.
+        order; a longer one would delay what is new, so its newest rows and live ones overtake it.
         """
         self.disconnected()
         self._is_up = True
@@ -68,7 +69,7 @@ class Sender:
             self._live = first[0].position - 1 if first else journal.last
             self._backlog = []
         else:
-            self._live = journal.last
+            self._live = max(0, journal.last - NEWEST)
             self._backlog = [(0, self._live)]
 
     def start_over(self) -> None:

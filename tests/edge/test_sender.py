@@ -9,7 +9,7 @@ from edge.contract.reading import Decoded
 from edge.contract.topics import Kind
 from edge.journal import Journal
 from edge.notebook import Notebook
-from edge.sender import LIVE_MOST, PACK, Sender
+from edge.sender import LIVE_MOST, NEWEST, PACK, Sender
 from edge.sensors.port import Sample
 
 
@@ -94,20 +94,23 @@ def test_of_a_late_pack_only_what_is_still_missing_is_sent_again(desk) -> None:
 
 
 def test_the_window_bounds_packs_and_keeps_a_place_for_live_ones(desk) -> None:
-    it = desk(window=4)
-    it.measure(LIVE_MOST + PACK)
+    it = desk(window=8)
+    it.measure(LIVE_MOST + NEWEST)
     it.sender.connected()
     it.sender.send(0.0)
     it.sender.send(0.1)
-    assert it.spans() == [(0, 199), (200, 399), (400, 599)]
+    newest = [(lo, lo + PACK - 1) for lo in range(LIVE_MOST, LIVE_MOST + NEWEST, PACK)]
+    assert it.spans() == [*newest, (0, 199)], "what was measured last is today's, and goes first"
     it.measure(1)
     it.sender.send(0.2)
     it.measure(1)
     it.sender.send(0.3)
-    assert it.spans()[3:] == [(2200, 2200)]
-    it.sender.received("run-1", 0, 199)
+    it.measure(1)
     it.sender.send(0.4)
-    assert it.spans()[4:] == [(2201, 2201)], "live goes before the backlog"
+    assert it.spans()[6:] == [(3000, 3000), (3001, 3001)]
+    it.sender.received("run-1", 0, 199)
+    it.sender.send(0.5)
+    assert it.spans()[8:] == [(3002, 3002)], "live goes before the backlog"
 
 
 def test_a_short_backlog_keeps_its_order(desk) -> None:
@@ -124,14 +127,13 @@ def test_a_backlog_waits_for_its_rate(desk) -> None:
     it.measure(LIVE_MOST + 200)
     it.sender.connected()
     assert it.sender.send(0.0) == pytest.approx(1.0)
+    newest = NEWEST // PACK
     now_s = 0.0
-    while len(it.spans()) < 1 or it.spans()[-1][1] < LIVE_MOST + 199:
+    while it.spans()[-1][1] != LIVE_MOST + 199 - NEWEST:
         now_s += 0.5
         it.sender.send(now_s)
-    assert 9.0 <= now_s <= 11.0
-    assert [lo for lo, _ in it.spans()] == [hi + 1 for hi in (-1, *(hi for _, hi in it.spans()))][
-        :-1
-    ]
+    assert 5.0 <= now_s <= 7.0
+    assert [lo for lo, _ in it.spans()[newest:]] == list(range(0, LIVE_MOST + 200 - NEWEST, PACK))
 
 
 def test_much_that_waited_becomes_a_backlog_which_newer_rows_overtake(desk) -> None:
