@@ -63,6 +63,8 @@ class Headline:
     power: str
     source: str
     """The line that says the readings are recorded, injected or simulated; empty for live ones."""
+    mark: str = ""
+    """What stands before a title whose readings are injected or simulated."""
 
 
 def headline(
@@ -94,6 +96,7 @@ def headline(
         since=words.since.format(at=at),
         power=_power(incident, registry, device, words),
         source=_source(device, words),
+        mark=words.marks.get(device.source, "") if device else "",
     )
 
 
@@ -117,8 +120,7 @@ def notice_words(
     """
     words = _words(language)
     head = headline(rule, incident, registry, language, now)
-    device = _device(incident, registry)
-    mark = words.marks.get(device.source, "") if device else ""
+    mark = head.mark
     tag = words.tags.get(reason) or SEVERITIES[language][incident.severity]
     title = mark + words.title.format(tag=tag, where=head.where, name=head.name)
     lines: list[str]

@@ -26,7 +26,10 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceSeen:
-    """Whether a device is heard; ``waiting`` is what its journal holds, where it has said so."""
+    """Whether a device is heard; ``waiting`` is what its journal holds, where it has said so.
+
+    ``clock_s`` is how far its clock is off, in seconds, where it has said so.
+    """
 
     site: str
     device: str
@@ -34,6 +37,7 @@ class DeviceSeen:
     seen_ms: int | None = None
     firmware: str = ""
     waiting: int | None = None
+    clock_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,11 +76,15 @@ _HELP = {
     "dropped": "Readings that devices announced as dropped by their own cap.",
     "suspect": "Readings judged suspect.",
     "failed": "Readings judged fail.",
+    "results": "Answers of devices to commands.",
+    "refusals": "Commands that devices refused.",
+    "presses": "Presses of an announcer's button.",
     "stored": "Readings the store has taken.",
     "transitions": "Transitions of rules.",
     "refused": "Transitions that the operations database refused; they are dead letters.",
     "falls": "Tasks that fell and were started again.",
     "receipts": "Receipts sent to devices.",
+    "commands": "Commands sent to devices.",
     "commits": "Transactions of the journal.",
     "needed": "Readings that the journal's cap took before a consumer had them.",
 }

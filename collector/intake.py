@@ -1,12 +1,12 @@
 """Intake: what a batch of messages says, judged against the registry and what is already held. Pure.
 
-A message becomes readings, dead letters, a device's word or a question about the time. Readings that
-are held (on disk, or on their way there) are doubles. Quality is judged here, once. A device that is
+A message becomes readings, dead letters, a device's word (its status, what became of a command or
+of its settings) or a question about the time. Readings that are held (on disk, or on their way there) are doubles. Quality is judged here, once. A device that is
 not registered is never told that anything is held, so it keeps what it has until it is registered.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import orjson
 
@@ -14,12 +14,14 @@ from alerts.registry.model import Registry
 from alerts.rules.inputs import DeviceSaid
 from collector.link.port import Message
 from collector.records import stream
+from edge.contract.command import Result, decode_result
 from edge.contract.gross import gross_quality, why_failed
 from edge.contract.metrics import METRICS
 from edge.contract.quality import Quality
 from edge.contract.ranges import Ranges
 from edge.contract.reading import Batch, Decoded, ReadingClass, Rejected
 from edge.contract.senml import decode
+from edge.contract.settings import Reported, decode_reported
 from edge.contract.status import Status
 from edge.contract.topics import SERVER, Kind, Topic
 from edge.rows import DeadLetter
@@ -68,9 +70,19 @@ class TimeQuestion:
         return orjson.dumps({"nonce": self.nonce, "at_ms": now_ms})
 
 
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A device says what became of a command, or that its button was pressed (``is_taken``)."""
+
+    site: str
+    device: str
+    result: Result
+    message: Message
+
+
 @dataclass(slots=True)
 class Counts:
-    """What came, in messages (``messages``, ``stale``) and in readings."""
+    """What came, in messages (``messages``, ``stale``, the last three) and in readings."""
 
     messages: int = 0
     stale: int = 0  # retained readings
@@ -80,6 +92,9 @@ class Counts:
     dropped: int = 0  # announced by devices as dropped under their own cap
     suspect: int = 0
     failed: int = 0
+    results: int = 0  # of commands
+    refusals: int = 0  # commands that a device refused
+    presses: int = 0  # of an announcer's button
 
     def add(self, other: "Counts") -> None:
         for name in Counts.__slots__:
@@ -98,6 +113,11 @@ class Judged:
     spoke: list[tuple[str, str, int]] = field(default_factory=list)
     """What devices are to be told of: (stream, run, a seq in the interval that holds it)."""
     questions: list[TimeQuestion] = field(default_factory=list)
+    statuses: list[tuple[str, str, Status]] = field(default_factory=list)
+    """By site and device, each status that was heard, with its nonce; ``said`` has none."""
+    answers: list[Answered] = field(default_factory=list)
+    reports: list[tuple[str, str, Reported]] = field(default_factory=list)
+    """By site and device, what became of remote settings."""
     counts: Counts = field(default_factory=Counts)
 
 
@@ -157,6 +177,10 @@ class Intake:
             self._status(judged, message, topic, now_ms)
         elif topic.kind is Kind.TIME_REQUEST and not message.retained:
             self._question(judged, message, topic, now_ms)
+        elif topic.kind is Kind.COMMAND_RESULT and not message.retained:
+            self._answer(judged, message, topic, now_ms)
+        elif topic.kind is Kind.CONFIG_REPORTED and message.payload:
+            self._report(judged, message, topic, now_ms)
 
     def _readings(self, judged: Judged, message: Message, topic: Topic, now_ms: int) -> None:
         decoded = decode(
@@ -263,6 +287,9 @@ class Intake:
             reason = _not_registered(topic.site, topic.device)
             self._bury(judged, message, reason, now_ms)
             return
+        judged.statuses.append((topic.site, topic.device, status))
+        # A new nonce is no news to the rules, and the journal is no place for one.
+        status = replace(status, nonce="")
         key = (topic.site, topic.device)
         # Each reconnect brings every retained status again.
         if self._said.get(key) != status:
@@ -279,6 +306,27 @@ class Intake:
             self._bury(judged, message, "a question about the time has a 'nonce'", now_ms)
         elif self.bindings.of(topic.site, topic.device) is not None:
             judged.questions.append(TimeQuestion(topic.site, topic.device, nonce))
+
+    def _answer(self, judged: Judged, message: Message, topic: Topic, now_ms: int) -> None:
+        result = decode_result(message.payload, orjson.loads)
+        if result is None:
+            self._bury(judged, message, "no result: {'verb': ..., 'target': ..., ...}", now_ms)
+        elif self.bindings.of(topic.site, topic.device) is None:
+            self._bury(judged, message, _not_registered(topic.site, topic.device), now_ms)
+        else:
+            judged.counts.presses += result.is_taken
+            judged.counts.results += not result.is_taken
+            judged.counts.refusals += not (result.is_taken or result.is_done)
+            judged.answers.append(Answered(topic.site, topic.device, result, message))
+
+    def _report(self, judged: Judged, message: Message, topic: Topic, now_ms: int) -> None:
+        reported = decode_reported(message.payload, orjson.loads)
+        if reported is None:
+            self._bury(judged, message, "no report: {'revision': ..., 'state': ..., ...}", now_ms)
+        elif self.bindings.of(topic.site, topic.device) is None:
+            self._bury(judged, message, _not_registered(topic.site, topic.device), now_ms)
+        else:
+            judged.reports.append((topic.site, topic.device, reported))
 
     # Helpers
 

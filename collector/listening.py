@@ -8,17 +8,21 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 from alerts.registry.model import Registry
 from alerts.rules.inputs import Sight, What
-from collector.intake import Bindings, Counts, Intake, Judged
+from collector.intake import Answered, Bindings, Counts, Intake, Judged
 from collector.journaling import Journaling, Work
 from collector.link.base import LinkBase
 from collector.link.port import Message
 from collector.receipts import Receipts
 from collector.roll import Roll
 from edge.clock import Clock
+from edge.contract.command import Result
 from edge.contract.ranges import Ranges
+from edge.contract.settings import Reported
+from edge.contract.status import Status
 from edge.contract.topics import Kind, Topic
 
 log = logging.getLogger("collector.watch")
@@ -30,8 +34,22 @@ REGISTRY_WAIT_S = 5.0  # real seconds for the operations database; then the last
 Intervals = dict[str, dict[str, list[tuple[int, int]]]]
 
 
+class Hears(Protocol):
+    """What devices say that is not measured: who they are, and what became of our wishes."""
+
+    def saw(self, site: str, device: str, status: Status) -> None: ...
+
+    def heard(self, site: str, device: str, result: Result) -> None: ...
+
+    async def pressed(self, site: str, device: str, result: Result) -> None:
+        """Until it is written down."""
+        ...
+
+    def reported(self, site: str, device: str, reported: Reported) -> None: ...
+
+
 class Listening:
-    """``make_link`` gives a link in the name of these sites."""
+    """``make_link`` gives a link in the name of these sites; ``hears`` what is not measured."""
 
     def __init__(
         self,
@@ -39,6 +57,7 @@ class Listening:
         held: Mapping[tuple[str, str], Ranges],
         clock: Clock,
         make_link: Callable[[Sequence[str]], LinkBase],
+        hears: Hears,
     ) -> None:
         self.link: LinkBase | None = None
         self.counts = Counts()
@@ -47,6 +66,7 @@ class Listening:
         self._journaling = journaling
         self._clock = clock
         self._make_link = make_link
+        self._hears = hears
         self._intake = Intake(Bindings(Registry()), held)
         self._sites: tuple[str, ...] = ()
         self._changed = asyncio.Event()
@@ -120,6 +140,7 @@ class Listening:
             task = asyncio.create_task(self._confirm(link, messages, judged, intervals, work))
             self._under_way.add(task)
             task.add_done_callback(self._under_way.discard)
+            self._hand_on(link, judged)
             for question in judged.questions:
                 topic = Topic(question.site, question.device, Kind.TIME_RESPONSE)
                 answer = question.answer(self._clock.now_ms())
@@ -136,10 +157,29 @@ class Listening:
         """Once it is on disk: PUBACK, then ``received``."""
         # Whoever stops waiting does not take back what the journal is about to write.
         await asyncio.shield(work.done)
-        await link.ack(messages)
+        pressed = {id(answer.message) for answer in judged.answers if answer.result.is_taken}
+        await link.ack([message for message in messages if id(message) not in pressed])
         self.receipts.add(intervals)
         self.counts.add(judged.counts)
         self.roll.note(judged, self._clock.now_ms())
+
+    def _hand_on(self, link: LinkBase, judged: Judged) -> None:
+        """In the order of the messages: an answer's nonce is newer than a status before it."""
+        for site, device, status in judged.statuses:
+            self._hears.saw(site, device, status)
+        for site, device, reported in judged.reports:
+            self._hears.reported(site, device, reported)
+        for answer in judged.answers:
+            self._hears.heard(answer.site, answer.device, answer.result)
+            if answer.result.is_taken:
+                task = asyncio.create_task(self._press(link, answer))
+                self._under_way.add(task)
+                task.add_done_callback(self._under_way.discard)
+
+    async def _press(self, link: LinkBase, answer: Answered) -> None:
+        """PUBACK once the database has it: a press that is lost would leave people running."""
+        await self._hears.pressed(answer.site, answer.device, answer.result)
+        await link.ack([answer.message])
 
     async def look(self) -> None:
         """Journal what the cell sees: seeing once settled, blind from when the link was lost."""

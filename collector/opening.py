@@ -2,10 +2,11 @@
 
 from typing import TYPE_CHECKING
 
+from alerts.notify.announcer import Announcer
 from alerts.notify.email import Email, MailSecurity, MailServer
 from alerts.notify.log import LogLine
 from alerts.notify.outbound import Outbound
-from alerts.notify.port import Channel
+from alerts.notify.port import Channel, Speaker
 from alerts.notify.webhook import Webhook
 from alerts.registry.model import ChannelKind
 from alerts.secrets import resolve
@@ -52,11 +53,12 @@ def open_store(
     )
 
 
-def open_channels(config: Config, clock: Clock) -> dict[ChannelKind, Channel]:
+def open_channels(config: Config, clock: Clock, speaker: Speaker) -> dict[ChannelKind, Channel]:
     """The channels that are set up; e-mail only where a mail server is named."""
     channels: dict[ChannelKind, Channel] = {
         ChannelKind.WEBHOOK: Webhook(Outbound(allow=config.notices.allow), clock),
         ChannelKind.LOG: LogLine(),
+        ChannelKind.ANNOUNCER: Announcer(speaker),
     }
     mail = config.mail
     if mail.host:

@@ -4,9 +4,11 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from functools import partial
 from typing import TypeVar
 
+from alerts.incidents.acts import Done, Result
 from alerts.notify.dispatcher import Dispatcher
 from alerts.notify.port import Channel
 from alerts.registry.model import ChannelKind, Registry
@@ -15,6 +17,7 @@ from alerts.rules.transition import Transition
 from alerts.store.errors import StoreUnavailable
 from alerts.store.operations import Operations
 from edge.clock import Clock
+from edge.contract.settings import Reported
 
 log = logging.getLogger("collector.watch")
 
@@ -32,7 +35,7 @@ class Operating:
         self, operations: Operations, channels: Mapping[ChannelKind, Channel], clock: Clock
     ) -> None:
         self.why = "not opened yet"
-        self._operations = operations
+        self.operations = operations
         self._clock = clock
         # One thread: the database is called synchronously, and its writers queue anyhow.
         self._thread = ThreadPoolExecutor(1, "operations")
@@ -41,14 +44,14 @@ class Operating:
 
     async def open(self) -> None:
         """Bring the schema to the newest, then stay; raises when the database is not there."""
-        await self._ask(self._operations.set_up)
+        await self.ask(self.operations.set_up)
         self._ready.set()
         await asyncio.Event().wait()
 
     async def take(self, transitions: Sequence[Transition], packs: Packs) -> None:
         """Write transitions down, with all that follows."""
         await self._ready.wait()
-        await self._ask(partial(self._operations.take, transitions, packs, self._clock.now()))
+        await self.ask(partial(self.operations.take, transitions, packs, self._clock.now()))
         self._dispatcher.wake()
 
     async def watch_registry(self, adopt: Adopt) -> None:
@@ -57,8 +60,8 @@ class Operating:
         adopted: int | None = None
         while True:
             try:
-                if await self._ask(self._operations.revision) != adopted:
-                    registry = await self._ask(self._operations.registry)
+                if await self.ask(self.operations.revision) != adopted:
+                    registry = await self.ask(self.operations.registry)
                     await adopt(registry)
                     adopted = registry.revision
             except StoreUnavailable:
@@ -70,7 +73,7 @@ class Operating:
         await self._ready.wait()
         while True:
             try:
-                if await self._ask(partial(self._operations.climb, self._clock.now())):
+                if await self.ask(partial(self.operations.climb, self._clock.now())):
                     self._dispatcher.wake()
             except StoreUnavailable:
                 pass
@@ -83,11 +86,39 @@ class Operating:
         await self._ready.wait()
         await self._dispatcher.run()
 
+    async def press(self, site: str, device: str, target: str, at_ms: int | None) -> Result:
+        """A button was pressed at ``at_ms``; waits for the database as long as it takes."""
+        at = None if at_ms is None else datetime.fromtimestamp(at_ms / 1000, UTC)
+        take = self.operations.take_by_button
+        result = await self.keep_asking(lambda: take(site, device, target, at, self._clock.now()))
+        facts = {"device": f"{site}/{device}", "incident": target}
+        if isinstance(result, Done):
+            log.info("taken over by a button", extra={"facts": facts})
+            self._dispatcher.wake()
+        else:
+            log.warning("a button took over nothing: %s", result, extra={"facts": facts})
+        return result
+
+    async def report(self, site: str, device: str, reported: Reported) -> None:
+        """A device says what became of its settings."""
+        now = self._clock.now()
+        await self.keep_asking(lambda: self.operations.report(site, device, reported, now))
+
+    async def keep_asking(self, work: Callable[[], _T]) -> _T:
+        """``work``'s answer, tried again while the database is away."""
+        await self._ready.wait()
+        while True:
+            try:
+                return await self.ask(work)
+            except StoreUnavailable:
+                await asyncio.sleep(POLL_S)
+
     async def close(self) -> None:
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._operations.close)
+        await asyncio.get_running_loop().run_in_executor(self._thread, self.operations.close)
         self._thread.shutdown(wait=False, cancel_futures=True)
 
-    async def _ask(self, work: Callable[[], _T]) -> _T:
+    async def ask(self, work: Callable[[], _T]) -> _T:
+        """``work``'s answer, from the database's own thread; StoreUnavailable when it is away."""
         try:
             answer = await asyncio.get_running_loop().run_in_executor(self._thread, work)
         except StoreUnavailable as error:

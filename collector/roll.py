@@ -4,9 +4,10 @@ from dataclasses import replace
 
 from collector.health import DeviceSeen
 from collector.intake import Judged
+from edge.contract.reading import Batch
 from edge.contract.status import State
 
-_WAITING = "journal-depth"
+_WAITING, _CLOCK = "journal-depth", "clock-offset"
 
 
 class Roll:
@@ -25,14 +26,22 @@ class Roll:
             self._seen[said.site, said.device] = seen
         for batch in judged.batches:
             seen = self._of(batch.site, batch.device)
-            waiting = seen.waiting
+            waiting, clock_s = seen.waiting, seen.clock_s
             if _WAITING in batch.metric:
-                value = batch.value[len(batch) - 1 - batch.metric[::-1].index(_WAITING)]
+                value = _last(batch, _WAITING)
                 waiting = None if value is None else int(value)
-            self._seen[batch.site, batch.device] = replace(seen, seen_ms=now_ms, waiting=waiting)
+            if _CLOCK in batch.metric:
+                clock_s = _last(batch, _CLOCK)
+            self._seen[batch.site, batch.device] = replace(
+                seen, seen_ms=now_ms, waiting=waiting, clock_s=clock_s
+            )
 
     def all(self) -> tuple[DeviceSeen, ...]:
         return tuple(self._seen[key] for key in sorted(self._seen))
 
     def _of(self, site: str, device: str) -> DeviceSeen:
         return self._seen.get((site, device)) or DeviceSeen(site=site, device=device)
+
+
+def _last(batch: Batch, metric: str) -> float | None:
+    return batch.value[len(batch) - 1 - batch.metric[::-1].index(metric)]

@@ -47,6 +47,7 @@ class Vitals:
             "transitions": watch.judging.transitions,
             "refused": watch.judging.refused,
             "receipts": watch.listening.receipts.sent,
+            "commands": watch.commanding.sent,
             "commits": watch.journaling.commits,
             "falls": watch.falls.count,
             "needed": watch.needed,
@@ -85,7 +86,10 @@ class Vitals:
             ),
             "operations": _first(
                 watch.operating.why,
-                *(fallen.get(name) for name in ("operations", "registry", "climb", "notices")),
+                *(
+                    fallen.get(name)
+                    for name in ("operations", "registry", "climb", "notices", "orders", "reports")
+                ),
             ),
         }
         return [self._part(name, why, now_ms) for name, why in whys.items()]

@@ -25,6 +25,7 @@ from alerts.secrets import resolve
 from alerts.store.errors import StoreMisfit
 from alerts.store.operations import Operations
 from collector import log as logs
+from collector.commanding import Commanding
 from collector.config import Config, Protocol, read_config
 from collector.errors import EXIT_CONFIG, EXIT_OUTSIDE, ConfigError
 from collector.follower import Follower
@@ -38,6 +39,7 @@ from collector.link.port import Broker
 from collector.listening import Listening
 from collector.opening import open_channels, open_store
 from collector.operating import Operating
+from collector.ordering import Ordering
 from collector.records import dump_registry, load_registry
 from collector.stores.port import Store
 from collector.stores.retention import ClockWatch
@@ -91,7 +93,8 @@ class Watch:
 
     def _open(self, journal: Journal, stack: AsyncExitStack) -> None:
         config, clock = self.config, self.clock
-        channels = open_channels(config, clock)
+        self.commanding = Commanding(lambda: self.listening.link)
+        channels = open_channels(config, clock, self.commanding)
         for channel in channels.values():
             stack.push_async_callback(channel.close)
         operations = Operations(config.operations_url.reveal(), link_base=config.public_url)
@@ -107,7 +110,12 @@ class Watch:
         )
         self.writer = Writer(self.followers["store"], self.store)
         self.roll_up = RollUp(self.followers["roll-up"], self.store, self.writer.reached)
-        self.listening = Listening(self.journaling, journal.ranges(), clock, self._make_link)
+        self.ordering = Ordering(
+            self.operating, self.commanding, clock, lambda: self.listening.link
+        )
+        self.listening = Listening(
+            self.journaling, journal.ranges(), clock, self._make_link, self.ordering
+        )
         self.vitals = Vitals(self)
 
     async def _begin(self) -> None:
@@ -136,7 +144,7 @@ class Watch:
             except ValueError as error:
                 log.error("the registry in the journal cannot be read: %s", error)
             else:
-                self.listening.use(self._known, fresh=False)
+                self._use(self._known, fresh=False)
         await self.journaling.write(Work(said=said, puts=puts))
 
     async def _work(self, writing: "asyncio.Task[None]") -> None:
@@ -150,6 +158,8 @@ class Watch:
             "rules": self.judging.run,
             "climb": self.operating.climb,
             "notices": self.operating.dispatch,
+            "orders": self.ordering.run,
+            "reports": self.ordering.write_reports,
             "store": self._write_store,
             "roll-up": self.roll_up.run,
             "retention": self._retain,
@@ -181,7 +191,11 @@ class Watch:
             await self.journaling.write(Work(said=said, puts=puts))
             self._known = registry
             log.info("the registry is at revision %d", registry.revision)
-        self.listening.use(registry)
+        self._use(registry)
+
+    def _use(self, registry: Registry, *, fresh: bool = True) -> None:
+        self.commanding.use(registry)
+        self.listening.use(registry, fresh=fresh)
 
     async def _tick(self) -> None:
         while True:

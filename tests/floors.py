@@ -15,6 +15,7 @@ PURE = (
     "alerts.registry.model",
     "alerts.registry.check",
     "alerts.messages",
+    "alerts.speech",
     "alerts.replay",
     "collector.intake",
 )

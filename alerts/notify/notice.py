@@ -16,6 +16,7 @@ class NoticeReason(StrEnum):
     RECOVERED = "recovered"
     SECOND_LOOK = "second-look"
     CLOSED = "closed"
+    HUSHED = "hushed"  # somebody has it, or it is over: an announcer falls silent
 
 
 class NoticeState(StrEnum):

@@ -1,11 +1,13 @@
-"""What the dispatcher needs: a channel for each kind of address, and the outbox."""
+"""What the dispatcher needs: a channel for each kind of address, the outbox, and a way to devices."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from alerts.notify.notice import Notice
 from alerts.notify.outcome import Outcome
+from edge.contract.command import Result, Verb
 
 
 class Channel(Protocol):
@@ -27,4 +29,36 @@ class Outbox(Protocol):
 
     def settle(self, notice_id: int, outcome: Outcome, now: datetime, jitter: float) -> None:
         """Write the outcome down. ``jitter`` (0 to 1) spreads the next attempt of a Retry."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Unheard:
+    """A command has no answer, and why; ``is_sent`` when it may have been done all the same."""
+
+    why: str
+    is_sent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unfit:
+    """A command that can never go out as things are registered, and why."""
+
+    why: str
+
+
+class Speaker(Protocol):
+    """Commands to devices, each signed with the device's own key over its newest nonce."""
+
+    async def command(
+        self,
+        site: str,
+        device: str,
+        verb: Verb,
+        target: str,
+        *,
+        texts: Sequence[tuple[str, str]] = (),
+        is_urgent: bool = False,
+    ) -> Result | Unheard | Unfit:
+        """What the device answered; one command at a time per device, within some seconds."""
         ...

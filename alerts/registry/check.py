@@ -50,6 +50,7 @@ class _Check:
         self._homes = homes
         self._sites = {site.id for site in registry.sites}
         self._places = {(place.site, place.id): place for place in registry.places}
+        self._devices = {f"{device.site}/{device.id}": device for device in registry.devices}
 
     def problems(self) -> Iterator[Problem]:
         registry = self._registry
@@ -131,6 +132,10 @@ class _Check:
         if not (_positive(device.overdue) and device.overdue >= 1):
             yield self._bad("devices", n, f"{spot}.overdue", f"{device.overdue} intervals",
                             "write 1 or more; 3 is usual")  # fmt: skip
+        if device.command_key and not is_reference(device.command_key):
+            yield self._bad("devices", n, f"{spot}.command_key", "the key itself stands here",
+                            "put it in a file and write file:PATH, or env:NAME; give the device "
+                            "another key")  # fmt: skip
         here = {id for site, id in self._places if site == device.site}
         seen: Counter[tuple[str, str, str]] = Counter()
         for k, binding in enumerate(device.bindings):
@@ -180,17 +185,17 @@ class _Check:
                             "add one, or leave it for somebody who is only phoned",
                             Level.WARNING)  # fmt: skip
         for k, address in enumerate(person.addresses):
-            yield from self._address(n, f"{spot}.addresses[{k + 1}]", address)
+            yield from self._address(n, f"{spot}.addresses[{k + 1}]", person, address)
             if address in person.addresses[:k]:
                 yield self._bad("people", n, f"{spot}.addresses[{k + 1}]", "stands twice",
                                 "keep one")  # fmt: skip
 
-    def _address(self, n: int, spot: str, address: Address) -> Iterator[Problem]:
+    def _address(self, n: int, spot: str, person: Person, address: Address) -> Iterator[Problem]:
         if address.secret and not is_reference(address.secret):
             yield self._bad("people", n, f"{spot}.secret", "the secret itself stands here",
                             "put it in the environment or a file and write env:NAME or file:PATH; "
                             "take this one out of use")  # fmt: skip
-        if is_reference(address.to):
+        if is_reference(address.to) and address.channel is not ChannelKind.ANNOUNCER:
             return
         match address.channel:
             case ChannelKind.WEBHOOK:
@@ -204,6 +209,14 @@ class _Check:
             case ChannelKind.LOG:
                 if not address.to.strip():
                     yield self._bad("people", n, f"{spot}.to", "is empty", "write any name")
+            case ChannelKind.ANNOUNCER:
+                device = self._devices.get(address.to)
+                here = [name for name, known in self._devices.items() if known.site == person.site]
+                if device is None or device.site != person.site:
+                    yield from self._known("people", n, f"{spot}.to", "device", address.to, here)
+                elif not device.command_key:
+                    yield self._bad("people", n, f"{spot}.to", f"{address.to} takes no commands",
+                                    "give the device a command_key")  # fmt: skip
 
     def _tiers(self, n: int, tiers: Tiers) -> Iterator[Problem]:
         spot = f"tiers[{n + 1}]"

@@ -36,6 +36,7 @@ class ChannelKind(StrEnum):
     WEBHOOK = "webhook"
     EMAIL = "email"
     LOG = "log"
+    ANNOUNCER = "announcer"  # a device that speaks aloud, with a button to take over
 
 
 class Source(StrEnum):
@@ -117,7 +118,11 @@ class Binding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Device:
-    """An edge box. Its heartbeat is overdue after ``overdue`` intervals of a binding."""
+    """An edge box. Its heartbeat is overdue after ``overdue`` intervals of a binding.
+
+    ``command_key`` signs commands to it and is a reference, never the key itself; a device without
+    one takes no commands.
+    """
 
     __pydantic_config__: ClassVar = _STRICT
     id: str
@@ -129,13 +134,14 @@ class Device:
     """Where recorded or injected data comes from, in words people see."""
     overdue: float = 3.0
     can_cut_power: bool = False
+    command_key: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
     """A personal or group address on one channel; ``to`` may be a reference ``env:X``, ``file:X``.
 
-    ``secret`` signs a webhook (HMAC-SHA256) and is a reference, never the secret itself.
+    An announcer is ``site/device``. ``secret`` signs a webhook (HMAC-SHA256) and is a reference, never the secret itself.
     """
 
     __pydantic_config__: ClassVar = _STRICT

@@ -15,7 +15,7 @@ from alerts.incidents.lifecycle import Act, Change, Event, Timers
 from alerts.incidents.model import DutyKind, Incident, State, StoryKind, StoryLine
 from alerts.notify.notice import Considered, Notice, NoticeReason, NoticeState
 from alerts.notify.outcome import Outcome
-from alerts.registry.model import Registry
+from alerts.registry.model import Address, ChannelKind, Person, Registry
 from alerts.rules.transition import Transition
 from alerts.store import outbox
 from alerts.store import tables as t
@@ -30,15 +30,17 @@ from alerts.store.incident_rows import (
     story_row,
     transition_row,
 )
+from alerts.store.orders import Orders
 from alerts.store.reads import Reads
 from alerts.store.registry_rows import changes, write_registry
 from alerts.store.telling import CALLING, UNSENT, Rulebook, Teller, Words, level_of
+from alerts.words import Severity
 
 CLIMB_AT_ONCE = 200  # incidents in one transaction, so that the desk's acts wait only briefly
 _CALLING = [reason.value for reason in CALLING]
 
 
-class Operations(Reads):
+class Operations(Reads, Orders):
     """Every call is one transaction. ``words`` is ``alerts.messages.notice_words`` when not given.
 
     ``packs`` are the rules' words until ``take`` brings newer ones: a desk never takes.
@@ -263,6 +265,8 @@ class Operations(Reads):
 
     def _hand_on(self, connection: Connection, row: Any, now: datetime) -> None:
         """To the person's next address; else, when nobody of the tier is reached, a tier up."""
+        if row.reason == NoticeReason.HUSHED.value:
+            return  # silence is for this announcer alone
         registry = self._registry(connection)
         n = t.notice.c
         person = next((p for p in registry.people if p.id == row.person), None)
@@ -301,6 +305,8 @@ class Operations(Reads):
                 "settled_at": None,
                 "detail": "",
             }
+            if ChannelKind.ANNOUNCER.value in (row.channel, again["channel"]):
+                again |= self._words_for(connection, row, person, address, registry, now)
             # A neighbour may have had the same group address for the same notice.
             taken = select(n.id).where(
                 *_same_call(row), n.channel == again["channel"], n.to == again["to"]
@@ -320,6 +326,24 @@ class Operations(Reads):
         )
         if connection.execute(reached).first() is None:
             self._climb_on(connection, incident, "not-accepted", registry, now)
+
+    def _words_for(
+        self,
+        connection: Connection,
+        row: Any,
+        person: Person | None,
+        address: Address,
+        registry: Registry,
+        now: datetime,
+    ) -> dict[str, Any]:
+        """What is read and what is said aloud differ: the words for the other kind of address."""
+        incident = _locked(connection, row.incident)
+        if incident is None or person is None:
+            return {}
+        rule = self._rulebook().rules.get(incident.rule)
+        reason = NoticeReason(row.reason)
+        fresh = self._teller.row(incident, reason, person, address, registry, rule, now)
+        return {name: fresh[name] for name in ("title", "text", "link")}
 
     # -- people ----------------------------------------------------------------------------------
 
@@ -351,6 +375,50 @@ class Operations(Reads):
             if change is None:
                 return Conflict(incident)
             return Done(self._apply(connection, incident, change, registry, now))
+
+    def take_by_button(
+        self, site: str, device: str, target: str, pressed_at: datetime | None, now: datetime
+    ) -> Result:
+        """Somebody pressed the button of an announcer: its post takes over what it announced.
+
+        Only what this very announcer was told to call out, for a post of its site that still has
+        it. A press from before the call's end (void, back again, worse) is too late: Conflict.
+        """
+        to = f"{site}/{device}"
+        address, n = ChannelKind.ANNOUNCER.value, t.notice.c
+        if not (target.isascii() and target.isdigit() and len(target) < 19):  # a BIGINT's digits
+            return Refused(Refusal.UNKNOWN_INCIDENT)
+        with self._database.read() as connection:
+            registry = self._registry(connection)
+            told = connection.execute(
+                select(n.person)
+                .where(n.incident == int(target), n.channel == address, n.to == to)
+                .where(n.reason.in_(_CALLING))
+                .order_by(n.id.desc())
+            ).first()
+            incident = connection.execute(
+                select(t.incident).where(t.incident.c.id == int(target), t.incident.c.site == site)
+            ).first()
+            s = t.story.c
+            lines = connection.execute(
+                select(s.kind, s.at, s.facts).where(s.incident == int(target))
+            )
+            is_late = any(
+                pressed_at is not None and line.at > pressed_at and _ends_call(line)
+                for line in lines
+            )
+        if told is None or incident is None:
+            return Refused(Refusal.UNKNOWN_INCIDENT)
+        if not any(
+            person.id == told.person
+            and person.site == site
+            and any((one.channel.value, one.to) == (address, to) for one in person.addresses)
+            for person in registry.people
+        ) or not any((one.site, one.id) == (site, device) for one in registry.devices):
+            return Refused(Refusal.UNKNOWN_PERSON)
+        if is_late:
+            return Conflict(incident_of(incident))
+        return self.acknowledge(int(target), told.person, f"button:{to}", now)
 
     def comment(
         self,
@@ -530,6 +598,8 @@ class Operations(Reads):
             connection.execute(insert(t.duty), duty_row(duty_of(incident, kind, now)))
         if incident.state is State.ACKNOWLEDGED:
             _overtake(connection, incident)
+        if before is not None and incident.state not in (before.state, State.OPEN):
+            self._teller.hush(connection, incident, now)
         for reason in change.notices:
             incident = self._tell(connection, incident, reason, registry, now)
         return incident
@@ -579,6 +649,14 @@ class Operations(Reads):
 
             self._packs = read_packs(shipped())
         return self._packs
+
+
+def _ends_call(line: Any) -> bool:
+    """Whether a line of the story makes an earlier "I take it" void."""
+    if line.kind == StoryKind.SEVERITY.value:
+        was, now = (str(line.facts.get(name, "")).upper() for name in ("was", "severity"))
+        return was in Severity.__members__ and Severity[was] < Severity.__members__.get(now, 0)
+    return line.kind in (StoryKind.ACKNOWLEDGEMENT_VOID.value, StoryKind.REOPENED.value)
 
 
 def _notice_words(*args: Any, **words: Any) -> tuple[str, str]:

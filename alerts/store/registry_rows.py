@@ -84,6 +84,7 @@ def read_registry(connection: Connection) -> Registry:
                 origin=row.origin,
                 overdue=row.overdue,
                 can_cut_power=row.can_cut_power,
+                command_key=row.command_key,
             )
             for row in _rows(connection, t.device)
         ),
@@ -181,6 +182,7 @@ def registry_rows(registry: Registry) -> dict[Table, list[dict[str, Any]]]:
                 "origin": device.origin,
                 "overdue": device.overdue,
                 "can_cut_power": device.can_cut_power,
+                "command_key": device.command_key,
             }
         )
         for n, binding in enumerate(device.bindings):

@@ -133,6 +133,8 @@ device = Table(
     Column("origin", Text, nullable=False),
     Column("overdue", Float, nullable=False),
     Column("can_cut_power", Boolean, nullable=False),
+    # A reference, never the key.
+    Column("command_key", Text, nullable=False, server_default=""),
 )
 
 binding = Table(
@@ -370,4 +372,40 @@ considered = Table(
     Column("told", Boolean, nullable=False),
     Column("reason", WORD, nullable=False),
     Index(None, "incident", "id"),
+)
+
+# What people ask of devices: the post box between them and the watch, and the record of it. No
+# foreign keys: it outlives what is registered.
+command = Table(
+    "command",
+    METADATA,
+    Column("id", SERIAL, primary_key=True),
+    Column("site", WORD, nullable=False),
+    Column("device", WORD, nullable=False),
+    Column("verb", WORD, nullable=False),
+    Column("target", WORD, nullable=False),
+    Column("texts", JSON, nullable=False),
+    Column("values", JSON, nullable=False),
+    Column("revision", BigInteger, nullable=False),  # of settings; 0 for everything else
+    Column("who", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("asked_at", Instant, nullable=False),
+    Column("until", Instant, nullable=False),
+    Column("state", WORD, nullable=False),
+    Column("settled_at", Instant),
+    Column("answer", Text, nullable=False),
+    Index(None, "state", "id"),
+    Index(None, "site", "device", "id"),
+)
+
+device_report = Table(
+    "device_report",
+    METADATA,
+    Column("site", WORD, primary_key=True),
+    Column("device", WORD, primary_key=True),
+    Column("revision", BigInteger, nullable=False),
+    Column("state", WORD, nullable=False),
+    Column("problems", JSON, nullable=False),
+    Column("values", JSON, nullable=False),
+    Column("at", Instant, nullable=False),
 )

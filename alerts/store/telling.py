@@ -5,14 +5,16 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, insert, select, update
 
 from alerts.incidents import who
 from alerts.incidents.model import Incident, StoryKind, StoryLine
 from alerts.notify.notice import NoticeReason, NoticeState
-from alerts.registry.model import Address, Person, Registry
+from alerts.registry.model import Address, ChannelKind, Person, Registry
+from alerts.speech import bounded, spoken_words
 from alerts.store import tables as t
 from alerts.store.incident_rows import considered_row, story_row
+from alerts.words import Language
 
 log = logging.getLogger("alerts.store")
 
@@ -23,6 +25,8 @@ CALLING = (
     NoticeReason.SEVERITY,
     NoticeReason.CLIMBED,
 )
+_SAID_BY_SILENCE = (NoticeReason.RECOVERED, NoticeReason.CLOSED)
+_ANNOUNCED = (*CALLING, NoticeReason.SECOND_LOOK)
 UNSENT = (NoticeState.WAITING.value, NoticeState.RETRYING.value)
 
 _UNHEARD = (NoticeState.REJECTED.value, NoticeState.OVERTAKEN.value)
@@ -67,10 +71,12 @@ class Teller:
                 continue
             told.append(verdict.person.id)
             address = verdict.person.addresses[0]
+            if address.channel is ChannelKind.ANNOUNCER and reason in _SAID_BY_SILENCE:
+                continue  # ``hush`` tells it
             if (address.channel.value, address.to) in taken:
                 continue  # two people behind one group address: one message
             taken.add((address.channel.value, address.to))
-            row = self._row(incident, reason, verdict.person, address, registry, rule, now)
+            row = self.row(incident, reason, verdict.person, address, registry, rule, now)
             rows.append(row | {"due_at": verdict.due_at})
         if verdicts:
             connection.execute(
@@ -89,7 +95,42 @@ class Teller:
             connection.execute(insert(t.story), story_row(incident.id, line))
         return any(v.due_at is not None and v.step == incident.step for v in verdicts)
 
-    def _row(
+    def hush(self, connection: Connection, incident: Incident, now: datetime) -> None:
+        """Whatever announces this incident falls silent; what has not been said yet never is."""
+        n = t.notice.c
+        rows = connection.execute(
+            select(t.notice)
+            .where(n.incident == incident.id, n.channel == ChannelKind.ANNOUNCER.value)
+            .order_by(n.id)
+        ).all()
+        last = {row.to: row for row in rows}
+        hushed: dict[str, int] = {}
+        for row in rows:
+            hushed[row.to] = hushed.get(row.to, 0) + (row.reason == NoticeReason.HUSHED.value)
+        for to, row in last.items():
+            if row.reason == NoticeReason.HUSHED.value:
+                continue
+            connection.execute(
+                update(t.notice)
+                .where(n.incident == incident.id, n.channel == row.channel, n.to == to)
+                .where(n.reason.in_([reason.value for reason in _ANNOUNCED]))
+                .where(n.state.in_(UNSENT))
+                .values(state=NoticeState.OVERTAKEN.value, settled_at=now)
+            )
+            hush = {name: value for name, value in row._mapping.items() if name != "id"} | {
+                "reason": NoticeReason.HUSHED.value,
+                "level": hushed[to],  # each is news of its own: it may have called out again since
+                "text": "",
+                "created_at": now,
+                "due_at": now,
+                "state": NoticeState.WAITING.value,
+                "attempts": 0,
+                "settled_at": None,
+                "detail": "",
+            }
+            connection.execute(insert(t.notice), hush)
+
+    def row(
         self,
         incident: Incident,
         reason: NoticeReason,
@@ -99,6 +140,7 @@ class Teller:
         rule: Any,
         now: datetime,
     ) -> dict[str, Any]:
+        """An outbox row with its words; ``due_at`` is the caller's."""
         link = f"{self._link_base}/incidents/{incident.id}" if self._link_base else ""
         try:
             title, text = self._words(
@@ -117,6 +159,8 @@ class Teller:
             log.exception("no words for %s of incident %d", reason, incident.id)
             title = f"{incident.rule} · {incident.subject}"
             text = f"{title} · {incident.severity.name.lower()}\n{link}"
+        if address.channel is ChannelKind.ANNOUNCER:
+            text = _spoken(rule, incident, registry, reason, title)
         return {
             "incident": incident.id,
             "reason": reason.value,
@@ -173,3 +217,13 @@ class Teller:
 def level_of(incident: Incident, reason: NoticeReason) -> int:
     """A second rise in severity is news of its own; everything else is once a round and step."""
     return int(incident.severity) if reason is NoticeReason.SEVERITY else 0
+
+
+def _spoken(
+    rule: Any, incident: Incident, registry: Registry, reason: NoticeReason, title: str
+) -> str:
+    try:
+        return spoken_words(rule, incident, registry, reason)
+    except Exception:  # as above
+        log.exception("nothing to say aloud of incident %d", incident.id)
+        return bounded(title, Language.ZH)

@@ -12,11 +12,9 @@ from typing import NamedTuple, Protocol, Self
 from urllib.parse import urlsplit
 
 from alerts.secrets import Secret
-from edge.contract.topics import Kind, every_device
+from edge.contract.topics import UPWARD, every_device
 
-FILTERS = tuple(
-    every_device(kind) for kind in (Kind.READINGS, Kind.HEALTH, Kind.STATUS, Kind.TIME_REQUEST)
-)
+FILTERS = tuple(every_device(kind) for kind in UPWARD)
 KEEP_ALIVE_S = 20  # real seconds; a broker that is silent for one and a half of it is gone
 SESSION_EXPIRY_S = 14 * 86_400  # persistent_client_expiration of the shipped broker configuration
 RECEIVE_MAXIMUM = 4_000  # max_inflight_messages of the shipped broker configuration

@@ -19,6 +19,9 @@ from edge.contract.ids import is_id
 MAX_BYTES = 8_000
 LEAST_KEY_BYTES = 16
 MOST_TEXTS = 10
+STALE = "the nonce is not the open one; ask with the device's newest"
+"""The refusal after which the same command may be tried with a newer nonce: nothing was done."""
+
 _TEXT_LENGTH = 500
 
 
@@ -100,7 +103,7 @@ def open_signed(payload: bytes, *, topic: str, key: bytes, nonce: str) -> Comman
     except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
         return Refused("is no command that this device knows")
     if not nonce or command.nonce != nonce:
-        return Refused("the nonce is not the open one; ask with the device's newest", command)
+        return Refused(STALE, command)
     return command
 
 

@@ -22,7 +22,14 @@ class Kind(StrEnum):
 
 
 SERVER = "server"  # the device name under which the server itself speaks its status
-UPWARD = (Kind.READINGS, Kind.HEALTH, Kind.STATUS, Kind.TIME_REQUEST, Kind.CONFIG_REPORTED)
+UPWARD = (
+    Kind.READINGS,
+    Kind.HEALTH,
+    Kind.STATUS,
+    Kind.TIME_REQUEST,
+    Kind.CONFIG_REPORTED,
+    Kind.COMMAND_RESULT,
+)
 RETAINED = frozenset({Kind.STATUS, Kind.CONFIG_DESIRED})
 
 

@@ -8,7 +8,7 @@ import logging
 import shutil
 import ssl
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -22,6 +22,7 @@ import pytest
 from aiohttp import web
 from aiosmtpd.smtp import SMTP
 
+from alerts.notify.announcer import Announcer
 from alerts.notify.email import Email, MailSecurity, MailServer
 from alerts.notify.log import LogLine
 from alerts.notify.notice import Notice, NoticeReason
@@ -30,9 +31,16 @@ from alerts.notify.outcome import Accepted, Rejected, Retry
 from alerts.notify.port import Channel
 from alerts.notify.webhook import Webhook, retry_after
 from alerts.registry.check import is_mailbox
-from alerts.registry.model import Address, ChannelKind
+from alerts.registry.model import Address, ChannelKind, Device, Names, Registry
 from alerts.words import IncidentClass, Language, Severity
+from collector.commanding import Commanding
+from collector.intake import Bindings, Intake
+from collector.link.mqtt5 import Mqtt5Link
+from collector.link.port import Broker
 from edge.clock import Clock
+from edge.contract.command import Verb
+from tests.collector.box import KEY, Box
+from tests.services.servers import Mosquitto
 
 T0 = datetime(2026, 11, 22, 10, 34, tzinfo=UTC)
 LINK = "http://127.0.0.1:8600/i/7?a=1&b=2"
@@ -55,13 +63,25 @@ class World:
     channel: Channel
     address: Address
     mode = "fine"
+    refusal: str
     received: list[Any]
 
     async def down(self) -> None:
         raise NotImplementedError
 
+    def lose(self, name: str) -> Address:
+        """The address when its reference leads nowhere: to ``env:name``, which is not set."""
+        return replace(self.address, to=f"env:{name}")
+
+    def refer(self, name: str, monkeypatch: pytest.MonkeyPatch) -> Address:
+        """The address behind ``env:name``."""
+        monkeypatch.setenv(name, self.address.to)
+        return replace(self.address, to=f"env:{name}")
+
 
 class WebhookWorld(World):
+    refusal = "HTTP 400 refusing"
+
     def __init__(self) -> None:
         self.received = []
         self.headers = {"Retry-After": "90"}
@@ -95,6 +115,8 @@ class WebhookWorld(World):
 
 
 class EmailWorld(World):
+    refusal = "SMTP 550 no"
+
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.received = []
         self._tls = tls
@@ -140,15 +162,99 @@ class EmailWorld(World):
         self.server.close()
 
 
+class AnnouncerWorld(World):
+    """A box on a real broker, and the watch's own way to it."""
+
+    refusal = "the loudspeaker is broken"
+    modes = {"busy": "stale", "hanging": "silent"}  # noqa: RUF012
+
+    def __init__(self, broker: Mosquitto) -> None:
+        self._broker = broker
+        self.box = Box(broker.host, broker.port, "riverside", "guard-room")
+        self.address = Address(channel=ChannelKind.ANNOUNCER, to="riverside/guard-room")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+        if name == "mode":
+            self.box.mode = self.modes.get(value, value)
+            if value == "broken":
+                self.box.close()
+
+    @property
+    def received(self) -> list[Any]:  # type: ignore[override]
+        return self.box.heard
+
+    async def down(self) -> None:
+        await asyncio.to_thread(self.box.close)
+        await self._until(lambda: not self.commanding.is_online("riverside", "guard-room"))
+
+    def lose(self, name: str) -> Address:
+        self._use(f"env:{name}")
+        return self.address
+
+    def refer(self, name: str, monkeypatch: pytest.MonkeyPatch) -> Address:
+        monkeypatch.setenv(name, KEY)
+        self._use(f"env:{name}")
+        return self.address
+
+    @asynccontextmanager
+    async def there(self, clock: Clock | None = None) -> AsyncIterator["AnnouncerWorld"]:
+        link = Mqtt5Link(Broker.at(self._broker.url, "a-watch"))
+        self.commanding = Commanding(lambda: link, result_s=0.5)
+        self._intake = Intake(Bindings(Registry()), {})
+        self._use("env:BOX_KEY")
+        self.channel = Announcer(self.commanding)
+        async with link:
+            hearing = asyncio.create_task(self._hear(link))
+            await self._until(lambda: link.connected)
+            await asyncio.to_thread(self.box.start)
+            await self._until(lambda: self.commanding.is_online("riverside", "guard-room"))
+            yield self
+            hearing.cancel()
+            await asyncio.gather(hearing, return_exceptions=True)
+        await asyncio.to_thread(self.box.close)
+
+    def _use(self, key: str) -> None:
+        guard_room = Device(
+            id="guard-room", site="riverside", names=Names(zh="岗亭"), bindings=(), command_key=key
+        )
+        registry = Registry(devices=(guard_room,))
+        self.commanding.use(registry)
+        self._intake.bindings = Bindings(registry)
+
+    async def _hear(self, link: Mqtt5Link) -> None:
+        async for messages in link.batches():
+            judged = self._intake.judge(messages, 0)
+            for site, device, status in judged.statuses:
+                self.commanding.saw(site, device, status)
+            for answer in judged.answers:
+                self.commanding.heard(answer.site, answer.device, answer.result)
+            await link.ack(messages)
+
+    async def _until(self, holds: Callable[[], bool]) -> None:
+        async with asyncio.timeout(10):
+            while not holds():  # noqa: ASYNC110 - another thread has no event
+                await asyncio.sleep(0.01)
+
+
 @pytest.fixture(autouse=True)
 def key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOOK_KEY", "a key of the demo")
+    monkeypatch.setenv("BOX_KEY", KEY)
 
 
-@pytest.fixture(params=["webhook", "email"])
+@pytest.fixture
+def broker(mosquitto_server: Callable[..., Mosquitto]) -> Mosquitto:
+    return mosquitto_server()
+
+
+@pytest.fixture(params=["webhook", "email", pytest.param("announcer", marks=pytest.mark.mosquitto)])
 async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
-    worlds = {"webhook": WebhookWorld, "email": EmailWorld}
-    async with worlds[request.param]().there(Clock()) as there:
+    if request.param == "announcer":
+        made: Any = AnnouncerWorld(request.getfixturevalue("broker"))
+    else:
+        made = {"webhook": WebhookWorld, "email": EmailWorld}[request.param]()
+    async with made.there(Clock()) as there:
         yield there
 
 
@@ -176,11 +282,11 @@ async def test_a_refusal_is_final_and_says_why(world: World) -> None:
     world.mode = "refusing"
     outcome = await world.channel.send(notice(world.address))
     assert isinstance(outcome, Rejected)
-    assert "HTTP 400 refusing" in outcome.why or "SMTP 550 no" in outcome.why
+    assert world.refusal in outcome.why
 
 
 async def test_a_reference_that_leads_nowhere_is_retried_and_named(world: World) -> None:
-    address = replace(world.address, to="env:SHOUWANG_NOBODY")
+    address = world.lose("SHOUWANG_NOBODY")
     outcome = await world.channel.send(notice(address))
     assert isinstance(outcome, Retry)
     assert "env:SHOUWANG_NOBODY" in outcome.why
@@ -188,8 +294,7 @@ async def test_a_reference_that_leads_nowhere_is_retried_and_named(world: World)
 
 
 async def test_an_address_may_be_a_reference(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SHOUWANG_THERE", world.address.to)
-    address = replace(world.address, to="env:SHOUWANG_THERE")
+    address = world.refer("SHOUWANG_THERE", monkeypatch)
     assert isinstance(await world.channel.send(notice(address)), Accepted)
 
 
@@ -199,6 +304,8 @@ async def test_each_attempt_is_known_as_the_same_notice(world: World) -> None:
     if world.address.channel is ChannelKind.WEBHOOK:
         ids = [headers["Idempotency-Key"] for headers, _ in world.received]
         assert ids == ["42", "42"]
+    elif world.address.channel is ChannelKind.ANNOUNCER:
+        assert [command.target for command in world.received] == ["7", "7"]
     else:
         ids = [message_from_bytes(raw)["Message-ID"] for raw in world.received]
         assert ids[0] == ids[1] == "<notice-42-1795343640000@linjiang.example.org>"
@@ -316,3 +423,87 @@ async def test_a_log_line_is_one_line_whatever_the_words(caplog: pytest.LogCaptu
     assert "\n" not in line
     assert "\x1b" not in line
     assert json.loads(line)["text"] == "one\ntwo\x1b[31m"
+
+
+@pytest.fixture
+async def announcer(broker: Mosquitto) -> AsyncIterator[AnnouncerWorld]:
+    async with AnnouncerWorld(broker).there() as there:
+        yield there
+
+
+SPOKEN = "危险。2 号充电棚：烟感报警。\nDanger. Shed 2: smoke."
+
+
+@pytest.mark.mosquitto
+@pytest.mark.parametrize(
+    ("cls", "reason", "is_urgent"),
+    [
+        (IncidentClass.FIRE, NoticeReason.OPENED, True),
+        (IncidentClass.FLOOD, NoticeReason.CLIMBED, True),
+        (IncidentClass.SAFETY, NoticeReason.REOPENED, True),
+        (IncidentClass.POLLUTION, NoticeReason.OPENED, False),
+        (IncidentClass.FIRE, NoticeReason.SECOND_LOOK, False),
+    ],
+)
+async def test_a_danger_to_life_is_repeated_until_it_is_taken(
+    announcer: AnnouncerWorld, cls: IncidentClass, reason: NoticeReason, is_urgent: bool
+) -> None:
+    outcome = await announcer.channel.send(
+        notice(announcer.address, text=SPOKEN, cls=cls, reason=reason)
+    )
+    assert outcome == Accepted("done, says the device")
+    said = announcer.box.announcing["7"]
+    assert said.texts == (("zh", SPOKEN.splitlines()[0]), ("en", SPOKEN.splitlines()[1]))
+    assert said.is_urgent == is_urgent
+
+
+@pytest.mark.mosquitto
+@pytest.mark.parametrize(
+    "reason", [NoticeReason.HUSHED, NoticeReason.RECOVERED, NoticeReason.CLOSED]
+)
+async def test_what_is_over_is_hushed(announcer: AnnouncerWorld, reason: NoticeReason) -> None:
+    await announcer.channel.send(notice(announcer.address, text=SPOKEN))
+    outcome = await announcer.channel.send(notice(announcer.address, text="", reason=reason))
+    assert isinstance(outcome, Accepted)
+    assert announcer.box.heard[-1].verb is Verb.HUSH
+    assert announcer.box.announcing == {}
+
+
+@pytest.mark.mosquitto
+async def test_a_nonce_that_was_used_up_unseen_costs_one_more_attempt(
+    announcer: AnnouncerWorld,
+) -> None:
+    announcer.box.renew(aloud=False)
+    assert isinstance(await announcer.channel.send(notice(announcer.address)), Accepted)
+    assert len(announcer.box.refused) == 1
+
+
+@pytest.mark.mosquitto
+async def test_a_foreign_key_opens_nothing(
+    announcer: AnnouncerWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BOX_KEY", "the key of another box altogether")
+    outcome = await announcer.channel.send(notice(announcer.address))
+    assert isinstance(outcome, Rejected)
+    assert "signature" in outcome.why
+    assert announcer.box.heard == []
+
+
+@pytest.mark.mosquitto
+async def test_a_command_that_is_sent_again_by_somebody_does_nothing(
+    announcer: AnnouncerWorld,
+) -> None:
+    await announcer.channel.send(notice(announcer.address))
+    replayed = announcer.box.payloads[0]
+    async with Mqtt5Link(Broker.at(announcer._broker.url, "thief"), filters=()) as thief:
+        await announcer._until(lambda: thief.connected)
+        await thief.publish("shouwang/v1/riverside/guard-room/command", replayed)
+        await announcer._until(lambda: len(announcer.box.refused) == 1)
+    assert len(announcer.box.heard) == 1
+
+
+@pytest.mark.mosquitto
+@pytest.mark.parametrize("to", ["riverside/nobody", "riverside", "a/b/c", "https://x.example/"])
+async def test_what_is_no_announcer_is_rejected(announcer: AnnouncerWorld, to: str) -> None:
+    address = replace(announcer.address, to=to)
+    assert isinstance(await announcer.channel.send(notice(address)), Rejected)
