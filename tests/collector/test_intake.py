@@ -8,10 +8,12 @@ from alerts.registry.model import Binding, Device, Names, Registry
 from alerts.rules.inputs import DeviceSaid
 from collector.intake import Bindings, Intake, qualify
 from collector.link.port import Message
+from edge.contract.command import Result, Verb, encode_result
 from edge.contract.quality import Quality
 from edge.contract.ranges import Ranges
 from edge.contract.reading import Batch, Reading
 from edge.contract.senml import encode
+from edge.contract.settings import Reported, SettingsState, encode_reported
 from edge.contract.status import State, Status
 
 NOW_MS = 1_790_000_000_000
@@ -271,3 +273,43 @@ def test_quality_is_judged(metric, value, told, quality):
     qualify(batch)
     assert batch.quality == [quality]
     assert bool(batch.reasons.get(0)) == (quality is Quality.FAIL and told is not Quality.FAIL)
+
+
+RESULT = "shouwang/v1/riverside/box/command/result"
+REPORTED = "shouwang/v1/riverside/box/config/reported"
+
+
+def test_a_nonce_is_told_and_never_journalled():
+    room, topic = intake(), "shouwang/v1/riverside/box/status"
+    for nonce, news in (("n-1", 1), ("n-2", 0)):
+        status = Status(state=State.ONLINE, run="r1", nonce=nonce)
+        judged = room.judge([Message(topic, status.encode(), True, 1)], NOW_MS)
+        assert [told.nonce for _, _, told in judged.statuses] == [nonce]
+        assert [said.status.nonce for said in judged.said] == [""] * news
+
+
+def test_what_became_of_a_command_is_heard_unless_it_is_retained():
+    result = Result(verb=Verb.OFF, target="relay-1", is_done=False, reason="no such output")
+    heard = Message(RESULT, encode_result(result), False, 1)
+    judged = intake().judge([heard, heard._replace(retained=True)], NOW_MS)
+    assert [(a.site, a.device, a.result) for a in judged.answers] == [("riverside", "box", result)]
+    assert (judged.counts.results, judged.counts.refusals, judged.counts.presses) == (1, 1, 0)
+
+
+def test_a_report_of_settings_is_heard_retained_or_not():
+    reported = Reported(revision=3, state=SettingsState.APPLIED)
+    for retained in (True, False):
+        message = Message(REPORTED, encode_reported(reported), retained, 1)
+        assert intake().judge([message], NOW_MS).reports == [("riverside", "box", reported)]
+
+
+@pytest.mark.parametrize("kind", ["command/result", "config/reported"])
+@pytest.mark.parametrize(("device", "payload"), [("box", b"{}"), ("stranger", None)])
+def test_a_garbled_or_a_strangers_answer_is_a_dead_letter(kind, device, payload):
+    said = {
+        "command/result": encode_result(Result(verb=Verb.HUSH, target="1", is_done=True)),
+        "config/reported": encode_reported(Reported(revision=1, state=SettingsState.TRIAL)),
+    }
+    topic = f"shouwang/v1/riverside/{device}/{kind}"
+    judged = intake().judge([Message(topic, payload or said[kind], False, 1)], NOW_MS)
+    assert (len(judged.letters), judged.answers, judged.reports) == (1, [], [])
