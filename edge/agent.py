@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from edge import VERSION, health, mqtt, runner
+from edge import VERSION, health, mqtt, runner, versions
 from edge.clock import Clock
 from edge.config import EdgeConfig
 from edge.contract.ranges import decode_received
@@ -68,6 +68,7 @@ class Agent:
         self._running: set[str] = set()
         self._systemd = Systemd.from_environment()
         self._crew = Crew(clock, self._inbox.put, self._stopping)
+        self._has_reported = False
         self._is_failing = False
         self._dirty_s: float | None = None
         self._retry_s = 0.0
@@ -149,6 +150,9 @@ class Agent:
             for lo, hi in spans:
                 self._notebook.received(run, lo, hi)
                 self._sender.received(run, lo, hi)
+        if self.run_id in ranges and not self._has_reported:
+            self._has_reported = True
+            versions.say_reported(self.run_id)
 
     def _connected(self) -> None:
         _log.info("link: connected as run %s", self.run_id)
@@ -416,4 +420,7 @@ def new_run(now_ms: int) -> str:
 
 def firmware() -> str:
     """What the status says we are."""
-    return f"shouwang-edge {VERSION}"
+    here = versions.Versions.of_this_process()
+    failed = None if here is None else here.rolled_back()
+    said = f"shouwang-edge {VERSION}"
+    return said if failed is None else f"{said} ({failed.new} rolled back)"[:64]

@@ -1,4 +1,4 @@
-"""``shouwang-edge``: run the agent, or check its configuration."""
+"""``shouwang-edge``: run the agent, check its configuration, put another version in place."""
 
 import argparse
 import json
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from edge import placing
 from edge.clock import Clock
 from edge.config import EdgeConfig, read
 from edge.errors import ConfigError, JournalError
@@ -29,7 +30,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ):
         command = commands.add_parser(name, help=text, description=text)
         command.add_argument("config", type=Path, help="edge.toml")
+    placing.add_to(commands)
     call = parser.parse_args(arguments)
+    if "act" in call:
+        return int(call.act(call))
     try:
         config = read(call.config)
         clock = Clock.from_environment()

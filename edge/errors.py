@@ -5,7 +5,8 @@ EdgeError
 ├── JournalError     the disk, the rights, or a second process: see the text
 │   ├── JournalBusy      end the other process
 │   └── JournalDamaged   close and open again: the file is then set aside
-└── SensorError      this sensor; the others go on
+├── SensorError      this sensor; the others go on
+└── UpgradeError     nothing was changed: the text says what is missing
 """
 
 from collections.abc import Sequence
@@ -37,3 +38,7 @@ class JournalDamaged(JournalError):
 
 class SensorError(EdgeError):
     """A sensor that cannot go on, with the reason."""
+
+
+class UpgradeError(EdgeError):
+    """A version that was not put in place; the one that ran runs on."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests import wheel as wheels
 from tests.services.servers import (
     CHROMIUM_ARGS,
     Influxd,
@@ -85,6 +86,22 @@ def influxdb_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Influx
     """One InfluxDB for the session; each test takes a bucket of its own with `new_bucket()`."""
     with Influxd(tmp_path_factory.mktemp("influxd")) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def uv() -> str:
+    """The uv that installed this environment."""
+    found = wheels.find_uv()
+    if found is None:
+        skip_or_fail("uv is missing: make install")
+        raise AssertionError
+    return found
+
+
+@pytest.fixture(scope="session")
+def wheel(uv: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of this tree."""
+    return wheels.build(uv, tmp_path_factory.mktemp("dist"))
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import tomllib
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import skip_or_fail
+from tests.wheel import run
 
 pytestmark = [
     pytest.mark.packaging,
@@ -35,25 +34,6 @@ class Device:
         return subprocess.run(
             [self.bin / program, *arguments], capture_output=True, text=True, cwd=cwd, timeout=60
         )
-
-
-@pytest.fixture(scope="module")
-def uv() -> str:
-    """The uv that installed this environment."""
-    for candidate in (os.environ.get("UV"), "uv", str(ROOT / ".uv/bin/uv")):
-        if candidate and (found := shutil.which(candidate)) and run(found, "--version").stdout:
-            return found
-    skip_or_fail("uv is missing: make install")
-    raise AssertionError
-
-
-@pytest.fixture(scope="module")
-def wheel(uv: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("dist")
-    built = run(uv, "build", "--quiet", "--wheel", "--out-dir", folder, ROOT)
-    assert built.returncode == 0, built.stderr
-    (path,) = folder.glob("*.whl")
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -150,10 +130,3 @@ def test_the_lock_file_names_one_public_index_and_no_local_path() -> None:
 def test_the_base_dependency_is_paho_alone() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert [name.split(">")[0] for name in project["dependencies"]] == ["paho-mqtt"]
-
-
-def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
-    environment = {"UV_SYSTEM_CERTS": "1", "UV_PYTHON_DOWNLOADS": "never", **os.environ}
-    # The tests' own environment is not the one under test.
-    environment.pop("VIRTUAL_ENV", None)
-    return subprocess.run(command, capture_output=True, text=True, env=environment)
