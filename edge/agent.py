@@ -24,6 +24,7 @@ from edge.errors import JournalDamaged, JournalError
 from edge.journal import Journal
 from edge.mqtt import MqttLink
 from edge.notebook import Notebook
+from edge.overlay import Overlay
 from edge.sender import Sender
 from edge.systemd import Systemd
 
@@ -58,8 +59,10 @@ class Summary:
 class Agent:
     """One device. ``run`` opens the journal and works until ``stop`` or until all is done."""
 
-    def __init__(self, config: EdgeConfig, clock: Clock) -> None:
+    def __init__(self, config: EdgeConfig, clock: Clock, overlay: Overlay | None = None) -> None:
         self._config = config
+        self._overlay = overlay
+        self._is_restarting = self._is_told_to_stop = False
         self._clock = clock
         self._inbox: queue.SimpleQueue[mqtt.Event | runner.Event | Stop] = queue.SimpleQueue()
         self._stopping = threading.Event()
@@ -77,10 +80,17 @@ class Agent:
         self._unanswered: list[runner.Measured] = []
         self._server: State | None = None  # what the server said of itself on this connection
         self._unsaid_until_s: float | None = None
+        self._is_answered = False  # by a receipt on this connection
 
     def stop(self) -> None:
         """Safe in a signal handler."""
+        self._is_told_to_stop = True
         self._inbox.put(Stop())
+
+    @property
+    def is_restarting(self) -> bool:
+        """Whether ``run`` ended so that it begins again, with settings that came by wire."""
+        return self._is_restarting and not self._is_told_to_stop
 
     def run(self) -> Summary:
         """Work until the end; JournalError when the journal cannot be opened."""
@@ -88,6 +98,11 @@ class Agent:
         self._notebook = Notebook(self._journal, self.run_id)
         self._sender = self._new_sender()
         self._link = self._new_link()
+        if self._overlay is not None:
+            to = self._topic(Kind.CONFIG_REPORTED)
+            self._overlay.attach(
+                lambda payload: self._link.publish(to, payload, retain=True), self._restart
+            )
         try:
             self._link.start()
             self._start_sensors()
@@ -96,7 +111,8 @@ class Agent:
             while not self._stopping.is_set():
                 self._take_in(wait_s)
                 wait_s = min(self._work(), self._beat())
-            self._systemd.stopping()
+            if not self.is_restarting:
+                self._systemd.stopping()
             self._say_goodbye()
             return self._summary()
         finally:
@@ -131,6 +147,7 @@ class Agent:
                 self._connected()
             case mqtt.Disconnected():
                 self._server, self._unsaid_until_s = None, None
+                self._is_answered = False
                 self._sender.disconnected()
                 _log.warning("link: %s; it is tried again", event.reason)
             case Stop():
@@ -140,12 +157,17 @@ class Agent:
         if event.topic == self._server_topic():
             self._server_said(event)
             return
+        if event.topic == self._topic(Kind.CONFIG_DESIRED):
+            if self._overlay is not None:
+                self._overlay.heard(event.payload)
+            return
         if event.is_retained:
             return  # an old receipt that somebody left behind proves nothing
         ranges = decode_received(event.payload)
         if ranges is None:
             _log.warning("%s: not a receipt, ignored: %r", event.topic, event.payload[:100])
             return
+        self._is_answered = True
         for run, spans in ranges.items():
             for lo, hi in spans:
                 self._notebook.received(run, lo, hi)
@@ -157,6 +179,8 @@ class Agent:
     def _connected(self) -> None:
         _log.info("link: connected as run %s", self.run_id)
         self._link.publish(self._topic(Kind.STATUS), self._status(State.ONLINE), retain=True)
+        if self._overlay is not None:
+            self._overlay.connected()
         # Nothing is sent until the server says that it listens: a broker may drop what nobody has
         # subscribed to, and what is sent again later would come out of order.
         if self._server is None:
@@ -203,6 +227,7 @@ class Agent:
                 self._trim()
             self._trim_s = now_s + TRIM_S
         waits = [self._send(), self._health_wait_s(), self._trim_s - now_s, self._crew.wait_s()]
+        waits.append(self._look_at_trial())
         if self._unsaid_until_s is not None:
             if now_s >= self._unsaid_until_s:
                 self._unsaid_until_s = None
@@ -216,6 +241,16 @@ class Agent:
         if self._is_done():
             self._stopping.set()
         return max(0.0, min(wait for wait in waits if wait is not None))
+
+    def _look_at_trial(self) -> float | None:
+        if self._overlay is None:
+            return None
+        is_silent_server_there = self._server is None and self._is_answered
+        return self._overlay.look(is_linked=self._server is State.ONLINE or is_silent_server_there)
+
+    def _restart(self) -> None:
+        self._is_restarting = True
+        self._stopping.set()
 
     def _send(self) -> float | None:
         try:
@@ -347,7 +382,11 @@ class Agent:
             self._config.mqtt,
             self._config.device,
             will=(self._topic(Kind.STATUS), will),
-            listen=(self._topic(Kind.RECEIVED), self._server_topic()),
+            listen=(
+                self._topic(Kind.RECEIVED),
+                self._server_topic(),
+                self._topic(Kind.CONFIG_DESIRED),
+            ),
             hand_over=self._inbox.put,
         )
 

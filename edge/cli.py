@@ -6,14 +6,18 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edge import placing
 from edge.clock import Clock
-from edge.config import EdgeConfig, read
 from edge.errors import ConfigError, JournalError
+from edge.overlay import Overlay
+
+if TYPE_CHECKING:
+    from edge.agent import Agent
 
 DONE, WRONG, MISSING = 0, 2, 3
 
@@ -35,25 +39,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if "act" in call:
         return int(call.act(call))
     try:
-        config = read(call.config)
+        overlay = Overlay(call.config)
         clock = Clock.from_environment()
     except (ConfigError, ValueError) as error:
         print(error, file=sys.stderr)
         return WRONG
     if call.command == "check":
+        config = overlay.config
         sensors = ", ".join(sensor.name for sensor in config.sensors)
         print(f"{call.config}: ok; {config.site}/{config.device} with {sensors}")
+        for line in overlay.describe():
+            print(line)
         return DONE
-    return _run(config, clock)
+    return _run(overlay, clock)
 
 
-def _run(config: EdgeConfig, clock: Clock) -> int:
+def _run(overlay: Overlay, clock: Clock) -> int:
     from edge.agent import Agent
 
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
     )
-    agent = Agent(config, clock)
+    environment = dict(os.environ)  # as it was given, for a restart: the agent takes from it
+    overlay.begin()
+    config = overlay.config
+    agent = Agent(config, clock, overlay)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: agent.stop())
     try:
@@ -61,6 +71,8 @@ def _run(config: EdgeConfig, clock: Clock) -> int:
     except JournalError as error:
         print(error, file=sys.stderr)
         return MISSING
+    if agent.is_restarting:
+        _begin_again(agent, environment)
     line = json.dumps(asdict(summary))
     print(line, flush=True)
     if config.summary is not None:
@@ -68,6 +80,19 @@ def _run(config: EdgeConfig, clock: Clock) -> int:
         fresh.write_text(line + "\n", encoding="utf-8")
         os.replace(fresh, config.summary)
     return DONE
+
+
+def _begin_again(agent: "Agent", environment: Mapping[str, str]) -> None:
+    """Replace this process by a new start of it; return when it was told to stop meanwhile.
+
+    A new program in the same process gives back each port, pin and thread, even of a sensor that
+    hangs, and systemd sees the same process go on.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)  # from here on a signal just ends the process
+    if agent.is_restarting:
+        logging.shutdown()
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)
 
 
 if __name__ == "__main__":

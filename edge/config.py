@@ -5,6 +5,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from edge.contract.topics import SERVER
@@ -69,7 +70,10 @@ class SensorConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EdgeConfig:
-    """One device. Intervals are house seconds; ``backlog_per_s`` is readings a real second."""
+    """One device. Intervals are house seconds; ``backlog_per_s`` is readings a real second.
+
+    ``trial_s`` is real, too: how long settings that came by wire may leave it without a server.
+    """
 
     site: str
     device: str
@@ -80,6 +84,7 @@ class EdgeConfig:
     health_interval_s: float = 300.0
     resend_s: float = 30.0
     backlog_per_s: float = 5000.0
+    trial_s: float = 600.0
     exit_when_done: bool = False
     summary: Path | None = None
 
@@ -89,12 +94,23 @@ def read(path: Path, environment: Mapping[str, str] | None = None) -> EdgeConfig
 
     Paths in it are relative to its folder; ``env:`` references are looked up in ``environment``.
     """
+    return build(load(path), path, environment)
+
+
+def load(path: Path) -> dict[str, Any]:
+    """The file as TOML; ConfigError when it is none or cannot be read."""
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError([f"{path}: {error.strerror}; name a file that can be read"]) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError([f"{path}: not TOML: {error}"]) from error
+
+
+def build(
+    raw: Mapping[str, Any], path: Path, environment: Mapping[str, str] | None = None
+) -> EdgeConfig:
+    """What ``load`` gave as values; ConfigError with all its problems, each beginning with ``path``."""
     problems: list[str] = []
     environment = os.environ if environment is None else environment
     config = _config(Table(raw, "", problems), path.absolute().parent, environment)
@@ -119,6 +135,7 @@ def _config(top: Table, folder: Path, environment: Mapping[str, str]) -> EdgeCon
         health_interval_s=agent.number("health_interval_s", 300.0, least=1, most=86_400),
         resend_s=agent.number("resend_s", 30.0, least=1, most=86_400),
         backlog_per_s=agent.number("backlog_per_s", 5000.0, least=1, most=1e6),
+        trial_s=agent.number("trial_s", 600.0, least=1, most=86_400),
         exit_when_done=agent.flag("exit_when_done", False),
         summary=folder / summary if summary else None,
     )

@@ -52,7 +52,7 @@ def test_an_agent_of_usual_sensors_loads_only_what_it_uses(tmp_path) -> None:
         "from pathlib import Path\n"
         "import edge.cli, edge.agent\n"
         "from edge.clock import Clock\n"
-        "config = edge.cli.read(Path(sys.argv[1]))\n"
+        "config = edge.config.read(Path(sys.argv[1]))\n"
         "edge.agent.Agent(config, Clock())\n"
         "heavy = {'asyncio', 'concurrent.futures', 'csv', 'decimal', 'difflib', 'gzip',\n"
         "         'importlib.metadata', 'multiprocessing', 'pymodbus', 'serial', 'subprocess',\n"
