@@ -29,7 +29,13 @@ from edge.sender import Sender
 from edge.systemd import Systemd
 
 LEAST_RESEND_S = 2.0  # real: a round trip with two disks in it; a fast house clock changes none
-RECEIPT_S = 0.1  # real: receipts may wait so long, since losing one costs a double, which is known
+RECEIPT_S = (
+    0.1  # real: many receipts may wait so long, since losing one costs a double, which is known
+)
+MANY_RECEIPTS = 10
+# Real: fewer go to the disk with the next readings, or so late. A commit of their own each time
+# would write a card as much again as the readings do.
+FEW_RECEIPTS_S = 300.0
 RETRY_S = 5.0  # real: between attempts at a journal that refuses
 TRIM_S = 5.0  # real: how often the caps are looked at
 MOST_WAITING = 5_000  # readings in memory; then sensors wait for the disk
@@ -74,6 +80,7 @@ class Agent:
         self._has_reported = False
         self._is_failing = False
         self._dirty_s: float | None = None
+        self._rows_s: float | None = None  # since when readings wait for a commit
         self._retry_s = 0.0
         self._trim_s = 0.0
         self._health_ms = self._started_ms
@@ -217,6 +224,8 @@ class Agent:
         self._speak_for_late_sensors()
         if self._notebook.is_changed and self._dirty_s is None:
             self._dirty_s = now_s
+        if self._notebook.waiting and self._rows_s is None:
+            self._rows_s = now_s
         commit_s = self._commit_due_s()
         if commit_s is not None and commit_s <= now_s:
             self._commit()
@@ -273,8 +282,9 @@ class Agent:
             full = self._notebook.waiting >= MOST_WAITING
             ended = not self._running
             wait_s = self._clock.real(self._config.journal.durability_s)
-            return self._dirty_s if full or ended else self._dirty_s + wait_s
-        return self._dirty_s + RECEIPT_S
+            return self._dirty_s if full or ended else (self._rows_s or self._dirty_s) + wait_s
+        many = self._notebook.receipts >= MANY_RECEIPTS or self._is_finishing()
+        return self._dirty_s + (RECEIPT_S if many else FEW_RECEIPTS_S)
 
     def _commit(self) -> None:
         try:
@@ -282,7 +292,7 @@ class Agent:
         except JournalError as error:
             self._journal_failed(error)
             return
-        self._dirty_s = None
+        self._dirty_s = self._rows_s = None
         if self._is_failing:
             self._is_failing = False
             _log.warning("journal: writes again")
@@ -332,7 +342,7 @@ class Agent:
             health.samples(
                 now_ms,
                 since_ms=self._started_ms,
-                depth=self._journal.depth + self._notebook.waiting,
+                depth=self._notebook.depth,
                 errors=self._crew.faults,
                 folder=self._config.journal.path.parent,
             )

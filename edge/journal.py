@@ -274,6 +274,12 @@ class Journal:
             )
             return [Row._make(row) for row in found]
 
+    def count(self, run: str, lo: int, hi: int) -> int:
+        """How many own rows ``lo..hi`` of a run are still here."""
+        with translated(self.path):
+            found = self._db.execute(f"SELECT count(*) FROM record WHERE {_OWN}", (run, lo, hi))
+            return int(found.fetchone()[0])
+
     def forget(self, run: str, lo: int, hi: int) -> int:
         """Delete own rows that were received; how many there were."""
         with self._writing() as db:
@@ -292,6 +298,16 @@ class Journal:
         return self._depth
 
     # Bounds
+
+    def is_over(self, max_bytes: int, before_ms: int) -> bool:
+        """Whether ``trim`` would drop anything; it looks and writes nothing."""
+        if self.size_bytes > max_bytes:
+            return True
+        with translated(self.path):
+            oldest = self._db.execute(
+                "SELECT min(at_ms) FROM (SELECT at_ms FROM record ORDER BY pos LIMIT 1000)"
+            ).fetchone()[0]
+        return oldest is not None and oldest < before_ms
 
     def trim(
         self,

@@ -100,6 +100,20 @@ class Notebook:
         """Readings not committed yet."""
         return len(self._rows)
 
+    @property
+    def receipts(self) -> int:
+        """Receipts not committed yet."""
+        return len(self._received)
+
+    @property
+    def depth(self) -> int:
+        """Readings that the server has not named, committed or not."""
+        gone: dict[str, Ranges] = {}
+        for run, lo, hi in self._received:
+            gone.setdefault(run, Ranges()).add(lo, hi)
+        named = sum(self.journal.count(run, *span) for run, spans in gone.items() for span in spans)
+        return self.journal.depth + self.waiting - named
+
     def commit(self) -> None:
         """Write all of it in one transaction; JournalError leaves it to be tried again."""
         if not self._is_changed:
@@ -129,6 +143,8 @@ class Notebook:
 
     def trim(self, max_bytes: int, before_ms: int) -> int:
         """Hold the journal's caps; how many readings that cost. They will be announced."""
+        if not self.journal.is_over(max_bytes, before_ms):
+            return 0
         before = self.dropped
 
         def note(dropped: list[Dropped]) -> None:

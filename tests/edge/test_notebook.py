@@ -100,3 +100,26 @@ def test_counts_and_marks_go_along_to_a_new_journal(journal, tmp_path: Path) -> 
         notebook.commit()
         again = Notebook(second, "run-2")
         assert (again.measured, again.mark("sonde")) == (1, "1")
+
+
+def test_depth_counts_what_the_server_has_not_named_committed_or_not(journal) -> None:
+    notebook = Notebook(journal, "run-1")
+    notebook.take(Sample("reach", "", "ph", 7.0, n) for n in range(10))
+    assert notebook.depth == 10
+    notebook.commit()
+    notebook.received("run-1", 0, 3)
+    notebook.received("run-1", 0, 5)  # a receipt may name again what another named
+    notebook.received("run-0", 0, 99)
+    assert (notebook.depth, journal.depth, notebook.receipts) == (4, 10, 3)
+    notebook.commit()
+    assert (notebook.depth, journal.depth, notebook.receipts) == (4, 4, 0)
+
+
+def test_looking_at_the_caps_writes_nothing_while_they_hold(journal) -> None:
+    notebook = Notebook(journal, "run-1")
+    notebook.take([Sample("reach", "", "ph", 7.0, 1000)])
+    assert notebook.trim(10**9, 500) == 0
+    assert journal.depth == 0, "what waits for its commit still waits"
+    notebook.commit()
+    assert notebook.trim(10**9, 1000) == 0
+    assert notebook.trim(10**9, 1001) == 1
