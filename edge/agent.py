@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from edge import VERSION, health, mqtt, runner, versions
+from edge import VERSION, build, health, mqtt, runner, versions
 from edge.clock import Clock
 from edge.config import EdgeConfig
 from edge.contract.ranges import decode_received
@@ -156,7 +156,8 @@ class Agent:
                 self._server, self._unsaid_until_s = None, None
                 self._is_answered = False
                 self._sender.disconnected()
-                _log.warning("link: %s; it is tried again", event.reason)
+                if event.is_news:  # a week without a broker is 10,000 attempts
+                    _log.warning("link: %s; it is tried again", event.reason)
             case Stop():
                 self._stopping.set()
 
@@ -398,6 +399,7 @@ class Agent:
                 self._topic(Kind.CONFIG_DESIRED),
             ),
             hand_over=self._inbox.put,
+            built_ms=build.built_ms(),
         )
 
     def _start_sensors(self) -> None:

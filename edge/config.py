@@ -6,43 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
+from edge import linkconfig
 from edge.contract.topics import SERVER
 from edge.errors import ConfigError
+from edge.linkconfig import MqttConfig
 from edge.measuring import Measuring, read_measuring
 from edge.sensors.kinds import KINDS
 from edge.sensors.port import Plan, Sensor
 from edge.table import Table, at_seconds
-
-PORTS = {"mqtt": 1883, "mqtts": 8883}
-
-
-@dataclass(frozen=True, slots=True)
-class Secret:
-    """A text that no repr or log shows."""
-
-    _value: str = field(repr=False)
-
-    def reveal(self) -> str:
-        return self._value
-
-    def __str__(self) -> str:
-        return "***"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MqttConfig:
-    """Where the broker is. ``window`` is how many packs may be sent and not yet received."""
-
-    host: str
-    port: int
-    is_tls: bool = False
-    user: str | None = None
-    password: Secret | None = None
-    ca: Path | None = None
-    keep_alive_s: int = 60
-    window: int = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +101,7 @@ def _config(top: Table, folder: Path, environment: Mapping[str, str]) -> EdgeCon
         site=site,
         device=device,
         begin_ms=_begin(house),
-        mqtt=_mqtt(top.table("mqtt"), folder, environment),
+        mqtt=linkconfig.read(top.table("mqtt"), folder, environment),
         journal=_journal(top.table("journal"), folder),
         sensors=_sensors(top, folder),
         health_interval_s=agent.number("health_interval_s", 300.0, least=1, most=86_400),
@@ -153,62 +125,6 @@ def _begin(house: Table) -> int | None:
     if moment is None:
         return None
     return round(_moment_seconds(moment) * 1000)
-
-
-def _mqtt(table: Table, folder: Path, environment: Mapping[str, str]) -> MqttConfig:
-    url = table.text("url")
-    host, port, scheme = "", 0, ""
-    try:
-        parts = urlsplit(url)
-        scheme, host, port = parts.scheme, parts.hostname or "", parts.port or 0
-        if parts.username or parts.password:
-            table.complain("url", "holds a user name; write user and password as keys of [mqtt]")
-        if parts.path not in ("", "/") or parts.query or parts.fragment:
-            table.complain("url", "has something after the port; take it out")
-    except ValueError:
-        pass
-    if url and (scheme not in PORTS or not host):
-        table.complain("url", f"write mqtt://host:port or mqtts://host:port, got {url!r}")
-    ca = folder / table.text("ca") if "ca" in table else None
-    if ca is not None and not ca.is_file():
-        table.complain("ca", f"no file {ca}; name the certificate of the CA in PEM")
-    if ca is not None and scheme == "mqtt":
-        table.complain("ca", "is not used without TLS; write mqtts:// in url")
-    user = table.text("user") if "user" in table else None
-    password = _secret(table, "password", folder, environment)
-    if password is not None and user is None:
-        table.complain("user", "is missing beside password")
-    config = MqttConfig(
-        host=host,
-        port=port or PORTS.get(scheme, 0),
-        is_tls=scheme == "mqtts",
-        user=user,
-        password=password,
-        ca=ca,
-        keep_alive_s=table.whole("keep_alive_s", 60, least=5, most=3600),
-        window=table.whole("window", 20, least=1, most=1000),
-    )
-    table.done()
-    return config
-
-
-def _secret(table: Table, key: str, folder: Path, environment: Mapping[str, str]) -> Secret | None:
-    if key not in table:
-        return None
-    kind, _, name = table.text(key).partition(":")
-    if kind == "env" and name:
-        value = environment.get(name)
-        if not value:
-            table.complain(key, f"the environment has no {name}; set it")
-        return Secret(value or "")
-    if kind == "file" and name:
-        try:
-            return Secret((folder / name).read_text(encoding="utf-8").strip())
-        except (OSError, UnicodeDecodeError) as error:
-            table.complain(key, f"{folder / name} cannot be read: {error}")
-            return None
-    table.complain(key, "write a reference, env:NAME or file:PATH, never the password itself")
-    return None
 
 
 def _journal(table: Table, folder: Path) -> JournalConfig:

@@ -199,8 +199,6 @@ class House:
             'state = "state"',
             "[mqtt]",
             self._mqtt_keys(wish.mqtt_user),
-            # amqtt speaks 3.1.1 only
-            f'protocol = "{"5" if wish.mqtt_url else "3.1.1"}"',
             "[desk]",
             f"port = {wish.port}",
             "[mail]",
@@ -225,7 +223,13 @@ class House:
 
     def _mqtt_keys(self, user: str) -> str:
         """Where the broker is and who we are there, for a table [mqtt]."""
-        keys = {"url": self._broker_url, "user": user, "password": self.wish.mqtt_password}
+        keys = {
+            "url": self._broker_url,
+            "user": user,
+            "password": self.wish.mqtt_password,
+            # amqtt speaks 3.1.1 only, and never answers to a 5
+            "protocol": "5" if self.wish.mqtt_url else "3.1.1",
+        }
         # A JSON text is a TOML text, too.
         return "\n".join(f"{key} = {json.dumps(text)}" for key, text in keys.items() if text)
 

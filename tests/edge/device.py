@@ -37,6 +37,7 @@ class Server:
     """Keeps each reading once by (run, seq), then says `received`, as the watch does."""
 
     def __init__(self, host: str, port: int) -> None:
+        self._host, self._port = host, port
         self.readings: dict[tuple[str, int], Reading] = {}
         self.order: list[tuple[str, int]] = []
         self.doubles = 0
@@ -63,6 +64,17 @@ class Server:
 
     def say(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
         self._client.publish(topic, payload, 1, retain).wait_for_publish(SOON_S)
+
+    def end_session(self, client_id: str) -> None:
+        """Take over the client's session at the broker, and with it all that waits there."""
+        client = Client(CallbackAPIVersion.VERSION2, client_id=client_id, clean_session=True)
+        connected = threading.Event()
+        client.on_connect = lambda *_: connected.set()
+        client.connect(self._host, self._port)
+        client.loop_start()
+        assert connected.wait(SOON_S)
+        client.disconnect()
+        client.loop_stop()
 
     def seqs(self) -> dict[str, set[int]]:
         with self._lock:
@@ -120,13 +132,14 @@ class Device:
     folder: Path
     url: str
     clock: Clock = field(default_factory=Clock)
+    mqtt: str = "keep_alive_s = 5"  # further lines of [mqtt]
     process: subprocess.Popen[str] | None = None
 
     def write(self, sensors: str, **agent: object) -> None:
         durability = agent.pop("durability", "each")
         keys = "\n".join(f"{key} = {json.dumps(value)}" for key, value in agent.items())
         (self.folder / "edge.toml").write_text(
-            f'site = "riverside"\ndevice = "box"\n[mqtt]\nurl = "{self.url}"\nkeep_alive_s = 5\n'
+            f'site = "riverside"\ndevice = "box"\n[mqtt]\nurl = "{self.url}"\n{self.mqtt}\n'
             f'[journal]\npath = "journal.db"\ndurability = {json.dumps(durability)}\n'
             f'[agent]\nsummary = "summary.json"\n{keys}\n{sensors}\n',
             encoding="utf-8",

@@ -131,6 +131,7 @@ def test_a_retained_receipt_is_ignored(server, device) -> None:
     wait_until(lambda: _depth(device) >= 6, "readings in the journal")
     device.kill()
     run = _runs(device)[0]
+    server.end_session("box")  # in which it would wait as if it were said live
     server.say(f"{TOPIC}/received", encode_received({run: [(0, 10**6)]}), retain=True)
     seen = len(server.statuses)
     device.start()
