@@ -348,6 +348,7 @@ class Agent:
                 folder=self._config.journal.path.parent,
             )
         )
+        self._notebook.take(self._crew.health(now_ms))
 
     def _speak_for_late_sensors(self) -> None:
         if late := tuple(self._crew.late()):

@@ -1,13 +1,18 @@
 """All sensors of the device at work, and what the loop sees of them from outside."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime
 
+from edge.calibration import Calibration, due
 from edge.clock import Clock
 from edge.config import SensorConfig
 from edge.runner import AGAIN_S, Event, Runner, Watch
 from edge.sensors.port import Sample
+
+_log = logging.getLogger(__name__)
 
 
 class Crew:
@@ -20,6 +25,8 @@ class Crew:
         self._hand_over = hand_over
         self._stopping = stopping
         self._runners: dict[str, Runner] = {}
+        self._calibrations: list[Calibration] = []
+        self._told: date | None = None
 
     def start(
         self, config: SensorConfig, begin_ms: int, mark: str, watch: Watch = lambda samples: None
@@ -29,6 +36,7 @@ class Crew:
             gives=config.plan.gives, measuring=config.measuring, watch=watch,
         )  # fmt: skip
         self._runners[config.name] = runner
+        self._calibrations += config.measuring.calibrations
         runner.start()
 
     @property
@@ -40,6 +48,22 @@ class Crew:
     def faults(self) -> int:
         """Faults of all sensors since the start."""
         return sum(runner.faults for runner in self._runners.values())
+
+    def health(self, now_ms: int) -> Iterator[Sample]:
+        """What the sensors as a whole are worth telling; once a day the log says it by name."""
+        today = datetime.fromtimestamp(now_ms / 1000, UTC).date()
+        waiting = due(self._calibrations, today)
+        if any(each.due for each in self._calibrations):
+            yield Sample("", "", "calibration-due", len(waiting), now_ms)
+        if today == self._told:
+            return
+        self._told = today
+        for each in waiting:
+            where = "/".join(part for part in each.series if part)
+            _log.warning("%s: calibration is due since %s; %s", where, each.due, each)
+        for name, runner in self._runners.items():
+            if runner.faults:
+                _log.warning("sensor %s: %d faults since the start", name, runner.faults)
 
     def late(self) -> Iterator[Sample]:
         """What is to be said for sensors that hang."""

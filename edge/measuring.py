@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from edge.calibration import Calibration, read_calibrations
 from edge.contract.quality import Quality
 from edge.flood import Bound
-from edge.onchange import Changes, OnChange, read_on_change
+from edge.onchange import SUMS, Changes, OnChange, read_on_change
 from edge.sensors.port import Plan, Sample, Series
 from edge.table import Table
 
@@ -47,6 +47,8 @@ def read_measuring(table: Table, kind: str, plan: Plan) -> Measuring:
                 table.complain(key, f"take it out and use {OWN_PACE[kind]}")
     if kind == "rain" and "warm_up_s" in table:
         table.complain("warm_up_s", "a bucket needs none, and its tips would be lost; take it out")
+    if "median_of" in table and any(series.metric in SUMS for series in gives):
+        table.complain("median_of", "of sums would lose what the others held; take it out")
     pace = LEAST_OVER * len(gives) / plan.pace_s if plan.pace_s else 0.0
     usual = 0.0 if kind in UNBOUND else max(MOST_PER_S, pace)
     return Measuring(

@@ -136,6 +136,7 @@ _TABLE = (
     _m("journal-hours", "还能存", "Journal room", "h", "h", (0, 1e6), None, 0, cls=HEALTH),
     _m("sensor-errors", "传感器出错次数", "Sensor errors", "", "count", (0, 1e9), None, 0, cls=HEALTH,
        counts=True),
+    _m("calibration-due", "待校准项", "Calibrations due", "", "count", (0, 1000), None, 0, cls=HEALTH),
     _m("clock-offset", "时钟误差", "Clock offset", "s", "s", (-1e10, 1e10), (-2, 2), 3, cls=HEALTH),
     _m("uptime", "运行时间", "Uptime", "s", "s", (0, 1e10), None, 0, cls=HEALTH),
 )  # fmt: skip

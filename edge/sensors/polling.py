@@ -5,7 +5,7 @@ exactly one sample of each series: a value, or none with the reason.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -19,6 +19,7 @@ FIRST_PAUSE_S = (
     0.1  # real: between attempts of one round; a line of 9600 baud is quiet again by then
 )
 LONGEST_BACKOFF_S = 60.0  # house: between rounds that are tried at all, while none succeeds
+MOST_ASKS = 9  # in one round
 MOST_SKIPPED = 10  # intervals; a longer hole is a clock that was set or a machine that slept
 TARDY_S = 1.0  # house: asked this close after the moment planned, a sample carries that moment
 
@@ -35,6 +36,24 @@ class Answer(NamedTuple):
 def fault(reason: str, quality: Quality = Quality.MISSING, raw: str = "") -> Answer:
     """No value, and why. MISSING: there is none; FAIL: there is one, and it is known to be wrong."""
     return Answer(None, raw, reason, quality)
+
+
+def median(answers: Sequence[Answer], wanted: int, otherwise: Answer) -> Answer:
+    """The middle one of those with a value, of an even number the lower: it was measured as it
+    stands. Fewer than half of those ``wanted`` are no value, and say why.
+    """
+    good = sorted(
+        (each for each in answers if each.value is not None and each.quality != Quality.FAIL),
+        key=lambda each: each.value or 0.0,
+    )
+    if 2 * len(good) < wanted:
+        last = next((each for each in reversed(answers) if each not in good), otherwise)
+        return last._replace(
+            value=None, reason=f"{len(good)} of {wanted} asks gave a value; {last.reason}"
+        )
+    middle = good[(len(good) - 1) // 2]
+    worst = max(good, key=lambda each: each.quality)
+    return middle._replace(quality=worst.quality, reason=worst.reason)
 
 
 class Source(Protocol):
@@ -58,21 +77,32 @@ class Source(Protocol):
 class Schedule:
     """When to ask, in house seconds. ``is_aligned``: at whole multiples of the interval in UTC.
 
-    ``retries`` is how often a round that failed is tried again at once.
+    ``retries`` is how often an ask that failed is tried again in a round. A round asks
+    ``median_of`` times, ``median_gap_s`` of real time apart, and takes the middle value of each
+    series.
     """
 
     interval_s: float = 60.0
     is_aligned: bool = True
     retries: int = 2
+    median_of: int = 1
+    median_gap_s: float = 0.2
 
 
 def read_schedule(table: Table, interval_s: float = 60.0, *, least_s: float = 0.1) -> Schedule:
-    """The keys ``interval_s``, ``align`` and ``retries`` of a ``[[sensor]]``."""
-    return Schedule(
+    """The keys of a ``[[sensor]]`` that say when it is asked, and how often in a round."""
+    schedule = Schedule(
         interval_s=table.number("interval_s", interval_s, least=least_s, most=DAY_S),
         is_aligned=table.flag("align", True),
         retries=table.whole("retries", 2, least=0, most=10),
+        median_of=table.whole("median_of", 1, least=1, most=MOST_ASKS),
+        median_gap_s=table.number("median_gap_s", 0.2, least=0, most=60),
     )
+    if schedule.median_of % 2 == 0:
+        table.complain("median_of", f"write an odd number, 1 to {MOST_ASKS}: it has a middle")
+    if (schedule.median_of - 1) * schedule.median_gap_s > schedule.interval_s / 2:
+        table.complain("median_gap_s", "the asks fill over half of interval_s; ask less or closer")
+    return schedule
 
 
 def read_series(table: Table) -> tuple[str, str]:
@@ -116,6 +146,12 @@ class Polling:
             samples.append(Sample(*series, answer.value, at_ms, answer.quality, answer.reason))
         return Step(samples=tuple(samples), mark=str(due_ms), wake_ms=due_ms + self._interval_ms)
 
+    def look(self, now_ms: int) -> Mapping[Series, Answer]:
+        """A round now, whatever the schedule and the faults before it say."""
+        self._failures = 0
+        self.last = self._round(now_ms, now_ms)
+        return self.last
+
     def close(self) -> None:
         self.source.close()
 
@@ -146,22 +182,43 @@ class Polling:
         if self._failures and now_ms < self._try_ms <= now_ms + round(LONGEST_BACKOFF_S * 1000):
             wait_s = (self._try_ms - now_ms) / 1000
             return self._all(f"{self._fault}; not asked, next attempt in {wait_s:.0f} s")
-        for attempt in range(self.schedule.retries + 1):
-            if attempt:
-                self.pause(FIRST_PAUSE_S * 2 ** (attempt - 1))
-            try:
-                answers = self.source.ask()
-            except Exception as error:  # a driver may raise anything, and a fault is a sample
-                self._fault = str(error) if isinstance(error, SensorError) else repr(error)
-                self.source.close()
-            else:
-                self._failures = 0
-                return answers
+        asks = self._asks()
+        if asks:
+            self._failures = 0
+            wanted = self.schedule.median_of
+            return asks[0] if wanted == 1 else self._medians(asks, wanted)
         self._failures += 1
         # One interval after the first failed round, then two, four: a lost frame costs one sample.
         backoff_s = self.schedule.interval_s * 2.0 ** min(self._failures - 1, 16)
         self._try_ms = due_ms + round(min(LONGEST_BACKOFF_S, backoff_s) * 1000)
         return self._all(self._fault)
+
+    def _asks(self) -> list[Mapping[Series, Answer]]:
+        """The asks of one round that were answered."""
+        answered: list[Mapping[Series, Answer]] = []
+        failed = 0
+        while len(answered) < self.schedule.median_of and failed <= self.schedule.retries:
+            try:
+                answered.append(self.source.ask())
+            except Exception as error:  # a driver may raise anything, and a fault is a sample
+                self._fault = str(error) if isinstance(error, SensorError) else repr(error)
+                self.source.close()
+                failed += 1
+                if failed <= self.schedule.retries:
+                    self.pause(FIRST_PAUSE_S * 2 ** (failed - 1))
+            else:
+                if len(answered) < self.schedule.median_of:
+                    self.pause(self.schedule.median_gap_s)
+        return answered
+
+    def _medians(
+        self, asks: Sequence[Mapping[Series, Answer]], wanted: int
+    ) -> Mapping[Series, Answer]:
+        nothing = fault(self._fault or "the sensor gave no such value")
+        return {
+            series: median([ask.get(series, nothing) for ask in asks], wanted, nothing)
+            for series in self.source.series
+        }
 
     def _all(self, reason: str) -> Mapping[Series, Answer]:
         return {series: fault(reason) for series in self.source.series}

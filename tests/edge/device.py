@@ -40,6 +40,7 @@ class Server:
         self._host, self._port = host, port
         self.readings: dict[tuple[str, int], Reading] = {}
         self.order: list[tuple[str, int]] = []
+        self.arrived_s: dict[tuple[str, int], float] = {}
         self.doubles = 0
         self.packs: list[Decoded] = []
         self.statuses: list[Status] = []
@@ -119,6 +120,7 @@ class Server:
                 else:
                     self.readings[key] = reading
                     self.order.append(key)
+                    self.arrived_s[key] = time.time()
             ranges = self._ranges.setdefault(got.batch.run, Ranges())
             held = ranges.add(got.batch.first, got.batch.first + got.batch.count - 1)
         to = Topic(topic.site, topic.device, Kind.RECEIVED)

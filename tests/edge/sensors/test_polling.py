@@ -168,3 +168,57 @@ def test_a_driver_that_raises_anything_gives_a_sample_with_its_words() -> None:
     sample = sensor.step("", HOUR).samples[0]
     assert (sample.value, sample.reason) == (None, "ZeroDivisionError('odd')")
     assert source.closed == 1
+
+
+def answers(*values: float | None, ph: float | None = 7.0) -> list[dict[Series, Answer]]:
+    return [
+        {TEMP: Answer(value, f"raw {value}", "" if value is not None else "open"), PH: Answer(ph)}
+        for value in values
+    ]
+
+
+def test_a_round_of_several_asks_gives_the_middle_value_of_each_series_with_its_raw_form() -> None:
+    sensor, source, pauses = polling(*answers(14.2, 99.9, 14.1, 14.3, -20), median_of=5)
+    temp, ph = sensor.step("", HOUR).samples
+    assert (temp.value, ph.value, source.asked) == (14.2, 7.0, 5)
+    assert sensor.last[TEMP].raw == "raw 14.2"
+    assert pauses == [0.2] * 4
+
+
+def test_of_an_even_number_of_answers_the_lower_middle_is_taken_as_it_was_measured() -> None:
+    sensor, _, _ = polling(*answers(14.4, None, 14.1), median_of=3)
+    assert sensor.step("", HOUR).samples[0].value == 14.1
+
+
+def test_fewer_than_half_good_answers_are_no_value_and_say_why() -> None:
+    sensor, _, _ = polling(*answers(14.4, None, None, None, 14.1), median_of=5)
+    temp, ph = sensor.step("", HOUR).samples
+    assert (temp.value, temp.reason, ph.value) == (None, "2 of 5 asks gave a value; open", 7.0)
+
+
+def test_asks_that_fail_are_tried_again_within_the_round_s_retries() -> None:
+    first, second = answers(14.1, 14.3)
+    sensor, source, pauses = polling(first, SILENT, second, second, median_of=3, retries=1)
+    assert sensor.step("", HOUR).samples[0].value == 14.3
+    assert (source.asked, source.closed, pauses) == (4, 1, [0.2, 0.1, 0.2])
+
+
+def test_a_sensor_that_falls_silent_within_a_round_is_missing_unless_half_was_heard() -> None:
+    first, second = answers(14.1, 14.3)
+    sensor, _, _ = polling(first, SILENT, median_of=3)
+    assert sensor.step("", HOUR).samples[0].reason == "1 of 3 asks gave a value; no answer"
+    sensor, _, _ = polling(first, second, SILENT, median_of=3)
+    assert sensor.step("", HOUR).samples[0].value == 14.1
+
+
+def test_the_worst_quality_among_the_asks_stands() -> None:
+    doubtful = {TEMP: Answer(14.2, "", "drifts", Quality.SUSPECT), PH: Answer(7)}
+    sensor, _, _ = polling(*answers(14.1, 14.3), doubtful, median_of=3)
+    sample = sensor.step("", HOUR).samples[0]
+    assert (sample.value, sample.quality, sample.reason) == (14.2, Quality.SUSPECT, "drifts")
+
+
+def test_a_look_asks_at_once_even_while_it_backs_off() -> None:
+    sensor, _, _ = polling(SILENT, GOOD)
+    assert sensor.step("", HOUR).samples[0].value is None
+    assert sensor.look(HOUR + 10)[TEMP].value == 14.2
