@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from edge import VERSION, build, health, mqtt, runner, versions
+from edge import VERSION, build, health, mqtt, onsite, runner, versions
 from edge.clock import Clock
 from edge.config import EdgeConfig
 from edge.contract.ranges import decode_received
@@ -24,6 +24,7 @@ from edge.errors import JournalDamaged, JournalError
 from edge.journal import Journal
 from edge.mqtt import MqttLink
 from edge.notebook import Notebook
+from edge.onsite import Onsite
 from edge.overlay import Overlay
 from edge.sender import Sender
 from edge.systemd import Systemd
@@ -50,6 +51,9 @@ class Stop:
     """Ask the loop to end."""
 
 
+Event = mqtt.Event | runner.Event | onsite.Event | Stop
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
     """What a run leaves behind: ``measured`` and ``dropped`` count over all runs of the journal."""
@@ -70,7 +74,7 @@ class Agent:
         self._overlay = overlay
         self._is_restarting = self._is_told_to_stop = False
         self._clock = clock
-        self._inbox: queue.SimpleQueue[mqtt.Event | runner.Event | Stop] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._started_ms = clock.now_ms()
         self.run_id = new_run(self._started_ms)
@@ -104,6 +108,7 @@ class Agent:
         self._journal = self._open_journal()
         self._notebook = Notebook(self._journal, self.run_id)
         self._sender = self._new_sender()
+        self._onsite = self._new_onsite()
         self._link = self._new_link()
         if self._overlay is not None:
             to = self._topic(Kind.CONFIG_REPORTED)
@@ -111,6 +116,7 @@ class Agent:
                 lambda payload: self._link.publish(to, payload, retain=True), self._restart
             )
         try:
+            self._onsite.start()
             self._link.start()
             self._start_sensors()
             self._systemd.ready()
@@ -124,6 +130,7 @@ class Agent:
             return self._summary()
         finally:
             self._stopping.set()
+            self._onsite.stop()
             self._link.close()
             self._journal.close()
 
@@ -138,11 +145,15 @@ class Agent:
         except queue.Empty:
             pass
 
-    def _handle(self, event: mqtt.Event | runner.Event | Stop) -> None:
+    def _handle(self, event: Event) -> None:
         match event:
             case runner.Measured():
-                self._notebook.take(event.samples, event.sensor, event.mark)
-                self._unanswered.append(event)
+                self._measured(event)
+            case onsite.Did():
+                self._notebook.take(event.samples)
+                self._onsite.did(event)
+            case onsite.Pressed():
+                self._onsite.pressed(event)
             case runner.Failed():
                 _log.warning("sensor %s failed: %s; it is tried again", event.sensor, event.reason)
             case runner.Ended():
@@ -156,10 +167,18 @@ class Agent:
                 self._server, self._unsaid_until_s = None, None
                 self._is_answered = False
                 self._sender.disconnected()
+                self._onsite.disconnected()
                 if event.is_news:  # a week without a broker is 10,000 attempts
                     _log.warning("link: %s; it is tried again", event.reason)
             case Stop():
                 self._stopping.set()
+
+    def _measured(self, event: runner.Measured) -> None:
+        if self._notebook.waiting >= MOST_WAITING and self._onsite.watches(event.samples):
+            event.taken.set()  # the disk refuses; the guard must see all the same what comes next
+            return
+        self._notebook.take(event.samples, event.sensor, event.mark)
+        self._unanswered.append(event)
 
     def _heard(self, event: mqtt.Heard) -> None:
         if event.topic == self._server_topic():
@@ -169,6 +188,9 @@ class Agent:
             if self._overlay is not None:
                 self._overlay.heard(event.payload)
             return
+        if event.topic == self._topic(Kind.COMMAND):
+            self._onsite.commanded(event.payload, is_retained=event.is_retained)
+            return
         if event.is_retained:
             return  # an old receipt that somebody left behind proves nothing
         ranges = decode_received(event.payload)
@@ -176,6 +198,7 @@ class Agent:
             _log.warning("%s: not a receipt, ignored: %r", event.topic, event.payload[:100])
             return
         self._is_answered = True
+        self._onsite.server(is_there=True)
         for run, spans in ranges.items():
             for lo, hi in spans:
                 self._notebook.received(run, lo, hi)
@@ -186,7 +209,8 @@ class Agent:
 
     def _connected(self) -> None:
         _log.info("link: connected as run %s", self.run_id)
-        self._link.publish(self._topic(Kind.STATUS), self._status(State.ONLINE), retain=True)
+        birth = self._status(State.ONLINE, self._onsite.connected())
+        self._link.publish(self._topic(Kind.STATUS), birth, retain=True)
         if self._overlay is not None:
             self._overlay.connected()
         # Nothing is sent until the server says that it listens: a broker may drop what nobody has
@@ -202,6 +226,7 @@ class Agent:
             return
         is_news = status.state is not self._server
         self._server, self._unsaid_until_s = status.state, None
+        self._onsite.server(is_there=status.state is State.ONLINE)
         if status.state is not State.ONLINE:
             self._sender.disconnected()
             if is_news:
@@ -223,6 +248,9 @@ class Agent:
         now_s = time.monotonic()
         self._measure_health()
         self._speak_for_late_sensors()
+        onsite_s = self._onsite.work()
+        if (mark := self._onsite.changed_mark()) is not None:
+            self._notebook.take((), onsite.MARK, mark)
         if self._notebook.is_changed and self._dirty_s is None:
             self._dirty_s = now_s
         if self._notebook.waiting and self._rows_s is None:
@@ -238,6 +266,7 @@ class Agent:
             self._trim_s = now_s + TRIM_S
         waits = [self._send(), self._health_wait_s(), self._trim_s - now_s, self._crew.wait_s()]
         waits.append(self._look_at_trial())
+        waits.append(onsite_s)
         if self._unsaid_until_s is not None:
             if now_s >= self._unsaid_until_s:
                 self._unsaid_until_s = None
@@ -304,6 +333,9 @@ class Agent:
     def _answer_sensors(self) -> None:
         """With a durability in seconds a sensor need not wait for the disk, unless it refuses."""
         if self._is_failing or self._notebook.waiting >= MOST_WAITING:
+            for measured in self._unanswered:
+                if self._onsite.watches(measured.samples):
+                    measured.taken.set()  # the guard must see what comes next
             return
         for measured in self._unanswered:
             measured.taken.set()
@@ -398,17 +430,29 @@ class Agent:
                 self._topic(Kind.RECEIVED),
                 self._server_topic(),
                 self._topic(Kind.CONFIG_DESIRED),
+                *self._commands(),
             ),
             hand_over=self._inbox.put,
             built_ms=build.built_ms(),
         )
+
+    def _new_onsite(self) -> Onsite:
+        return Onsite(
+            self._config.onsite, self._clock, self._notebook.mark(onsite.MARK),
+            command_topic=self._topic(Kind.COMMAND), hand_over=self._inbox.put,
+            publish=lambda kind, payload: self._link.publish(self._topic(kind), payload),
+            stopping=self._stopping,
+        )  # fmt: skip
+
+    def _commands(self) -> tuple[str, ...]:
+        return (self._topic(Kind.COMMAND),) if self._onsite.takes_commands else ()
 
     def _start_sensors(self) -> None:
         self._begin = self._begin_ms()
         for sensor_config in self._config.sensors:
             self._running.add(sensor_config.name)
             mark = self._notebook.mark(sensor_config.name)
-            self._crew.start(sensor_config, self._begin, mark)
+            self._crew.start(sensor_config, self._begin, mark, self._onsite.observe)
 
     def _begin_ms(self) -> int:
         """When the house began: configured, or the first start with this journal."""
@@ -458,9 +502,13 @@ class Agent:
     def _topic(self, kind: Kind) -> str:
         return str(Topic(self._config.site, self._config.device, kind))
 
-    def _status(self, state: State) -> bytes:
+    def _status(self, state: State, nonce: str = "") -> bytes:
         return Status(
-            state=state, run=self.run_id, firmware=firmware(), at_ms=self._clock.now_ms()
+            state=state,
+            run=self.run_id,
+            firmware=firmware(),
+            at_ms=self._clock.now_ms(),
+            nonce=nonce,
         ).encode()
 
 

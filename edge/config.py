@@ -12,6 +12,8 @@ from edge.contract.topics import SERVER
 from edge.errors import ConfigError
 from edge.linkconfig import MqttConfig
 from edge.measuring import Measuring, read_measuring
+from edge.onsite import OnsitePlan
+from edge.onsite import read as read_onsite
 from edge.sensors.kinds import KINDS
 from edge.sensors.port import Plan, Sensor
 from edge.table import Table, at_seconds
@@ -52,6 +54,7 @@ class EdgeConfig:
     mqtt: MqttConfig
     journal: JournalConfig
     sensors: tuple[SensorConfig, ...]
+    onsite: OnsitePlan = field(default_factory=OnsitePlan)
     begin_ms: int | None = None
     health_interval_s: float = 300.0
     resend_s: float = 30.0
@@ -97,13 +100,16 @@ def _config(top: Table, folder: Path, environment: Mapping[str, str]) -> EdgeCon
         top.complain("device", f"{SERVER!r} is the server's own name; choose another")
     agent, house = top.table("agent"), top.table("house")
     summary = agent.text("summary", "") if "summary" in agent else ""
+    sensors = _sensors(top, folder)
+    paces = {each: sensor.plan.pace_s for sensor in sensors for each in sensor.plan.gives}
     config = EdgeConfig(
         site=site,
         device=device,
         begin_ms=_begin(house),
         mqtt=linkconfig.read(top.table("mqtt"), folder, environment),
         journal=_journal(top.table("journal"), folder),
-        sensors=_sensors(top, folder),
+        sensors=sensors,
+        onsite=read_onsite(top, folder, paces),
         health_interval_s=agent.number("health_interval_s", 300.0, least=1, most=86_400),
         resend_s=agent.number("resend_s", 30.0, least=1, most=86_400),
         backlog_per_s=agent.number("backlog_per_s", 5000.0, least=1, most=1e6),
@@ -153,7 +159,7 @@ def _sensors(top: Table, folder: Path) -> tuple[SensorConfig, ...]:
         measuring = read_measuring(table, kind, plan)
         sensors.append(SensorConfig(name=name, plan=plan, measuring=measuring, kind=kind))
         table.done()
-    if not sensors:
+    if not sensors and "announcer" not in top:
         top.complain("sensor", "there is none; write at least one [[sensor]]")
     return tuple(sensors)
 

@@ -6,6 +6,7 @@ EdgeError
 │   ├── JournalBusy      end the other process
 │   └── JournalDamaged   close and open again: the file is then set aside
 ├── SensorError      this sensor; the others go on
+├── OutputError      this output; it is tried again
 └── UpgradeError     nothing was changed: the text says what is missing
 """
 
@@ -38,6 +39,10 @@ class JournalDamaged(JournalError):
 
 class SensorError(EdgeError):
     """A sensor that cannot go on, with the reason."""
+
+
+class OutputError(EdgeError):
+    """An output that could not be driven, with the reason; it is tried again."""
 
 
 class UpgradeError(EdgeError):

@@ -129,30 +129,33 @@ class Wire:
             with suppress(OSError):
                 device.close()
 
-    def exchange(self, frame: bytes, understand: Callable[[bytes], _T | None]) -> _T:
+    def exchange(
+        self, frame: bytes, understand: Callable[[bytes], _T | None], *, strips_echo: bool = True
+    ) -> _T:
         """Send ``frame``; what ``understand`` makes of all bytes since, as soon as it is not None.
 
-        NoAnswer after ``timeout_s``; SensorError when the line is broken, which also closes it.
+        A first copy of ``frame`` is what a two-wire adapter heard itself say, unless the device's
+        own answer looks the same (``strips_echo`` False). NoAnswer after ``timeout_s``; SensorError when the line is broken, which also closes it.
         """
         try:
             if self._device is None:
                 self._device = _open(self.line)
             self._drain()
             self._send(frame)
-            return self._await(frame, understand)
+            return self._await(frame if strips_echo else b"", understand)
         except OSError as error:  # pyserial's SerialException is one
             self.close()
             raise SensorError(f"{self.line}: {error}; check cable, address and rights") from error
 
-    def _await(self, frame: bytes, understand: Callable[[bytes], _T | None]) -> _T:
+    def _await(self, echo: bytes, understand: Callable[[bytes], _T | None]) -> _T:
         heard = b""
         until_s = time.monotonic() + self.line.timeout_s
         while (rest_s := until_s - time.monotonic()) > 0 and len(heard) < LONGEST_ANSWER:
             some = self._receive(rest_s)
             if some:
                 heard += some
-                if heard.startswith(frame):  # a two-wire adapter may give back what was sent
-                    heard = heard[len(frame) :]
+                if echo and heard.startswith(echo):
+                    heard = heard[len(echo) :]
                 answer = understand(heard)
                 if answer is not None:
                     return answer

@@ -1,0 +1,326 @@
+"""The guard at work: samples in, acts at once, then what is to be journalled and said.
+
+``observe`` is called in each sensor's own thread, before anything is written or sent. One lock makes
+judging and acting one: no button can close what another thread has just found to be dangerous.
+"""
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from edge.contract.compare import Edge
+from edge.guard.rule import Rule
+from edge.guard.standing import News, Standing
+from edge.guard.watching import Watching
+from edge.outputs.plan import OutputPlan, Wiring
+from edge.sensors.port import Sample, Series
+
+HEARTBEAT_MS = 60_000  # house: what stands is told again
+
+_log = logging.getLogger(__name__)
+
+
+class Driven(Protocol):
+    """An output as the guard sees it (``edge.outputs.actuator.Actuator``)."""
+
+    @property
+    def plan(self) -> OutputPlan: ...
+    def cut(self) -> None: ...
+    def hold(self) -> None: ...
+    def sound(self, is_on: bool, by: str = ...) -> None: ...
+
+
+class Turn(StrEnum):
+    RAISED = "raised"
+    CLEARED = "cleared"
+    RESET = "reset"
+    OFF = "off"
+    FAILED = "failed"
+    BACK = "back"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """Something that people are told: a guard's turn, or an output's. ``what`` is for the log."""
+
+    turn: Turn
+    name: str
+    what: str
+    rule: Rule | None = None
+
+
+Flag = tuple[float | None, str]
+"""Its value and the word beside it."""
+
+Tell = Callable[[tuple[Sample, ...], tuple[Change, ...]], None]
+"""To the agent's loop: readings, and what people are told. It must not wait."""
+
+
+class Guard:
+    """All rules and outputs of a box. ``mark`` is that of the last commit, or empty.
+
+    ``steady_ms`` is never set back; ``now_ms`` is the house's time, for what is told.
+    """
+
+    def __init__(
+        self, rules: Sequence[Rule], outputs: Iterable[Driven], mark: str, *,
+        steady_ms: Callable[[], int], now_ms: Callable[[], int], tell: Tell,
+    ) -> None:  # fmt: skip
+        self._steady_ms = steady_ms
+        self._now_ms = now_ms
+        self._tell = tell
+        self._lock = threading.RLock()
+        latched, cut = _parse(mark)
+        begin_ms = steady_ms()
+        self._watching = [
+            Watching(rule, begin_ms, is_latched=rule.name in latched and rule.latches)
+            for rule in rules
+        ]
+        self._outputs = {output.plan.name: output for output in outputs}
+        self._standing = {
+            # What is held is open after a start, whatever stood before.
+            name: Standing(output.plan, is_cut=output.plan.wiring is Wiring.HOLD or name in cut)
+            for name, output in self._outputs.items()
+            if output.plan.wiring is not Wiring.BUZZER
+        }
+        self._by_series: dict[Series, list[Watching]] = {}
+        for each in self._watching:
+            self._by_series.setdefault(each.rule.series, []).append(each)
+        self._proofs: dict[Series, list[Standing]] = {}
+        for standing in self._standing.values():
+            if standing.plan.proof:
+                self._proofs.setdefault(standing.plan.proof.series, []).append(standing)
+        self._given: dict[Series, Flag] = {}
+        self._beat_ms = 0
+        self._changes: list[Change] = []
+
+    @property
+    def mark(self) -> str:
+        """The latches, for the journal."""
+        with self._lock:
+            return self._latches()
+
+    def _latches(self) -> str:
+        latched = [each.rule.name for each in self._watching if each.is_latched]
+        cut = [name for name, standing in self._standing.items() if standing.is_cut]
+        return json.dumps({"latched": latched, "cut": cut}, separators=(",", ":"))
+
+    def watches(self, series: Series) -> bool:
+        """Whether samples of it matter here."""
+        return series in self._by_series or series in self._proofs
+
+    def observe(self, samples: Sequence[Sample]) -> None:
+        """What a sensor gives just now, in its own thread; never raises."""
+        begin_s = time.perf_counter()
+        mine = [sample for sample in samples if self.watches(Series(*sample[:3]))]
+        if not mine:
+            return
+        now_ms = self._now_ms()
+        with self._lock:
+            for sample in mine:
+                try:
+                    self._take(sample, now_ms, begin_s)
+                except Exception:  # a bug at one sample must not stop a sensor or a guard
+                    _log.exception("guard: %s, report this", sample)
+            self._say()
+
+    def look(self) -> None:
+        """What waiting brings about: to be called a few times a second."""
+        with self._lock:
+            now_ms = self._steady_ms()
+            for each in self._watching:
+                self._turn(each, each.look(now_ms), time.perf_counter())
+            for name, standing in self._standing.items():
+                self._proved(name, standing.look(now_ms))
+                if standing.is_due(self._is_alarming(name), now_ms):
+                    self._cut(name, now_ms)
+            self._say(is_beat=now_ms - self._beat_ms >= HEARTBEAT_MS)
+
+    def off(self, name: str) -> str:
+        """Switch an output off by command; what is not certain of it. KeyError when it is unknown."""
+        with self._lock:
+            output = self._outputs[name]
+            if output.plan.wiring is Wiring.BUZZER:
+                output.sound(False)
+                return ""
+            self._cut(name, self._steady_ms())
+            self._note(Turn.OFF, name, "ordered off by command")
+            self._say()
+            return (
+                "ordered; its proof follows" if output.plan.proof else "ordered; nothing proves it"
+            )
+
+    def reset(self, name: str) -> str:
+        """Unlatch a guard; why not, or empty. It closes nothing. KeyError when it is unknown."""
+        with self._lock:
+            each = {each.rule.name: each for each in self._watching}[name]
+            reason = each.why_not(self._steady_ms())
+            if not reason:
+                self._unlatch(each, "reset by command")
+                self._say()
+            return reason
+
+    def by_hand(self) -> list[str]:
+        """A hand at the box: unlatch what is well and close what is held; what is not, and why."""
+        with self._lock:
+            now_ms = self._steady_ms()
+            refused = {
+                each.rule.name: f"guard {each.rule.name}: {reason}"
+                for each in self._watching
+                if (reason := each.why_not(now_ms))
+            }
+            for each in self._watching:
+                if each.rule.name not in refused:
+                    self._unlatch(each, "reset at the box")
+            for name, standing in self._standing.items():
+                if any(each.rule.name in refused for each in self._of(name)):
+                    continue
+                if standing.is_cut:
+                    standing.release()
+                    self._note(Turn.BACK, name, "given back at the box")
+                if standing.plan.wiring is Wiring.HOLD:
+                    self._outputs[name].hold()
+            self._say()
+            return list(refused.values())
+
+    def hush(self) -> None:
+        """Silence the buzzers; the latches stay."""
+        with self._lock:
+            for output in self._outputs.values():
+                if output.plan.wiring is Wiring.BUZZER:
+                    output.sound(False)
+
+    # Judging and acting
+
+    def _take(self, sample: Sample, now_ms: int, begin_s: float) -> None:
+        series = Series(*sample[:3])
+        age_ms = max(0, now_ms - sample.at_ms)
+        at_ms = self._steady_ms() - age_ms
+        for each in self._by_series.get(series, ()):
+            if age_ms <= each.rule.hold_ms:  # older is history: nothing can be saved by it
+                self._turn(each, each.take(sample, at_ms), begin_s)
+        for standing in self._proofs.get(series, ()):
+            proof = standing.plan.proof
+            if proof and sample.value is not None and age_ms <= proof.hold_ms:
+                name = standing.plan.name
+                self._proved(name, standing.prove(sample.value > proof.above, at_ms))
+
+    def _turn(self, each: Watching, edge: Edge | None, begin_s: float) -> None:
+        if edge is None:
+            return
+        rule = each.rule
+        if edge is Edge.RAISED:
+            now_ms = self._steady_ms()
+            for name in rule.off:
+                self._cut(name, now_ms)
+            for name in rule.sound:
+                self._outputs[name].sound(True)
+            took_ms = (time.perf_counter() - begin_s) * 1000
+            done = f"; off {', '.join(rule.off)}" if rule.off else ""
+            what = f"{rule.kind.value} of {_spell(rule.series)}{done}, {took_ms:.2f} ms after its sample"
+            self._note(Turn.RAISED, rule.name, what, rule)
+        else:
+            if not each.is_latched:
+                self._rest(rule)
+            self._note(Turn.CLEARED, rule.name, "its input is well again", rule)
+
+    def _unlatch(self, each: Watching, what: str) -> None:
+        if each.is_latched:
+            each.is_latched = False
+            self._rest(each.rule)
+            self._note(Turn.RESET, each.rule.name, what, each.rule)
+
+    def _rest(self, rule: Rule) -> None:
+        """End the sound, unless another guard wants it."""
+        for name in rule.sound:
+            if not any(each.is_raised and name in each.rule.sound for each in self._watching):
+                self._outputs[name].sound(False)
+
+    def _cut(self, name: str, now_ms: int) -> None:
+        """The act first, then the books."""
+        self._outputs[name].cut()
+        self._standing[name].order(now_ms)
+
+    def _proved(self, name: str, news: News | None) -> None:
+        if news is News.OFF:
+            self._note(Turn.OFF, name, "proved: the power is off")
+        elif news is News.FAILED:
+            self._note(Turn.FAILED, name, "ordered off, and the power is still on")
+        elif news is News.BACK:
+            if self._is_alarming(name):  # a lever thrown into the danger
+                self._cut(name, self._steady_ms())
+                return
+            self._note(Turn.BACK, name, "proved: the power is back by the lever")
+            for each in self._of(name):
+                self._unlatch(each, "reset by the breaker's lever")
+
+    def _of(self, output: str) -> list[Watching]:
+        return [each for each in self._watching if output in each.rule.off]
+
+    def _is_alarming(self, output: str) -> bool:
+        return any(each.gate.raised for each in self._of(output))
+
+    # Telling
+
+    def _note(self, turn: Turn, name: str, what: str, rule: Rule | None = None) -> None:
+        self._changes.append(Change(turn=turn, name=name, what=what, rule=rule))
+
+    def _say(self, *, is_beat: bool = False) -> None:
+        """Hand over what is news, or all of it at a heartbeat."""
+        if is_beat:
+            self._beat_ms = self._steady_ms()
+        flags = self._flags()
+        news = {
+            series: flag
+            for series, flag in flags.items()
+            if is_beat or self._given.get(series) != flag
+        }
+        if not (news or self._changes):
+            return
+        at_ms = self._now_ms()
+        samples = tuple(
+            Sample(*series, value, at_ms, reason=why) for series, (value, why) in news.items()
+        )
+        self._given.update(news)
+        changes, self._changes = tuple(self._changes), []
+        self._tell(samples, changes)
+
+    def _flags(self) -> Mapping[Series, Flag]:
+        """What stands now, as readings with their reasons."""
+        flags: dict[Series, Flag] = {}
+        for each in self._watching:
+            series = Series(each.rule.series.place, each.rule.series.port, "guard")
+            raised, reason = flags.get(series, (0.0, ""))
+            if each.is_raised:
+                state = each.rule.name if each.gate.raised else f"{each.rule.name} latched"
+                raised, reason = 1.0, f"{reason}, {state}" if reason else state
+            flags[series] = raised, reason
+        for standing in self._standing.values():
+            plan = standing.plan
+            reason = "still on" if standing.has_failed else ""
+            flags[Series(plan.place, plan.port, "cut")] = float(standing.is_cut), reason
+            proved = Series(plan.place, plan.port, "relay")
+            if plan.proof and plan.proof.series != proved:  # else its own sensor tells it
+                if standing.power is None:
+                    flags[proved] = None, "its proof is silent"
+                else:
+                    flags[proved] = float(standing.power), reason
+        return flags
+
+
+def _spell(series: Series) -> str:
+    return "/".join(part for part in series if part)
+
+
+def _parse(mark: str) -> tuple[set[str], set[str]]:
+    """The latches of a mark; none when it is not one of ours."""
+    try:
+        known = json.loads(mark)
+        return set(map(str, known["latched"])), set(map(str, known["cut"]))
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return set(), set()
