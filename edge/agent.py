@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from edge import VERSION, build, health, mqtt, onsite, runner, versions
+from edge import VERSION, build, mqtt, onsite, runner, versions
 from edge.clock import Clock
 from edge.config import EdgeConfig
 from edge.contract.ranges import decode_received
@@ -21,6 +21,7 @@ from edge.contract.status import State, Status
 from edge.contract.topics import SERVER, Kind, Topic
 from edge.crew import Crew
 from edge.errors import JournalDamaged, JournalError
+from edge.health.box import Box
 from edge.journal import Journal
 from edge.mqtt import MqttLink
 from edge.notebook import Notebook
@@ -107,6 +108,7 @@ class Agent:
         """Work until the end; JournalError when the journal cannot be opened."""
         self._journal = self._open_journal()
         self._notebook = Notebook(self._journal, self.run_id)
+        self._box = Box(self._config, self._notebook, self._clock, self._inbox.put)
         self._sender = self._new_sender()
         self._onsite = self._new_onsite()
         self._link = self._new_link()
@@ -147,6 +149,8 @@ class Agent:
 
     def _handle(self, event: Event) -> None:
         match event:
+            case runner.Measured() if event.sensor.startswith("~") and self._is_finishing():
+                pass  # health that comes so late would wait in the journal for ever
             case runner.Measured():
                 self._measured(event)
             case onsite.Did():
@@ -371,15 +375,10 @@ class Agent:
         if now_ms < self._health_ms or self._is_failing or self._is_finishing():
             return
         self._health_ms = now_ms + round(self._config.health_interval_s * 1000)
-        self._notebook.take(
-            health.samples(
-                now_ms,
-                since_ms=self._started_ms,
-                depth=self._notebook.depth,
-                errors=self._crew.faults,
-                folder=self._config.journal.path.parent,
-            )
-        )
+        try:
+            self._notebook.take(tuple(self._box.ask(now_ms, self._crew.faults)))
+        except JournalError as error:
+            self._journal_failed(error)
         self._notebook.take(self._crew.health(now_ms))
 
     def _speak_for_late_sensors(self) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 from edge import linkconfig
 from edge.contract.topics import SERVER
 from edge.errors import ConfigError
+from edge.health.probe import HealthConfig
+from edge.health.probe import read as read_health
 from edge.linkconfig import MqttConfig
 from edge.measuring import Measuring, read_measuring
 from edge.onsite import OnsitePlan
@@ -55,6 +57,7 @@ class EdgeConfig:
     journal: JournalConfig
     sensors: tuple[SensorConfig, ...]
     onsite: OnsitePlan = field(default_factory=OnsitePlan)
+    health: HealthConfig = field(default_factory=HealthConfig)
     begin_ms: int | None = None
     health_interval_s: float = 300.0
     resend_s: float = 30.0
@@ -109,6 +112,7 @@ def _config(top: Table, folder: Path, environment: Mapping[str, str]) -> EdgeCon
         mqtt=linkconfig.read(top.table("mqtt"), folder, environment),
         journal=_journal(top.table("journal"), folder),
         sensors=sensors,
+        health=read_health(top.table("health")),
         onsite=read_onsite(top, folder, paces),
         health_interval_s=agent.number("health_interval_s", 300.0, least=1, most=86_400),
         resend_s=agent.number("resend_s", 30.0, least=1, most=86_400),

@@ -129,8 +129,10 @@ _TABLE = (
     _m("throttled", "降频", "Throttled", "", "/", (0, 1), None, 0, cls=HEALTH),
     _m("under-voltage", "供电不足", "Under-voltage", "", "/", (0, 1), None, 0, cls=HEALTH),
     _m("memory-free", "剩余内存", "Free memory", "MB", "MB", (0, 1e6), None, 0, cls=HEALTH),  # own
+    _m("agent-memory", "采集程序内存", "Memory of the agent", "MB", "MB", (0, 1e6), None, 1,
+       cls=HEALTH),  # own
     _m("disk-free", "剩余存储", "Free disk", "MB", "MB", (0, 1e8), None, 0, cls=HEALTH),  # own
-    _m("card-wear", "存储卡损耗", "Card wear", "%", "%", (0, 100), None, 0, cls=HEALTH),
+    _m("card-wear", "存储卡损耗", "Card wear", "%", "%", (0, 100), None, 1, cls=HEALTH),
     _m("signal", "信号强度", "Signal", "dBm", "dBm", (-150, 0), (-113, -51), 0, cls=HEALTH),
     _m("journal-depth", "未送达读数", "Readings waiting", "", "count", (0, 1e9), None, 0, cls=HEALTH),
     _m("journal-hours", "还能存", "Journal room", "h", "h", (0, 1e6), None, 0, cls=HEALTH),

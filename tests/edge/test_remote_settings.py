@@ -122,8 +122,8 @@ def test_a_wish_with_a_mistake_is_refused_whole(server, wisher, device, payload,
     (report,) = wisher.reports
     assert (report.state, report.values) == (SettingsState.REFUSED, {})
     assert len(report.problems) == len(problems)
-    for told, wanted in zip(report.problems, problems, strict=True):
-        assert told.startswith(wanted)
+    for wanted in problems:
+        assert any(told.startswith(wanted) for told in report.problems), report.problems
     assert not (device.folder / f"journal.db{ENDING}").exists()
     device.stop()
     assert len({status.run for status in server.statuses}) == 1, "no restart for nothing"
