@@ -115,8 +115,10 @@ def _digest(wheel: Path) -> str:
 
 def _install(folder: Path, wheel: Path, extras: Sequence[str], wheels: Path | None) -> None:
     interpreter = os.path.realpath(sys.executable)  # the machine's own, not that of our version
+    # What drives a Pi's pins, lgpio, has wheels for some Pythons only; Raspberry Pi OS packs it.
+    sight = ["--system-site-packages"] if "gpio" in extras else []
     _run(
-        [interpreter, "-I", "-m", "venv", str(folder)],
+        [interpreter, "-I", "-m", "venv", *sight, str(folder)],
         "sudo apt install python3-venv, and see that the disk has room",
     )
     pip = [str(folder / "bin/python"), "-I", "-m", "pip", "--disable-pip-version-check"]
