@@ -1,4 +1,4 @@
-"""``shouwang-edge``: run the agent, check its configuration, put another version in place."""
+"""``shouwang-edge``: run the agent, check its configuration, read its sensors, put another version in place."""
 
 import argparse
 import json
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from edge import placing
 from edge.clock import Clock
+from edge.commands import read
 from edge.errors import ConfigError, JournalError
 from edge.overlay import Overlay
 
@@ -34,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ):
         command = commands.add_parser(name, help=text, description=text)
         command.add_argument("config", type=Path, help="edge.toml")
+    read.add_to(commands)
     placing.add_to(commands)
     call = parser.parse_args(arguments)
     if "act" in call:

@@ -75,6 +75,31 @@ def read(path: Path, environment: Mapping[str, str] | None = None) -> EdgeConfig
     return build(load(path), path, environment)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """What of a file is about sensors."""
+
+    site: str
+    device: str
+    begin_ms: int | None
+    sensors: tuple[SensorConfig, ...]
+
+
+def read_sensors(path: Path) -> Bench:
+    """The sensors alone, for who stands at the box: no broker, password or journal is needed."""
+    problems: list[str] = []
+    top = Table(load(path), "", problems)
+    bench = Bench(
+        site=top.id("site"),
+        device=top.id("device"),
+        begin_ms=_begin(top.table("house")),
+        sensors=_sensors(top, path.absolute().parent),
+    )
+    if problems:
+        raise ConfigError([f"{path}: {problem}" for problem in problems])
+    return bench
+
+
 def load(path: Path) -> dict[str, Any]:
     """The file as TOML; ConfigError when it is none or cannot be read."""
     try:

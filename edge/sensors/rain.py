@@ -145,7 +145,7 @@ class RainGauge:
     name: str
     gauge: Gauge
     last: Mapping[Series, Answer] = field(default_factory=dict)
-    """What was told last, with all tips ever counted."""
+    """What was told last, or waits to be told, with all tips ever counted."""
     steady: Callable[[], float] = time.monotonic
     _line: Line | None = None
     _tips: Tips = field(init=False)
@@ -169,6 +169,8 @@ class RainGauge:
         )  # fmt: skip
         self._is_new = False
         samples = tuple(self._told(tally, new.total, is_off) for tally in tallies)
+        if not samples:
+            self._show(new, is_off)
         wake_ms = min(new.end_ms, now_ms + LOOK_MS)
         return Step(samples=samples, mark=new.spell(), wake_ms=wake_ms)
 
@@ -205,6 +207,13 @@ class RainGauge:
             answer = Answer(value, raw)
         self.last = {self.gauge.series: answer}
         return Sample(*self.gauge.series, answer.value, tally.at_ms, answer.quality, answer.reason)
+
+    def _show(self, mark: Mark, is_off: bool) -> None:
+        """Between readings ``last`` counts along, for who tips the bucket by hand."""
+        raw = f"{mark.waiting} tips waiting, {mark.total} in all"
+        value = round(mark.waiting * self.gauge.mm_per_tip, 6)
+        waiting = Answer(value, raw, "not told yet")
+        self.last = {self.gauge.series: fault(self._fault, raw=raw) if is_off else waiting}
 
     def _watch(self, now_ms: int) -> None:
         """See that the line is open; where it cannot be, why."""

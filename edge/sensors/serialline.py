@@ -175,6 +175,7 @@ def _open(port: Port) -> int:
     file = os.open(port.path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         fcntl.ioctl(file, termios.TIOCEXCL)
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # pyserial looks at this one
         flags = termios.CREAD | termios.CLOCAL | (termios.CS7 if port.has_7_bits else termios.CS8)
         if port.parity != "none":
             flags |= termios.PARENB
