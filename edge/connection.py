@@ -27,7 +27,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from edge import refusals
+from edge import refusals, tls
 from edge.linkconfig import MqttConfig
 from edge.mqttversion import Outcome
 
@@ -177,7 +177,11 @@ class Connection:
             timeout_ms = self._plan.config.keep_alive_s * 1000
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, timeout_ms)
         if isinstance(sock, ssl.SSLSocket):
-            self._plan.check(sock)
+            try:
+                self._plan.check(sock)
+            except ssl.SSLError:
+                sock.close()
+                raise
 
     def _on_connect(
         self, client: Client, _: object, flags: ConnectFlags, code: ReasonCode,
@@ -230,18 +234,26 @@ class Connection:
         if flags.is_disconnect_packet_from_server:
             self.why = refusals.of_ending(code.value, str(code))
             self.is_taken_over = code.value == refusals.TAKEN_OVER
-        elif not self.why and self._trouble.last is not None:
-            self.why = f"the connection broke off: {self._plan.explain(self._trouble.last)}"
-        elif not self.why and self.outcome is Outcome.SILENT:
-            self.why = "the broker closed the connection without an answer"
-            if self._plan.context is not None:
-                self.why += (
-                    "; it may want a client certificate (cert and key in [mqtt]), or another"
-                )
         elif not self.why:
-            self.why = f"the connection ended: {code}" if code.is_failure else "it was closed"
+            self.why = self._reason(self._trouble.last, code)
         self.ended.set()
         self.settled.set()
+
+    def _reason(self, trouble: BaseException | None, code: ReasonCode) -> str:
+        if self.outcome is Outcome.SILENT and (trouble is None or tls.is_bare_end(trouble)):
+            hint = ""
+            if self._plan.context is not None:
+                hint = "; it may want a client certificate (cert and key in [mqtt]), or another"
+            return f"the broker closed the connection without an answer{hint}"
+        if trouble is not None:
+            return f"the connection broke off: {self._plan.explain(trouble)}"
+        if code.value == refusals.UNSPECIFIED:
+            # Mosquitto 2.0 does not say so when another client takes over.
+            return (
+                "the connection was closed without a word; when it happens often, another client "
+                "uses our name"
+            )
+        return f"the connection ended: {code}"
 
 
 class _Trouble(logging.Handler):

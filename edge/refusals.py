@@ -4,7 +4,7 @@ paho gives the return codes of 3.1.1 as these too, so both versions speak alike.
 """
 
 NOBODY = 0x10  # no matching subscribers: a success, but nobody heard it
-FAILURE = 0x80
+FAILURE = UNSPECIFIED = 0x80
 UNSUPPORTED_VERSION = 0x84
 TAKEN_OVER = 0x8E
 

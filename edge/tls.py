@@ -31,6 +31,10 @@ class Expired(ssl.SSLError):
     """The broker's certificate had ended before the time that the box knows of."""
 
 
+class CutShort(ssl.SSLError):
+    """the other side closed the connection when we began TLS; see the port in url"""
+
+
 def client_context(
     cas: Sequence[Path], cert: Path | None = None, key: Path | None = None
 ) -> ssl.SSLContext:
@@ -38,6 +42,7 @@ def client_context(
     are none; Unreadable with the file that cannot be used.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.sslsocket_class = _Socket
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     for ca in cas:
         try:
@@ -75,9 +80,14 @@ def refuse_ended(certificate: Mapping[str, Any] | None, known_ms: int) -> None:
         raise Expired(f"the broker's certificate ended at {until}; renew it on the broker")
 
 
+def is_bare_end(error: BaseException) -> bool:
+    """Whether the other side just closed, and said nothing that TLS could tell."""
+    return isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError | ConnectionError)
+
+
 def explain(error: BaseException, host: str, has_cert: bool, system_ms: int) -> str:
     """What went wrong in the words of the one who must mend it."""
-    if isinstance(error, Expired):
+    if isinstance(error, Expired | CutShort):
         return str(error.args[-1])
     if isinstance(error, ssl.SSLCertVerificationError):
         return _explain_certificate(error, host, system_ms)
@@ -97,6 +107,31 @@ def explain(error: BaseException, host: str, has_cert: bool, system_ms: int) -> 
             "let the broker's owner issue a new one for cert and key"
         )
     return f"TLS failed: {_of(error)}"
+
+
+class _Socket(ssl.SSLSocket):
+    """Closes itself when the handshake fails, and hears the alert when it cannot speak any more."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            super().do_handshake(block)
+        except BaseException as error:
+            self.close()
+            if is_bare_end(error):
+                raise CutShort(CutShort.__doc__) from error
+            raise
+
+    def send(self, data: Any, flags: int = 0) -> int:
+        try:
+            return super().send(data, flags)
+        except (ssl.SSLEOFError, ConnectionError):
+            # With TLS 1.3 a broker refuses our certificate after we have begun to speak; its alert
+            # says why, and waits to be read.
+            try:
+                self.recv(1)
+            except ssl.SSLWantReadError:
+                pass
+            raise
 
 
 _ALERTS = {

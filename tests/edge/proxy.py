@@ -14,7 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 UP, DOWN = "up", "down"
-CONNECT, CONNACK, PUBLISH, PUBACK, SUBACK, PINGREQ, DISCONNECT = 1, 2, 3, 4, 9, 12, 14
+CONNECT, CONNACK, PUBLISH, PUBACK, SUBSCRIBE, SUBACK = 1, 2, 3, 4, 8, 9
+PINGREQ, DISCONNECT = 12, 14
 HOST = "127.0.0.1"
 LOOK_S = 0.02
 

@@ -13,6 +13,7 @@ from edge.sensors.simulated import Simulation
 
 SAMPLE = Path(edge_config.__file__).parent / "samples/edge.toml"
 HEAD = 'site = "riverside"\ndevice = "box"\n[mqtt]\nurl = "mqtt://broker:1884"\n'
+TLS = HEAD.replace("mqtt://", "mqtts://")
 SIMULATED = '[[sensor]]\nkind = "simulated"\nplace = "shed-1"\nmetrics = ["smoke"]\n'
 
 
@@ -107,6 +108,10 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
         (HEAD + 'password = "env:NOPE"\nuser = "a"\n' + SIMULATED, "the environment has no NOPE"),
         (HEAD + 'password = "file:nope"\nuser = "a"\n' + SIMULATED, "cannot be read"),
         (HEAD + 'ca = "nope.pem"\n' + SIMULATED, "no file"),
+        (TLS + 'ca_next = "a.pem"\n' + SIMULATED, "mqtt.ca: is missing beside ca_next"),
+        (TLS + 'cert = "a.pem"\n' + SIMULATED, "mqtt.key: is missing beside cert"),
+        (TLS + 'key = "a.pem"\n' + SIMULATED, "mqtt.cert: is missing beside key"),
+        (HEAD + 'protocol = "4"\n' + SIMULATED, "mqtt.protocol: write one of auto, 5, 3.1.1"),
         (HEAD.replace("mqtt://", "mqtt://me:secret@") + SIMULATED, "holds a user name"),
         (HEAD + "[house]\nbegin_ms = 1\nbegin = 2.0\n" + SIMULATED, "given twice"),
         (HEAD + SIMULATED + 'port = "Port 1"', "write an id"),
@@ -127,6 +132,22 @@ def test_a_column_that_the_recording_lacks_is_named(tmp_path: Path) -> None:
         'columns = { tmep = "water-temp" }\n',
     )
     assert "no column 'tmep', only at, temp" in found
+
+
+def test_keys_and_certificates_that_tls_cannot_use_are_named(tmp_path: Path) -> None:
+    for name in ("ca.pem", "box.pem", "box.key"):
+        (tmp_path / name).write_text("-----BEGIN NONSENSE-----\n")
+    (tmp_path / "box.key").chmod(0o600)
+    pair = 'cert = "box.pem"\nkey = "box.key"\n'
+    found = problems(tmp_path, TLS + 'ca = "ca.pem"\n' + SIMULATED)
+    assert f"mqtt.ca: {tmp_path}/ca.pem: no certificate in PEM" in found
+    found = problems(tmp_path, TLS + pair + SIMULATED)
+    assert f"mqtt.cert: {tmp_path}/box.pem: not a certificate whose key" in found
+    found = problems(tmp_path, HEAD + pair + SIMULATED)
+    assert "mqtt.cert: is not used without TLS; write mqtts:// in url" in found
+    (tmp_path / "box.key").chmod(0o640)
+    found = problems(tmp_path, TLS + pair + SIMULATED)
+    assert f"mqtt.key: others may read it (mode 640); chmod 600 {tmp_path}/box.key" in found
 
 
 def test_secrets_are_looked_up_and_never_shown(tmp_path: Path) -> None:

@@ -54,12 +54,12 @@ def device(proxy: Proxy, tmp_path: Path) -> Iterator[Device]:
 
 @dataclass(frozen=True)
 class Fault:
-    """``begin`` does the harm; ``is_there`` says when it has been seen to bite."""
+    """``begin`` does the harm."""
 
     name: str
     version: str
 
-    def begin(self, proxy: Proxy) -> None:
+    def begin(self, proxy: Proxy, server: Server) -> None:
         faults = proxy.faults
         match self.name:
             case "drops the connection":
@@ -85,6 +85,10 @@ class Fault:
                 faults.eats = lambda _, packet: packet.topic.endswith("/received")
             case "eats every third reading":
                 faults.eats = _third
+            case "loses the device's name to another client":
+                for _ in range(3):
+                    server.end_session("box")
+                    time.sleep(FAULT_S / 4)
             case "cuts within a packet":
                 faults.cuts = lambda way, packet: way == UP and packet.kind == PUBLISH
 
@@ -105,6 +109,7 @@ FAULTS = [
     "eats receipts",
     "eats every third reading",
     "cuts within a packet",
+    "loses the device's name to another client",
 ]
 
 
@@ -128,7 +133,7 @@ def test_no_reading_is_lost_or_doubled_on_a_line_that(
     )
     device.start()
     wait_until(lambda: server.of("humidity"), "the first reading")
-    fault.begin(proxy)
+    fault.begin(proxy, server)
     time.sleep(FAULT_S)  # the fault's own length
     proxy.heal()
     summary = device.end(30)
