@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from edge import placing
 from edge.clock import Clock
-from edge.commands import read
 from edge.errors import ConfigError, JournalError
 from edge.overlay import Overlay
+from edge.verbs import read
 
 if TYPE_CHECKING:
     from edge.agent import Agent

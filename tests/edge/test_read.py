@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from edge.commands import paper
+from edge.verbs import paper
 from tests.edge.device import ROOT
 from tests.edge.sensors.simulators import simulator
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from edge.commands.looking import Look, Seen
+    from edge.verbs.looking import Look, Seen
 
 DONE, WRONG, SILENT = 0, 2, 3
 TEXT = "show what each sensor says now, without the agent"
@@ -39,8 +39,8 @@ def act(call: argparse.Namespace) -> int:
     """0: each series has a value; 2: the file or the call is wrong; 3: some have none."""
     from edge import config
     from edge.clock import Clock
-    from edge.commands.looking import Look
     from edge.errors import ConfigError
+    from edge.verbs.looking import Look
 
     warnings.simplefilter("ignore")  # drivers warn of what the reason of a fault says
     try:
@@ -146,14 +146,14 @@ def _head(box: str, looks: Sequence["Look"]) -> str:
 
 
 def _columns() -> int:
-    from edge.commands.paper import WIDTH
+    from edge.verbs.paper import WIDTH
 
     return max(40, min(shutil.get_terminal_size((WIDTH, 24)).columns, 120))
 
 
 def _block(look: "Look", columns: int) -> list[str]:
     """One sensor: its name, then its series by place."""
-    from edge.commands import paper
+    from edge.verbs import paper
 
     config = look.config
     if look.asked_s is not None and look.waiting_s > FRESH_S:
@@ -177,7 +177,7 @@ def _block(look: "Look", columns: int) -> list[str]:
 
 
 def _row(metric: str, seen: "Seen", now_ms: int, columns: int) -> list[str]:
-    from edge.commands import paper
+    from edge.verbs import paper
 
     age_s = max(0, now_ms - seen.at_ms) // 1000
     line = (
