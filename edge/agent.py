@@ -171,7 +171,7 @@ class Agent:
                 self._server, self._unsaid_until_s = None, None
                 self._is_answered = False
                 self._sender.disconnected()
-                self._onsite.disconnected()
+                self._onsite.server(is_there=False)
                 if event.is_news:  # a week without a broker is 10,000 attempts
                     _log.warning("link: %s; it is tried again", event.reason)
             case Stop():
@@ -244,6 +244,7 @@ class Agent:
             self._commit()  # receipts first, so that what they name is not sent again
         finally:
             self._sender.connected()
+            self._onsite.listens()
 
     # Out
 

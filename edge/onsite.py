@@ -158,15 +158,12 @@ class Onsite:
         return self._commands is not None
 
     def connected(self) -> str:
-        """A connection: the nonce for its birth, empty without a key. What is unsent follows."""
-        self._is_up = True
+        """A connection: the nonce for its birth, empty without a key."""
         return self._commands.connected() if self._commands else ""
 
-    def disconnected(self) -> None:
-        self._is_up = False
-        for word in self._words:
-            word.sent_s = None
-        self.server(is_there=False)
+    def listens(self) -> None:
+        """Somebody listens: what is unsent may go. Earlier a broker may drop it, unheard."""
+        self._is_up = True
 
     def commanded(self, payload: bytes, *, is_retained: bool) -> None:
         """A message on the command topic; a retained one is an old one, whatever it says."""
@@ -177,7 +174,11 @@ class Onsite:
             self._publish(Kind.COMMAND_RESULT, answer)
 
     def server(self, *, is_there: bool) -> None:
-        """The server is heard of, or is away."""
+        """The server is heard of, or is away; what was sent just before goes again later."""
+        if not is_there:
+            self._is_up = False
+            for word in self._words:
+                word.sent_s = None
         if self._agenda is not None:
             self._agenda.server(is_there, self._steady_ms())
 

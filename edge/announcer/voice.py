@@ -140,7 +140,7 @@ def read_announcer(top: Table, buzzers: tuple[str, ...]) -> AnnouncerPlan | None
         voices=tuple((each, voices.text(each)) for each in names),
         languages=tuple(table.texts("languages")) or ("zh", "en"),
         buzzer=buzzer,
-        repeat_s=table.number("repeat_s", 30.0, least=5, most=3600),
+        repeat_s=table.number("repeat_s", 30.0, least=2, most=3600),
         server_silent_s=table.number("server_silent_s", 300.0, least=0, most=86_400),
     )
     voices.done()

@@ -15,7 +15,6 @@ from edge.sensors.pins import Line, Wiring, read_wiring
 from edge.table import Table
 
 LOOK_S = 0.05  # real
-LONG_S = 3.0  # real: nobody does it in passing
 LONGEST_S = 20.0
 RETRY_S = 30.0
 
@@ -24,8 +23,11 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ButtonPlan:
+    """``long_s`` (real) is what nobody presses in passing."""
+
     wiring: Wiring
     debounce_s: float = 0.05
+    long_s: float = 3.0
 
 
 class Button(threading.Thread):
@@ -70,7 +72,7 @@ class Button(threading.Thread):
             presses, self._presses = self._presses, []
         for held_s in presses:
             if held_s <= LONGEST_S:
-                self._pressed(held_s >= LONG_S)
+                self._pressed(held_s >= self._plan.long_s)
 
     def _edge(self, at_s: float, is_closed: bool) -> None:
         with self._lock:  # the driver's thread
@@ -98,7 +100,9 @@ def read_button(top: Table) -> ButtonPlan | None:
         return None
     table = top.table("button")
     plan = ButtonPlan(
-        wiring=read_wiring(table), debounce_s=table.number("debounce_s", 0.05, least=0, most=1)
+        wiring=read_wiring(table),
+        debounce_s=table.number("debounce_s", 0.05, least=0, most=1),
+        long_s=table.number("long_s", 3.0, least=1, most=10),
     )
     table.done()
     return plan
