@@ -10,7 +10,7 @@ import queue
 import secrets
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from edge import VERSION, build, mqtt, onsite, runner, versions
@@ -93,6 +93,7 @@ class Agent:
         self._server: State | None = None  # what the server said of itself on this connection
         self._unsaid_until_s: float | None = None
         self._is_answered = False  # by a receipt on this connection
+        self._wished: EdgeConfig | None = None  # by wire, to be taken up
 
     def stop(self) -> None:
         """Safe in a signal handler."""
@@ -115,7 +116,9 @@ class Agent:
         if self._overlay is not None:
             to = self._topic(Kind.CONFIG_REPORTED)
             self._overlay.attach(
-                lambda payload: self._link.publish(to, payload, retain=True), self._restart
+                lambda payload: self._link.publish(to, payload, retain=True),
+                self._restart,
+                self._adopt,
             )
         try:
             self._onsite.start()
@@ -250,6 +253,9 @@ class Agent:
 
     def _work(self) -> float:
         """Commit, trim and send what is due; how long nothing will be due."""
+        if self._wished is not None:
+            wished, self._wished = self._wished, None
+            self._take_up(wished)
         now_s = time.monotonic()
         self._measure_health()
         self._speak_for_late_sensors()
@@ -291,6 +297,38 @@ class Agent:
             return None
         is_silent_server_there = self._server is None and self._is_answered
         return self._overlay.look(is_linked=self._server is State.ONLINE or is_silent_server_there)
+
+    def _adopt(self, config: EdgeConfig) -> None:
+        self._wished = config
+
+    def _take_up(self, wished: EdgeConfig) -> None:
+        """Go on with what can be changed while running: the line, the journal's pace, our own."""
+        assert self._overlay is not None
+        before = self._config
+        self._config = replace(
+            before,
+            mqtt=wished.mqtt,
+            journal=replace(before.journal, durability_s=wished.journal.durability_s),
+            health_interval_s=wished.health_interval_s,
+            resend_s=wished.resend_s,
+            backlog_per_s=wished.backlog_per_s,
+        )
+        self._health_ms = min(
+            self._health_ms, self._clock.now_ms() + round(wished.health_interval_s * 1000)
+        )
+        self._sender.disconnected()
+        self._sender = self._new_sender()
+        if wished.mqtt != before.mqtt:
+            self._link.close()
+            while not self._inbox.empty():  # what the old line still said proves nothing of the new
+                self._handle(self._inbox.get_nowait())
+            self._server, self._unsaid_until_s, self._is_answered = None, None, False
+            self._sender.disconnected()
+            self._link = self._new_link()
+            self._link.start()
+        elif self._server is State.ONLINE or self._is_answered:
+            self._begin_sending()
+        self._overlay.adopted()
 
     def _restart(self) -> None:
         self._is_restarting = True

@@ -1,16 +1,16 @@
 """The file's configuration with what came by wire laid over it, and what becomes of each wish.
 
 A wish is refused whole, or written beside the journal, reported as on trial and put in force by a
-restart. It is applied when the trial has passed and the server listens, and taken back when no
+restart, or by a change while the agent runs. It is applied when the trial has passed and the server listens, and taken back when no
 server was heard for as long, or when the agent was started too often meanwhile.
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from edge import config, kept, probation
+from edge import blunting, config, kept, probation
 from edge.clock import Clock
 from edge.config import EdgeConfig
 from edge.contract.settings import (
@@ -52,9 +52,10 @@ class Overlay:
         self._answer: Reported | None = None
         self._kept = self._on_disk = self._load()
         self._away_since_s = 0.0
-        self._is_ending = False
+        self._is_changing = False
         self._publish: Callable[[bytes], object] = lambda _: None
         self._restart: Callable[[], object] = lambda: None
+        self._adopt: Callable[[EdgeConfig], object] = lambda _: None
         self._lay()
 
     @property
@@ -93,9 +94,22 @@ class Overlay:
         for note in self.notes:
             _log.warning("settings by wire: %s", note)
 
-    def attach(self, publish: Callable[[bytes], object], restart: Callable[[], object]) -> None:
-        """Where reports go, and how the agent is started again with what is now kept."""
-        self._publish, self._restart = publish, restart
+    def attach(
+        self,
+        publish: Callable[[bytes], object],
+        restart: Callable[[], object],
+        adopt: Callable[[EdgeConfig], object],
+    ) -> None:
+        """Where reports go, and how the agent takes up what is now kept: by a restart, or running.
+
+        ``adopt`` may take its time; ``adopted`` is to be called then.
+        """
+        self._publish, self._restart, self._adopt = publish, restart, adopt
+
+    def adopted(self) -> None:
+        """The agent runs with the configuration that ``adopt`` gave; a trial's wait begins."""
+        self._is_changing = False
+        self._away_since_s = probation.now().at_s
 
     def connected(self) -> None:
         """Report how it stands, so that a broker that has forgotten knows again."""
@@ -122,21 +136,24 @@ class Overlay:
             return
         try:
             raw = config.load(self._path)  # as it stands now: a restart would read it
-            config.build(raw, self._path, self._environment)
-            laid = self._read(raw, wish.values)[0]
+            file = config.build(raw, self._path, self._environment)
         except ConfigError as error:
             self._refuse(wish.revision, ["edge.toml itself has mistakes now", *error.problems])
             return
-        if laid.problems:
-            self._refuse(wish.revision, laid.problems)
+        laid, merged = self._read(raw, wish.values)
+        layer = Layer(revision=wish.revision, values=wish.values, over=laid.over)
+        changed = _changed(known.layer if known is not None else Layer(), layer)
+        problems = laid.problems or blunting.dropped_power(file, changed)
+        if problems or merged is None:
+            self._refuse(wish.revision, problems)
             return
-        self._take(wish, Layer(revision=wish.revision, values=wish.values, over=laid.over))
+        self._take(wish, layer, merged)
 
     def look(self, *, is_linked: bool) -> float | None:
         """Judge the trial; after how many real seconds to look again, None without one."""
         found = self._kept
         running = found.trial if found is not None else None
-        if found is None or running is None or self._is_ending:
+        if found is None or running is None or self._is_changing:
             return None  # the link that a wish came over says nothing of its values
         now = probation.now()
         if is_linked:
@@ -160,7 +177,7 @@ class Overlay:
 
     # Wishes
 
-    def _take(self, wish: Desired, layer: Layer) -> None:
+    def _take(self, wish: Desired, layer: Layer, merged: EdgeConfig) -> None:
         known = self._kept
         in_force = known.layer if known is not None else Layer()
         if dict(layer.values) == dict(in_force.values) and layer.over == in_force.over:
@@ -185,8 +202,8 @@ class Overlay:
             return
         self._say(self._stand())
         if fresh.trial is not None and (known is None or fresh.trial != known.trial):
-            _log.warning("settings by wire: revision %d, starting with it", wish.revision)
-            self._end()
+            _log.warning("settings by wire: revision %d is on trial", wish.revision)
+            self._change(_changed(in_force, layer), merged)
 
     def _refuse(self, revision: int, problems: list[str]) -> None:
         for problem in problems:
@@ -214,7 +231,8 @@ class Overlay:
 
     def _take_back(self, found: Kept) -> float | None:
         try:  # a restart with a file that is wrong would end the device
-            config.build(config.load(self._path), self._path, self._environment)
+            raw = config.load(self._path)
+            file = config.build(raw, self._path, self._environment)
         except ConfigError as error:
             _log.error("settings by wire: cannot be taken back: %s", error)
             return RETRY_S
@@ -223,12 +241,18 @@ class Overlay:
             self._kept = found
             return RETRY_S
         _log.error("settings by wire: taken back: %s", ", ".join(self._kept.problems))
-        self._end()
+        self._answer = self._stand()
+        merged = self._read(raw, self.values)[1] or file
+        self._change(_changed(found.layer, self._kept.layer), merged)
         return None
 
-    def _end(self) -> None:
-        self._is_ending = True
-        self._restart()
+    def _change(self, changed: Iterable[str], merged: EdgeConfig) -> None:
+        self._is_changing = True
+        if any(key.startswith(blunting.RESTARTING) for key in changed):
+            self._restart()
+        else:
+            self.config = merged
+            self._adopt(merged)
 
     def _taken_back(self, found: Kept, why: str) -> Kept:
         self.notes.append(f"revision {found.wish.revision} taken back: {why}")
@@ -288,7 +312,11 @@ class Overlay:
         """The values over ``raw``, read by the file's reader: its problems become those of keys."""
         laid = lay_over(raw, values)
         try:
-            return laid, config.build(laid.raw, self._path, self._environment)
+            merged = config.build(laid.raw, self._path, self._environment)
+            if not laid.problems:
+                file = config.build(raw, self._path, self._environment)
+                laid.problems.extend(blunting.slowed(file, merged))
+            return laid, merged
         except ConfigError as error:
             for problem in error.problems:
                 place, _, text = problem.removeprefix(f"{self._path}: ").partition(": ")
@@ -312,3 +340,9 @@ class Overlay:
             self.notes.append(f"set aside as {aside}")
         except OSError as error:
             self.notes.append(f"cannot be set aside: {error}")
+
+
+def _changed(one: Layer, other: Layer) -> set[str]:
+    """The keys whose values differ between two layers."""
+    keys = one.values.keys() | other.values.keys()
+    return {key for key in keys if one.values.get(key) != other.values.get(key)}

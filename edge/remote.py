@@ -63,6 +63,10 @@ SETTINGS = (
             bounds="of the guard", meaning="the lower limit at which the guard acts"),
     Setting(key="guard.<name>.for_s", table="guard", field="for_s", tighter=Tighter.LOWER,
             bounds="of the guard", meaning="how long a limit must be passed before the guard acts"),
+    Setting(key="guard.<name>.per_minute", table="guard", field="per_minute",
+            tighter=Tighter.LOWER, bounds="of the guard", meaning="the rise at which the guard acts"),
+    Setting(key="guard.<name>.after_s", table="guard", field="after_s", tighter=Tighter.LOWER,
+            bounds="of the guard", meaning="how long its input may be silent"),
 )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from edge import kept, probation
+from edge.config import EdgeConfig
 from edge.contract.settings import (
     Desired,
     Reported,
@@ -45,6 +46,7 @@ class Box:
         self.store = folder / f"journal.db{kept.ENDING}"
         self.reports: list[Reported] = []
         self.restarts = 0
+        self.adopted: list[EdgeConfig] = []
         self.write()
 
     def write(self, old: str = "", new: str = "", trial_s: float = 0) -> None:
@@ -55,7 +57,7 @@ class Box:
     def start(self) -> Overlay:
         overlay = Overlay(self.path, {})
         overlay.begin()
-        overlay.attach(self._report, self._restart)
+        overlay.attach(self._report, self._restart, self._adopt)
         return overlay
 
     def wish(self, overlay: Overlay, revision: int, values: dict[str, Value]) -> None:
@@ -74,14 +76,22 @@ class Box:
         self.write()
         self.reports.clear()
         self.restarts = 0
+        self.adopted.clear()
 
     def _report(self, payload: bytes) -> None:
         report = decode_reported(payload)
         assert report is not None
         self.reports.append(report)
 
+    @property
+    def changes(self) -> int:
+        return self.restarts + len(self.adopted)
+
     def _restart(self) -> None:
         self.restarts += 1
+
+    def _adopt(self, config: EdgeConfig) -> None:
+        self.adopted.append(config)
 
 
 @pytest.fixture
@@ -94,7 +104,7 @@ def test_without_a_wish_nothing_is_written_or_said(box) -> None:
     overlay.connected()
     overlay.heard(b"")
     assert overlay.look(is_linked=True) is None
-    assert (box.reports, box.restarts, box.store.exists()) == ([], 0, False)
+    assert (box.reports, box.changes, box.store.exists()) == ([], 0, False)
     assert overlay.describe() == []
 
 
@@ -102,7 +112,7 @@ def test_the_same_values_under_a_new_revision_need_no_trial(box) -> None:
     box.apply({"mqtt.window": 5})
     box.wish(box.start(), 2, {"mqtt.window": 5})
     assert (box.reports[-1].state, box.reports[-1].revision) == (SettingsState.APPLIED, 2)
-    assert box.restarts == 0
+    assert box.changes == 0
     assert box.start().config.mqtt.window == 5
 
 
@@ -112,7 +122,7 @@ def test_while_a_trial_runs_a_further_wish_leaves_what_held_before_to_fall_back_
     overlay = box.start()
     assert overlay.config.mqtt.window == 6
     box.wish(overlay, 3, {"mqtt.window": 7})
-    assert box.restarts == 2
+    assert box.changes == 2
     for _ in range(probation.MOST_STARTS):
         assert box.start().config.mqtt.window == 7
     overlay = box.start()
@@ -140,12 +150,12 @@ def test_hands_win_over_what_came_by_wire_until_the_next_wish(box) -> None:
         problems=("mqtt.window: changed in edge.toml since, which holds",),
     )  # fmt: skip
     box.wish(overlay, 1, {"mqtt.window": 5, "sensor.air.interval_s": 10})
-    assert box.restarts == 0, "the broker's old wish is no new one"
+    assert box.changes == 0, "the broker's old wish is no new one"
     box.write()  # the old value again, by hand
     overlay = box.start()
     assert overlay.config.mqtt.window == 20
     box.wish(overlay, 2, {"mqtt.window": 5})
-    assert box.restarts == 1
+    assert box.changes == 1
     assert box.start().config.mqtt.window == 5
 
 
@@ -160,7 +170,7 @@ def test_what_no_longer_fits_the_file_is_left_out_whole_and_said(box) -> None:
     box.write()
     overlay = box.start()
     box.wish(overlay, 1, {"sensor.air.interval_s": 10, "mqtt.window": 5})
-    assert box.restarts == 1, "once it fits again the same wish is tried again"
+    assert box.changes == 1, "once it fits again the same wish is tried again"
 
 
 @pytest.mark.parametrize(
@@ -209,7 +219,7 @@ def test_a_wish_is_refused_while_the_file_itself_has_mistakes(box) -> None:
     overlay = box.start()
     box.write("window = 20", "window = ")  # somebody is at it, half-way
     box.wish(overlay, 1, {"mqtt.window": 5})
-    assert box.restarts == 0, "a restart would end the device"
+    assert box.changes == 0, "a restart would end the device"
     assert box.reports[-1].state is SettingsState.REFUSED
     with pytest.raises(ConfigError):
         Overlay(box.path, {})
@@ -220,14 +230,15 @@ def test_values_are_not_taken_back_into_a_file_with_mistakes(box) -> None:
     box.wish(box.start(), 1, {"mqtt.window": 5})
     overlay = box.start()
     box.restarts = 0
+    box.adopted.clear()
     box.write("window = 20", "window = ")
     until = time.monotonic() + 10
     while overlay.look(is_linked=False) != 10.0 and time.monotonic() < until:
         time.sleep(0.02)
-    assert box.restarts == 0
+    assert box.changes == 0
     box.write(trial_s=1)
     assert overlay.look(is_linked=False) is None
-    assert box.restarts == 1
+    assert box.changes == 1
     assert box.start().config.mqtt.window == 20
 
 
@@ -236,13 +247,82 @@ def test_a_disk_that_cannot_be_written_refuses_a_wish_and_ends_a_trial(box) -> N
     fresh = box.store.with_name(box.store.name + ".new")
     fresh.mkdir()  # in the way of the write
     box.wish(overlay, 1, {"mqtt.window": 5})
-    assert box.restarts == 0
+    assert box.changes == 0
     assert "cannot be written" in box.reports[-1].problems[0]
     fresh.rmdir()
     box.wish(overlay, 1, {"mqtt.window": 5})
-    assert box.restarts == 1
+    assert box.changes == 1
     fresh.mkdir()
     overlay = box.start()
     assert overlay.config.mqtt.window == 20
     overlay.connected()
     assert box.reports[-1].state is SettingsState.ROLLED_BACK
+
+
+def test_the_line_changes_while_running_and_a_sensor_by_a_restart(box) -> None:
+    overlay = box.start()
+    box.wish(overlay, 1, {"mqtt.window": 5})
+    assert (box.restarts, [config.mqtt.window for config in box.adopted]) == (0, [5])
+    assert overlay.look(is_linked=True) is None, "not before the agent has taken it up"
+    overlay.adopted()
+    assert overlay.look(is_linked=True) == 1.0
+    box.wish(overlay, 2, {"mqtt.window": 5, "sensor.air.interval_s": 10})
+    assert (box.restarts, len(box.adopted)) == (1, 1)
+
+
+HELD = """
+[[output]]
+name = "feeder"
+kind = "gpio"
+pin = 17
+wiring = "hold"
+place = "shed-1"
+[button]
+pin = 27
+"""
+GUARD = """
+[[guard]]
+name = "heat"
+kind = "limit"
+place = "shed-1"
+metric = "shed-temp"
+above = 60
+clear_above = 50
+for_s = 10
+hold_s = 600
+"""
+
+
+def test_what_needs_a_restart_is_refused_where_that_would_drop_the_power(box) -> None:
+    box.path.write_text(box.path.read_text() + HELD)
+    overlay = box.start()
+    box.wish(overlay, 1, {"sensor.air.interval_s": 10, "mqtt.window": 5})
+    assert (box.changes, box.reports[-1].state) == (0, SettingsState.REFUSED)
+    assert "would open output feeder" in box.reports[-1].problems[0]
+    box.wish(overlay, 2, {"mqtt.window": 5})
+    assert (box.restarts, len(box.adopted)) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("values", "problem"),
+    [
+        ({"guard.heat.above": 55}, None),
+        ({"guard.heat.for_s": 0}, None),
+        ({"sensor.air.interval_s": 5}, None),
+        ({"sensor.air.report_s": 300}, None),
+        ({"guard.heat.above": 61}, "guard.heat.above: may only be lower"),
+        ({"guard.heat.above": 40}, "guard.heat.above: "),  # under where it clears
+        ({"sensor.air.interval_s": 120}, "sensor.air.interval_s: a guard looks at it"),
+        ({"guard.heat.hold_s": 3600}, "guard.heat.hold_s: cannot be set by wire"),
+        ({"guard.heat.off": "x"}, "guard.heat.off: cannot be set by wire"),
+    ],
+)
+def test_a_guard_can_be_made_more_careful_and_never_blunter(box, values, problem) -> None:
+    box.path.write_text(box.path.read_text() + GUARD)
+    box.wish(box.start(), 1, values)
+    (report,) = box.reports
+    if problem is None:
+        assert (report.state, report.problems) == (SettingsState.TRIAL, ())
+    else:
+        assert report.state is SettingsState.REFUSED
+        assert report.problems[0].startswith(problem)

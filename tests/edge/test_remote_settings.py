@@ -144,6 +144,7 @@ def test_values_that_cut_the_link_are_taken_back_and_not_tried_again(
     assert report.problems == ("no server was heard for 2 s with these values",)
     assert report.values == {"health_interval_s": 60}, "what held before is in force again"
     device.stop()
+    assert len({status.run for status in server.statuses}) == 1, "all of it while it ran"
     said = len(wisher.reports)
     device.start()  # and hears the same retained wish
     wait_until(lambda: len(wisher.reports) == said + 2, "a report at birth, and one to the wish")
@@ -179,6 +180,8 @@ def test_a_crash_loop_within_a_trial_is_ended_by_the_fourth_start(
     wait_until(lambda: server.statuses, "the birth")
     wisher.wish(1, {"mqtt.keep_alive_s": 600})
     wait_until(lambda: carrier.refused, "an attempt with the new value")
+    device.kill()
+    device.start()
     for starts in (1, 2, 3):
         wait_until(partial(is_start, device, starts), "it is counted")
         device.kill()
