@@ -13,7 +13,8 @@ from alerts.phrases import EN, SEVERITIES, ZH
 from alerts.registry.model import Registry
 from alerts.words import Language
 
-LONGEST = 160  # characters: some forty seconds of Chinese, well within what a command carries
+# Characters: some forty seconds in either language, and within the 500 that a command carries.
+LONGEST = {Language.ZH: 160, Language.EN: 400}
 _LINK = re.compile(r"\S*(?:://|www\.)\S*")
 _UNSPOKEN = re.compile(r"[【】\[\]<>「」“”\"]+")
 _ENDS = {Language.ZH: "。！？；", Language.EN: ".!?;"}
@@ -33,15 +34,16 @@ def spoken(
     language: Language,
     reason: NoticeReason,
 ) -> str:
-    """One line in one language, at most ``LONGEST`` characters."""
+    """One line in one language, as long as ``LONGEST`` allows."""
     words = EN if language is Language.EN else ZH
     head = headline(rule, incident, registry, language)
+    end = "." if language is Language.EN else "。"
+    mark = _UNSPOKEN.sub("", head.mark).strip() + end if head.mark else ""
     if reason is NoticeReason.SECOND_LOOK:
-        parts = [head.mark, words.look_again.format(where=head.where, name=head.name), words.look]
+        parts = [mark, words.look_again.format(where=head.where, name=head.name), words.look]
     else:
         level = SEVERITIES[language][incident.severity]
-        end = "." if language is Language.EN else "。"
-        parts = [head.mark, level + end, head.what, words.do.format(do=head.do)]
+        parts = [mark, level + end, head.what, words.do.format(do=head.do)]
         if reason is NoticeReason.REOPENED:
             parts.insert(2, words.again)
         elif reason is NoticeReason.CLIMBED:
@@ -53,9 +55,9 @@ def spoken(
 def bounded(text: str, language: Language) -> str:
     """One line to say: no links, no brackets, cut behind a sentence where it is too long."""
     line = " ".join(_UNSPOKEN.sub(" ", _LINK.sub("", text)).split())
-    if len(line) <= LONGEST:
+    if len(line) <= LONGEST[language]:
         return line
-    cut = line[:LONGEST]
+    cut = line[: LONGEST[language]]
     end = max(cut.rfind(sign) for sign in _ENDS[language])
     return cut[: end + 1] if end > 0 else cut
 

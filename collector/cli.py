@@ -29,6 +29,7 @@ VERBS = {
     "export": Verb("collector.commands.registry", "write the community to TOML files"),
     "replay": Verb("collector.commands.replay", "try the rules on a journal or on a CSV file"),
     "why": Verb("collector.commands.why", "who was told of an incident, who was not, and why"),
+    "device": Verb("collector.commands.device", "list the devices; set, switch off, announce"),
     "deadletter": Verb("collector.commands.deadletter", "list what was refused, with the reason"),
 }
 

@@ -54,13 +54,13 @@ class Commanding:
         self.sent = 0
         self._link = link
         self._result_s = result_s
-        self._devices: dict[tuple[str, str], Device] = {}
+        self._devices: dict[tuple[str, str], Device] | None = None
         self._peers: dict[tuple[str, str], _Peer] = {}
 
     def use(self, registry: Registry) -> None:
         """From now on this registry says which devices take commands, and where their keys are."""
         self._devices = {(device.site, device.id): device for device in registry.devices}
-        self._peers = {key: peer for key, peer in self._peers.items() if key in self._devices}
+        self._peers = {k: peer for k, peer in self._peers.items() if k in self._devices}
 
     def saw(self, site: str, device: str, status: Status) -> None:
         """A device's birth, last will or farewell."""
@@ -145,6 +145,8 @@ class Commanding:
             peer.used, peer.answer = "", None
 
     def _key(self, site: str, device: str) -> bytes | Unheard | Unfit:
+        if self._devices is None:
+            return Unheard("waiting for the registry")
         known = self._devices.get((site, device))
         if known is None:
             return Unfit(f"device {device} of site {site} is not registered")

@@ -17,6 +17,7 @@ from alerts.registry.model import (
     PlaceKind,
     PostRole,
     Registry,
+    Site,
     Tier,
     Tiers,
 )
@@ -48,6 +49,17 @@ def more(table: str, *items: Any) -> Callable[[Registry], Registry]:
 
 def hook(to: str, secret: str = "") -> tuple[Address, ...]:
     return (Address(channel=ChannelKind.WEBHOOK, to=to, secret=secret),)
+
+
+def announcer(to: str) -> tuple[Address, ...]:
+    return (Address(channel=ChannelKind.ANNOUNCER, to=to),)
+
+
+def announced_elsewhere(registry: Registry) -> Registry:
+    box = Device(id="box", site="far", names=Names(zh="甲"), bindings=(), command_key="env:X")
+    far = replace(registry, sites=(*registry.sites, Site(id="far", names=Names(zh="远"))))
+    far = replace(far, devices=(*far.devices, box))
+    return first("people", addresses=announcer("far/box"))(far)
 
 
 def override(**changes: Any) -> Override:
@@ -98,6 +110,15 @@ ROWS: list[tuple[str, Callable[[Registry], Registry], str]] = [
     ("a file as a webhook", first("people", addresses=hook("ftp://a.example/")), "addresses[1].to: no web address"),
     ("no mail address", first("people", addresses=(Address(channel=ChannelKind.EMAIL, to="a@b@c"),)),
      "addresses[1].to: 'a@b@c' is no mail address"),
+    ("a key in the open", first("devices", command_key="0123456789abcdef"),
+     "devices[laobakou-01].command_key: the key itself stands here"),
+    ("an announcer that is no device", first("people", addresses=announcer("linjiang/laobakou-1")),
+     "addresses[1].to: there is no device 'linjiang/laobakou-1'; did you mean 'linjiang/laobakou-01'?"),
+    ("an announcer behind a reference", first("people", addresses=announcer("env:BOX")),
+     "addresses[1].to: there is no device 'env:BOX'"),
+    ("an announcer that takes no commands", first("people", addresses=announcer("linjiang/laobakou-01")),
+     "addresses[1].to: linjiang/laobakou-01 takes no commands"),
+    ("an announcer of another site", announced_elsewhere, "people[zhang].addresses[1].to: there is no device"),
     ("a climb without steps", first("tiers", steps=()), "tiers[1].steps: no step"),
     ("a role twice", first("tiers", steps=(Tier(role=PostRole.RIVER_CHIEF),) * 2), "river-chief stands twice"),
     ("a role nobody has", more("tiers", Tiers(kind=PlaceKind.SHED, classes=(IncidentClass.FIRE,),
