@@ -26,7 +26,8 @@ class OrderVerb(StrEnum):
 
 class OrderState(StrEnum):
     WAITING = "waiting"  # for the watch
-    SENT = "sent"  # and not answered yet; settings stay here until the device has taken them
+    SENT = "sent"  # and not answered yet; settings wait here for the device
+    TRIAL = "trial"  # settings in force, and taken back unless the link holds
     DONE = "done"
     REFUSED = "refused"  # by the device, which says why
     UNHEARD = "unheard"  # the device did not answer; ``answer`` says whether it may have been done
@@ -34,7 +35,7 @@ class OrderState(StrEnum):
     OVERTAKEN = "overtaken"  # settings that newer ones replaced
 
 
-OPEN_STATES = (OrderState.WAITING, OrderState.SENT)
+OPEN_STATES = (OrderState.WAITING, OrderState.SENT, OrderState.TRIAL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,16 +88,18 @@ def wished(
 
 
 def settled_by(revision: int, reported: Reported) -> tuple[OrderState, str] | None:
-    """What a report means to the wish of this revision; None when it says nothing final of it."""
+    """What a report means to the wish of this revision; None when it is about another."""
     if reported.revision > revision:
         return OrderState.OVERTAKEN, f"revision {reported.revision} came after it"
-    if reported.revision < revision or reported.state is SettingsState.TRIAL:
+    if reported.revision < revision:
         return None
+    if reported.state is SettingsState.TRIAL:
+        return OrderState.TRIAL, "in force, and taken back unless the link holds"
     if reported.state is SettingsState.APPLIED:
         return OrderState.DONE, "applied"
     why = "; ".join(reported.problems)
     words = {
         SettingsState.REFUSED: "refused, nothing of it was applied",
-        SettingsState.ROLLED_BACK: "taken back, for it left the device without a link",
+        SettingsState.ROLLED_BACK: "taken back, since no server was heard under it",
     }[reported.state]
     return OrderState.REFUSED, f"{words}: {why}" if why else words

@@ -153,9 +153,11 @@ class Commanding:
         if not known.command_key:
             return Unfit(f"device {site}/{device} takes no commands; give it a command_key")
         try:
-            key = resolve(known.command_key).reveal().encode()
-        except SecretError as error:
+            key = bytes.fromhex(resolve(known.command_key).reveal().strip())
+        except SecretError as error:  # which is a ValueError, too
             return Unheard(str(error))
+        except ValueError:
+            return Unfit(f"{known.command_key}: not hexadecimal; make it with openssl rand -hex 32")
         if len(key) < LEAST_KEY_BYTES:
             return Unfit(f"{known.command_key}: a key has at least {LEAST_KEY_BYTES} bytes")
         return key

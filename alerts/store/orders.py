@@ -114,9 +114,10 @@ class Orders:
             return [_order(row) for row in connection.execute(query.order_by(c.id).limit(limit))]
 
     def sent_orders(self) -> list[Order]:
-        """What is sent and has no answer: settings on their way, and what a killed watch left."""
+        """What is sent and has no final answer: settings on their way, and what a killed watch left."""
         c = t.command.c
-        query = select(t.command).where(c.state == OrderState.SENT.value).order_by(c.id)
+        under_way = [OrderState.SENT.value, OrderState.TRIAL.value]
+        query = select(t.command).where(c.state.in_(under_way)).order_by(c.id)
         with self._database.read() as connection:
             return [_order(row) for row in connection.execute(query)]
 
@@ -129,14 +130,13 @@ class Orders:
         *,
         was: OrderState = OrderState.SENT,
     ) -> bool:
-        """Compare and set: whether it was in that state. SENT is no end, so it has no time."""
+        """Compare and set: whether it was in that state."""
         c = t.command.c
-        settled_at = None if state is OrderState.SENT else now
         with self._database.write() as connection:
             done = connection.execute(
                 update(t.command)
                 .where(c.id == order_id, c.state == was.value)
-                .values(state=state.value, answer=answer, settled_at=settled_at)
+                .values(state=state.value, answer=answer, settled_at=_end(state, now))
             )
             return done.rowcount == 1
 
@@ -178,9 +178,13 @@ class Orders:
                     connection.execute(
                         update(t.command)
                         .where(c.id == wish.id)
-                        .values(state=state.value, answer=answer, settled_at=now)
+                        .values(state=state.value, answer=answer, settled_at=_end(state, now))
                     )
         return True
+
+
+def _end(state: OrderState, now: datetime) -> datetime | None:
+    return None if state in OPEN_STATES else now
 
 
 def _insert(connection: Connection, order: Order) -> Order:

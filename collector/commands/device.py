@@ -14,7 +14,7 @@ import tomllib
 from collections.abc import Sequence
 from datetime import timedelta
 
-from alerts.orders import OPEN_STATES, TRY_OUT, Order, OrderState, OrderVerb
+from alerts.orders import TRY_OUT, Order, OrderState, OrderVerb
 from alerts.registry.model import Device
 from alerts.store.operations import Operations
 from alerts.words import Language
@@ -167,15 +167,16 @@ def _ask(operations: Operations, device: Device, arguments: argparse.Namespace) 
 def _await(operations: Operations, order: Order, wait_s: float) -> int:
     """The answer, printed; what the watch has not taken up by then is withdrawn."""
     until_s = time.monotonic() + wait_s
-    while (now := operations.order(order.id) or order).state in OPEN_STATES:
+    unanswered = (OrderState.WAITING, OrderState.SENT)
+    while (now := operations.order(order.id) or order).state in unanswered:
         if time.monotonic() >= until_s:
             return _unanswered(operations, now, wait_s)
         time.sleep(LOOK_S)
     said = f"{now.site}/{now.device}: {now.verb.value} {now.target}".rstrip()
     said += f" (revision {now.revision})" if now.revision else ""
     answer = f": {now.answer}" if now.answer else ""
-    if now.state is OrderState.DONE:
-        print(common.printable(f"{said}: done{answer}"))
+    if now.state in (OrderState.DONE, OrderState.TRIAL):
+        print(common.printable(f"{said}: {now.state.value}{answer}"))
         return 0
     print(common.printable(f"{said}: {now.state.value}{answer}"), file=sys.stderr)
     return EXIT_CONFIG if now.state is OrderState.REFUSED else EXIT_OUTSIDE

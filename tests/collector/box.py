@@ -12,7 +12,7 @@ from edge.contract.settings import Reported, SettingsState, decode_desired, enco
 from edge.contract.status import State, Status
 from edge.contract.topics import Kind, Topic
 
-KEY = "a key of thirty-two bytes or more"
+KEY = "5eed" * 16  # hexadecimal, as in the files of both sides
 SOON_S = 10.0
 REMOTE = ("health_interval_s", "resend_s")  # what may be set from afar
 
@@ -29,7 +29,7 @@ class Box:
         self.desired: list[int] = []
         self.payloads: list[bytes] = []
         self._topic = lambda kind: str(Topic(site, device, kind))
-        self._key = key.encode()
+        self._key = bytes.fromhex(key)
         self._nonce = ""
         self._address = (host, port)
         self._ready = threading.Event()

@@ -482,11 +482,26 @@ async def test_a_nonce_that_was_used_up_unseen_costs_one_more_attempt(
 async def test_a_foreign_key_opens_nothing(
     announcer: AnnouncerWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("BOX_KEY", "the key of another box altogether")
+    monkeypatch.setenv("BOX_KEY", "0dd0" * 16)
     outcome = await announcer.channel.send(notice(announcer.address))
     assert isinstance(outcome, Rejected)
     assert "signature" in outcome.why
     assert announcer.box.heard == []
+
+
+@pytest.mark.mosquitto
+@pytest.mark.parametrize(
+    ("key", "why"), [("abcd" * 3, "at least 16 bytes"), ("xyz", "hexadecimal")]
+)
+async def test_a_key_that_is_none_is_named_and_not_shown(
+    announcer: AnnouncerWorld, monkeypatch: pytest.MonkeyPatch, key: str, why: str
+) -> None:
+    monkeypatch.setenv("BOX_KEY", key)
+    outcome = await announcer.channel.send(notice(announcer.address))
+    assert isinstance(outcome, Rejected)
+    assert why in outcome.why
+    assert "env:BOX_KEY" in outcome.why
+    assert key not in outcome.why
 
 
 @pytest.mark.mosquitto

@@ -80,7 +80,7 @@ def test_the_revision_is_above_what_the_device_knows(operations):
 def test_a_report_settles_the_wish_it_is_about(operations):
     asked = wish(operations, a=1)
     operations.report(SITE, DEVICE, Reported(revision=1, state=SettingsState.TRIAL), NOW)
-    assert state(operations, asked) is OrderState.WAITING
+    assert state(operations, asked) is OrderState.TRIAL
     assert operations.report(SITE, DEVICE, Reported(revision=1, state=APPLIED), LATER)
     assert state(operations, asked) is OrderState.DONE
     assert not operations.report(SITE, DEVICE, Reported(revision=1, state=APPLIED), LATER)
@@ -104,7 +104,7 @@ def test_what_was_refused_is_no_ground_for_the_next_wish(operations):
     ("revision", "reported", "state"),
     [
         (2, Reported(revision=1, state=APPLIED), None),
-        (2, Reported(revision=2, state=SettingsState.TRIAL), None),
+        (2, Reported(revision=2, state=SettingsState.TRIAL), OrderState.TRIAL),
         (2, Reported(revision=2, state=APPLIED), OrderState.DONE),
         (2, Reported(revision=2, state=REFUSED), OrderState.REFUSED),
         (2, Reported(revision=2, state=SettingsState.ROLLED_BACK), OrderState.REFUSED),
