@@ -23,12 +23,16 @@ from edge.crew import Crew
 from edge.errors import JournalDamaged, JournalError
 from edge.health.box import Box
 from edge.journal import Journal
+from edge.kernel import Kernel
 from edge.mqtt import MqttLink
 from edge.notebook import Notebook
 from edge.onsite import Onsite
 from edge.overlay import Overlay
 from edge.sender import Sender
+from edge.sensors.port import Sample
 from edge.systemd import Systemd
+from edge.timekeeper import ClockSet, Timekeeper
+from edge.timing import Timing
 
 LEAST_RESEND_S = 2.0  # real: a round trip with two disks in it; a fast house clock changes none
 RECEIPT_S = (
@@ -68,20 +72,33 @@ class Summary:
 
 
 class Agent:
-    """One device. ``run`` opens the journal and works until ``stop`` or until all is done."""
+    """One device. ``run`` opens the journal and works until ``stop`` or until all is done.
 
-    def __init__(self, config: EdgeConfig, clock: Clock, overlay: Overlay | None = None) -> None:
+    ``house`` is a clock that is given and true; without one the device finds out the time.
+    """
+
+    def __init__(
+        self, config: EdgeConfig, house: Clock | None = None, overlay: Overlay | None = None
+    ) -> None:
         self._config = config
         self._overlay = overlay
         self._is_restarting = self._is_told_to_stop = False
-        self._clock = clock
+        self._kernel = Kernel()
+        self._clock = Timekeeper(
+            self._kernel, trust=config.trust, house=house, built_ms=build.built_ms()
+        )
+        self._timing = Timing(
+            self._clock, self._kernel,
+            lambda question: self._link.publish(self._topic(Kind.TIME_REQUEST), question),
+        )  # fmt: skip
+        self._is_to_send = False  # as soon as the time is known, or nobody tells it
         self._inbox: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._stopping = threading.Event()
-        self._started_ms = clock.now_ms()
+        self._started_ms = self._clock.now_ms()
         self.run_id = new_run(self._started_ms)
         self._running: set[str] = set()
         self._systemd = Systemd.from_environment()
-        self._crew = Crew(clock, self._inbox.put, self._stopping)
+        self._crew = Crew(self._clock, self._inbox.put, self._stopping)
         self._has_reported = False
         self._is_failing = False
         self._dirty_s: float | None = None
@@ -108,7 +125,8 @@ class Agent:
     def run(self) -> Summary:
         """Work until the end; JournalError when the journal cannot be opened."""
         self._journal = self._open_journal()
-        self._notebook = Notebook(self._journal, self.run_id)
+        self._notebook = Notebook(self._journal, self.run_id, self._kernel.boot)
+        self._recall_time()
         self._box = Box(self._config, self._notebook, self._clock, self._inbox.put)
         self._sender = self._new_sender()
         self._onsite = self._new_onsite()
@@ -173,7 +191,7 @@ class Agent:
             case mqtt.Disconnected():
                 self._server, self._unsaid_until_s = None, None
                 self._is_answered = False
-                self._sender.disconnected()
+                self._stop_sending()
                 self._onsite.server(is_there=False)
                 if event.is_news:  # a week without a broker is 10,000 attempts
                     _log.warning("link: %s; it is tried again", event.reason)
@@ -184,7 +202,8 @@ class Agent:
         if self._notebook.waiting >= MOST_WAITING and self._onsite.watches(event.samples):
             event.taken.set()  # the disk refuses; the guard must see all the same what comes next
             return
-        self._notebook.take(event.samples, event.sensor, event.mark)
+        late_ms = 0 if event.setting is None else self._clock.late_ms(event.setting)
+        self._notebook.take(event.samples, event.sensor, event.mark, late_ms)
         self._unanswered.append(event)
 
     def _heard(self, event: mqtt.Heard) -> None:
@@ -199,7 +218,10 @@ class Agent:
             self._onsite.commanded(event.payload, is_retained=event.is_retained)
             return
         if event.is_retained:
-            return  # an old receipt that somebody left behind proves nothing
+            return  # an old receipt that somebody left behind proves nothing, nor an old time
+        if event.topic == self._topic(Kind.TIME_RESPONSE):
+            self._timing.heard(event.payload)
+            return
         ranges = decode_received(event.payload)
         if ranges is None:
             _log.warning("%s: not a receipt, ignored: %r", event.topic, event.payload[:100])
@@ -235,7 +257,7 @@ class Agent:
         self._server, self._unsaid_until_s = status.state, None
         self._onsite.server(is_there=status.state is State.ONLINE)
         if status.state is not State.ONLINE:
-            self._sender.disconnected()
+            self._stop_sending()
             if is_news:
                 _log.warning("link: the server is %s; readings wait here", status.state.value)
         elif is_news or not event.is_retained:  # a new birth: what it has not received is open
@@ -243,11 +265,68 @@ class Agent:
             self._begin_sending()
 
     def _begin_sending(self) -> None:
-        try:
-            self._commit()  # receipts first, so that what they name is not sent again
-        finally:
-            self._sender.connected()
-            self._onsite.listens()
+        self._timing.listened()
+        self._is_to_send = True
+        self._onsite.listens()
+
+    def _stop_sending(self) -> None:
+        self._timing.unheard()
+        self._is_to_send = False
+        self._sender.disconnected()
+
+    # Time
+
+    def _recall_time(self) -> None:
+        """Begin with the time that the journal knows; date what it holds, as far as that goes."""
+        stamps = self._notebook.stamps
+        self._clock.recall(stamps.clock_ms, stamps.anchor)
+        self._started_ms = self._health_ms = self._clock.now_ms()
+        if self._clock.is_house:
+            stamps.start(self._started_ms)
+        elif self._clock.is_known:
+            zeros_ms = tuple(stamps.undated.values())
+            self._date()
+            begin_ms = self._journal.get("begin_ms")
+            if zeros_ms and begin_ms is not None and int(begin_ms) >= zeros_ms[-1]:
+                by_ms = self._clock.anchor.zero_ms - zeros_ms[-1]  # it was chosen undated, too
+                self._notebook.note("begin_ms", int(begin_ms) + by_ms)
+            self._notebook.commit()
+        else:
+            stamps.start(self._started_ms)
+            stamps.begin_undated(self._clock.anchor.zero_ms)
+            _log.warning("time: unknown; readings are dated as soon as it is known")
+
+    def _keep_time(self) -> None:
+        was_set = self._timing.work()
+        if was_set is not None:
+            self._clock_was_set(was_set)
+        if self._is_to_send and self._timing.may_send:
+            self._is_to_send = False
+            try:
+                self._commit()  # receipts first, so that what they name is not sent again
+            finally:
+                self._sender.connected()
+
+    def _clock_was_set(self, was_set: ClockSet) -> None:
+        by_ms, now_ms = was_set.by_ms, self._clock.now_ms()
+        forward = "forward" if by_ms >= 0 else "back"
+        _log.warning(
+            "time: set %s by %.3f s, by the %s", forward, abs(by_ms) / 1000, was_set.source
+        )
+        self._box.clock_set(by_ms)
+        self._health_ms += by_ms
+        if self._config.begin_ms is None:
+            self._begin += by_ms
+            self._notebook.note("begin_ms", self._begin)
+        if not was_set.was_known:
+            self._date()
+        elif by_ms < 0:
+            self._notebook.stamps.turn_back(now_ms)
+        self._notebook.take([Sample("", "", "clock-offset", -by_ms / 1000, now_ms)])
+
+    def _date(self) -> None:
+        if dated := self._notebook.date(self._clock.anchor.zero_ms, self._clock.now_ms()):
+            _log.info("time: known; the readings of %d runs are dated by it", dated)
 
     # Out
 
@@ -257,6 +336,7 @@ class Agent:
             wished, self._wished = self._wished, None
             self._take_up(wished)
         now_s = time.monotonic()
+        self._keep_time()
         self._measure_health()
         self._speak_for_late_sensors()
         onsite_s = self._onsite.work()
@@ -276,6 +356,7 @@ class Agent:
                 self._trim()
             self._trim_s = now_s + TRIM_S
         waits = [self._send(), self._health_wait_s(), self._trim_s - now_s, self._crew.wait_s()]
+        waits.append(self._timing.wait_s())
         waits.append(self._look_at_trial())
         waits.append(onsite_s)
         if self._unsaid_until_s is not None:
@@ -360,6 +441,9 @@ class Agent:
         return self._dirty_s + (RECEIPT_S if many else FEW_RECEIPTS_S)
 
     def _commit(self) -> None:
+        if not self._clock.is_house:
+            self._notebook.stamps.anchor = self._clock.anchor
+            self._notebook.stamps.clock_ms = self._clock.now_ms()
         try:
             self._notebook.commit()
         except JournalError as error:
@@ -418,6 +502,8 @@ class Agent:
             self._notebook.take(tuple(self._box.ask(now_ms, self._crew.faults)))
         except JournalError as error:
             self._journal_failed(error)
+        if (ahead_ms := self._clock.offset_ms) is not None:
+            self._notebook.take([Sample("", "", "clock-offset", ahead_ms / 1000, now_ms)])
         self._notebook.take(self._crew.health(now_ms))
 
     def _speak_for_late_sensors(self) -> None:
@@ -456,6 +542,7 @@ class Agent:
             window=config.mqtt.window,
             resend_s=max(LEAST_RESEND_S, self._clock.real(config.resend_s)),
             backlog_per_s=config.backlog_per_s,
+            steady_ms=self._kernel.steady_ms,
         )
 
     def _new_link(self) -> MqttLink:
@@ -466,6 +553,7 @@ class Agent:
             will=(self._topic(Kind.STATUS), will),
             listen=(
                 self._topic(Kind.RECEIVED),
+                self._topic(Kind.TIME_RESPONSE),
                 self._server_topic(),
                 self._topic(Kind.CONFIG_DESIRED),
                 *self._commands(),
@@ -545,7 +633,7 @@ class Agent:
             state=state,
             run=self.run_id,
             firmware=firmware(),
-            at_ms=self._clock.now_ms(),
+            at_ms=self._clock.now_ms() if self._clock.is_known else None,
             nonce=nonce,
         ).encode()
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge import placing
-from edge.clock import Clock
+from edge.clock import VARIABLE, Clock
 from edge.errors import ConfigError, JournalError
 from edge.overlay import Overlay
 from edge.verbs import read
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(call.act(call))
     try:
         overlay = Overlay(call.config)
-        clock = Clock.from_environment()
+        clock = Clock.from_environment() if os.environ.get(VARIABLE) else None
     except (ConfigError, ValueError) as error:
         print(error, file=sys.stderr)
         return WRONG
@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return _run(overlay, clock)
 
 
-def _run(overlay: Overlay, clock: Clock) -> int:
+def _run(overlay: Overlay, clock: Clock | None) -> int:
     from edge.agent import Agent
 
     logging.basicConfig(

@@ -8,8 +8,34 @@ import os
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Protocol
 
 VARIABLE = "SHOUWANG_CLOCK"
+
+
+class Time(Protocol):
+    """What threads that measure ask of a clock, be it the house's or the device's own."""
+
+    @property
+    def speed(self) -> float:
+        """House seconds in a real second."""
+        ...
+
+    def now_ms(self) -> int:
+        """Milliseconds since 1970 UTC."""
+        ...
+
+    def look(self) -> tuple[int, int]:
+        """How often the clock was set, and now."""
+        ...
+
+    def late_ms(self, since: int, until: int | None = None) -> int:
+        """By how much it was set forward from that setting to the other, or until now."""
+        ...
+
+    def real(self, house_seconds: float) -> float:
+        """How many real seconds these house seconds take."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +49,14 @@ class Clock:
     def now_ms(self) -> int:
         """Milliseconds since 1970 UTC."""
         return int((self.house_s + (time.time() - self.real_s) * self.speed) * 1000)
+
+    def look(self) -> tuple[int, int]:
+        """The setting, which is always the same, and now."""
+        return 0, self.now_ms()
+
+    def late_ms(self, since: int, until: int | None = None) -> int:
+        """Nothing: nobody sets the house clock."""
+        return 0
 
     def now(self) -> datetime:
         """The same as an aware UTC time."""

@@ -19,6 +19,7 @@ from edge.onsite import read as read_onsite
 from edge.sensors.kinds import KINDS
 from edge.sensors.port import Plan, Sensor
 from edge.table import Table, at_seconds
+from edge.timekeeper import Trust
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +66,7 @@ class EdgeConfig:
     trial_s: float = 600.0
     exit_when_done: bool = False
     summary: Path | None = None
+    trust: Trust = Trust.AUTO
 
 
 def read(path: Path, environment: Mapping[str, str] | None = None) -> EdgeConfig:
@@ -126,7 +128,7 @@ def _config(top: Table, folder: Path, environment: Mapping[str, str]) -> EdgeCon
     site, device = top.id("site"), top.id("device")
     if device == SERVER:
         top.complain("device", f"{SERVER!r} is the server's own name; choose another")
-    agent, house = top.table("agent"), top.table("house")
+    agent, house, clock = top.table("agent"), top.table("house"), top.table("time")
     summary = agent.text("summary", "") if "summary" in agent else ""
     sensors = _sensors(top, folder)
     paces = {each: sensor.plan.pace_s for sensor in sensors for each in sensor.plan.gives}
@@ -145,8 +147,9 @@ def _config(top: Table, folder: Path, environment: Mapping[str, str]) -> EdgeCon
         trial_s=agent.number("trial_s", 600.0, least=1, most=86_400),
         exit_when_done=agent.flag("exit_when_done", False),
         summary=folder / summary if summary else None,
+        trust=Trust(clock.one_of("trust", Trust, Trust.AUTO)),
     )
-    for table in (agent, house, top):
+    for table in (agent, house, clock, top):
         table.done()
     return config
 

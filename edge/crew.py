@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 
 from edge.calibration import Calibration, due
-from edge.clock import Clock
+from edge.clock import Time
 from edge.config import SensorConfig
 from edge.runner import AGAIN_S, Event, Runner, Watch
 from edge.sensors.port import Sample
@@ -19,7 +19,7 @@ class Crew:
     """Each sensor in a thread of its own; ``hand_over`` gets what they give."""
 
     def __init__(
-        self, clock: Clock, hand_over: Callable[[Event], None], stopping: threading.Event
+        self, clock: Time, hand_over: Callable[[Event], None], stopping: threading.Event
     ) -> None:
         self._clock = clock
         self._hand_over = hand_over

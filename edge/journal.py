@@ -9,7 +9,7 @@ import fcntl
 import os
 import secrets
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -288,6 +288,21 @@ class Journal:
             self._depth -= gone
         return gone
 
+    def shift(self, run: str, by_ms: int) -> int:
+        """Move the times of all own rows of a run; how many there were."""
+        with self._writing() as db:
+            own = "stream = '' AND run <> '' AND run = ?"
+            done = db.execute(f"UPDATE record SET at_ms = at_ms + ? WHERE {own}", (by_ms, run))
+            return done.rowcount
+
+    def runs(self) -> set[str]:
+        """The runs of which own rows are here."""
+        with translated(self.path):
+            found = self._db.execute(
+                "SELECT DISTINCT run FROM record WHERE stream = '' AND run <> ''"
+            )
+            return {run for (run,) in found}
+
     @property
     def depth(self) -> int:
         """How many rows there are: on a device, readings not yet received."""
@@ -315,19 +330,21 @@ class Journal:
         before_ms: int | None = None,
         keep_after: int | None = None,
         note: Callable[[list[Dropped]], None] | None = None,
+        ageless: Container[str] = (),
     ) -> list[Dropped]:
         """Drop rows older than ``before_ms``, then the oldest of the lowest class over the cap.
 
         Rows behind ``keep_after`` are still needed by a cursor: age spares them, and bytes take
         them last. What was needed and is gone says so. ``note`` is told before the commit, so that
-        what it puts down stands in the same transaction.
+        what it puts down stands in the same transaction. Rows of ``ageless`` runs have no known
+        age; bytes alone bound them.
         """
         done = self.last if keep_after is None else min(keep_after, self.last)
         is_needed = keep_after is None
         dropped: list[Dropped] = []
         with self._writing():
             if before_ms is not None:
-                dropped += self._drop_older(before_ms, done, is_needed)
+                dropped += self._drop_older(before_ms, done, is_needed, ageless)
             dropped += self._drop_bytes(max_bytes, done, is_needed)
             dropped += self._drop_bytes(max_bytes, self.last, True)
         if note is not None and dropped:
@@ -339,7 +356,9 @@ class Journal:
                 self._db.executescript("PRAGMA incremental_vacuum")
         return dropped
 
-    def _drop_older(self, before_ms: int, upto: int, is_needed: bool) -> list[Dropped]:
+    def _drop_older(
+        self, before_ms: int, upto: int, is_needed: bool, ageless: Container[str]
+    ) -> list[Dropped]:
         # Positions rise with arrival, times nearly so: stop at the first thousand all young.
         dropped: list[Dropped] = []
         after = 0
@@ -352,6 +371,7 @@ class Journal:
             old = [row for row in rows if row[5] < before_ms]
             if not old:
                 return dropped
+            old = [row for row in old if row[2] not in ageless]
             dropped += self._delete(old, "age", is_needed)
             after = rows[-1][0]
 

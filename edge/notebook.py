@@ -7,6 +7,7 @@ changes nothing, so it can be tried again.
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from math import isfinite
 
 from edge.contract.metrics import METRICS
@@ -17,23 +18,30 @@ from edge.contract.topics import Kind
 from edge.errors import JournalError
 from edge.journal import Dropped, Journal, Row
 from edge.sensors.port import Sample
+from edge.stamps import Stamps
 
 Span = tuple[str, int, int, str]
 ALARM = ReadingClass.ALARM.value
+UNDATABLE = "time unknown: the box restarted before its clock was set; the time is a guess"
 
 
 class Notebook:
     """One writer for one run; ``measured`` and ``dropped`` count over all runs of this journal."""
 
-    def __init__(self, journal: Journal, run: str) -> None:
+    def __init__(self, journal: Journal, run: str, boot: str = "") -> None:
         self.run = run
+        self._undated = str(journal.get("undated") or "")  # as it stands in the journal
+        self.stamps = Stamps(run, boot, str(journal.get("time") or ""), self._undated)
+        if self.stamps.undatable:
+            self.stamps.forget_all_but(journal.runs())
+        self._shifts: dict[str, int] = {}  # runs whose rows in the journal are to be dated
+        self._notes: dict[str, str | int] = {}
         self.seq = 0
         self.has_alarm = False
         self._rows: list[Row] = []
         self._marks: dict[str, str] = {}  # to be written
         self._stands: dict[str, str] = {}  # all of this run, for a journal that replaces this one
         self._received: list[tuple[str, int, int]] = []
-        self._newest: dict[tuple[str, str, str], int] = {}
         self._is_changed = False
         self.journal = journal
         self.measured = int(journal.get("measured") or 0)
@@ -45,6 +53,8 @@ class Notebook:
         """Go on in a new journal: the old one was damaged. Counts and marks go along."""
         self.journal = journal
         self._received.clear()
+        self._shifts.clear()
+        self._undated = ""
         self._marks = dict(self._stands)
         self._is_changed = True
 
@@ -52,22 +62,52 @@ class Notebook:
         """Where a sensor stood at the last commit."""
         return str(self.journal.get(f"mark:{sensor}") or "")
 
-    def take(self, samples: Iterable[Sample], sensor: str = "", mark: str = "") -> None:
-        """Number the samples and keep them, with the sensor's mark, for the next commit."""
+    def take(
+        self, samples: Iterable[Sample], sensor: str = "", mark: str = "", late_ms: int = 0
+    ) -> None:
+        """Number the samples and keep them, with the sensor's mark, for the next commit.
+
+        ``late_ms`` is what the clock was set forward by since they were measured.
+        """
         for sample in samples:
-            self._rows.append(self._row(sample))
+            self._rows.append(self._row(sample, late_ms))
             self.seq += 1
             self.measured += 1
         if sensor:
             self._marks[sensor] = self._stands[sensor] = mark
         self._is_changed = True
 
-    def _row(self, sample: Sample) -> Row:
+    def note(self, name: str, value: str | int) -> None:
+        """Keep a named value with the next commit."""
+        self._notes[name] = value
+        self._is_changed = True
+
+    def date(self, zero_ms: int, now_ms: int) -> int:
+        """This boot began at ``zero_ms`` in truth: its undated rows shift with the next commit.
+
+        How many runs that were.
+        """
+        shifts = self.stamps.date(zero_ms, now_ms)
+        self._shifts.update(shifts)
+        by_ms = shifts.get(self.run, 0)
+        self._rows = [row._replace(at_ms=row.at_ms + by_ms) for row in self._rows]
+        self._is_changed = True
+        return len(shifts)
+
+    def reading(self, row: Row) -> Reading:
+        """The reading that a row of the journal holds, with what is known of its time."""
+        reading = reading_of(row._replace(at_ms=row.at_ms + self._shifts.get(row.run, 0)))
+        if row.run not in self.stamps.undatable:
+            return reading
+        why = f"{UNDATABLE}; {reading.reason}" if reading.reason else UNDATABLE
+        is_missing = reading.value is None
+        return replace(reading, reason=why, quality=Quality.MISSING if is_missing else Quality.FAIL)
+
+    def _row(self, sample: Sample, late_ms: int) -> Row:
         metric = METRICS[sample.metric]
         series = (sample.place, sample.port, sample.metric)
         # Two points of a series at one millisecond would be one point in the store.
-        at_ms = max(sample.at_ms, self._newest.get(series, -1) + 1)
-        self._newest[series] = at_ms
+        at_ms = self.stamps.give(series, sample.at_ms + late_ms)
         value, quality, reason = sample.value, int(sample.quality), sample.reason
         if value is not None and not isfinite(value):
             value, reason = None, f"the sensor said {value}"
@@ -120,25 +160,35 @@ class Notebook:
             return
         journal = self.journal
         try:
+            for run, by_ms in self._shifts.items():  # rows in memory have been shifted already
+                journal.shift(run, by_ms)
             if self._rows:
                 journal.append(self._rows)
             for sensor, mark in self._marks.items():
                 journal.put(f"mark:{sensor}", mark)
             for run, lo, hi in self._received:
                 journal.forget(run, lo, hi)
+            for name, value in self._notes.items():
+                journal.put(name, value)
             self._put_counts()
             journal.commit()
         except JournalError:
             journal.rollback()
             raise
+        self._undated = self.stamps.runs()
         self._rows.clear()
         self._marks.clear()
         self._received.clear()
+        self._shifts.clear()
+        self._notes.clear()
         self.has_alarm = self._is_changed = False
 
     def _put_counts(self) -> None:
         self.journal.put("measured", self.measured)
         self.journal.put("dropped", self.dropped)
+        self.journal.put("time", self.stamps.text())
+        if (undated := self.stamps.runs()) != self._undated:
+            self.journal.put("undated", undated)
         self.journal.put("announce", json.dumps(self._to_announce, separators=(",", ":")))
 
     def trim(self, max_bytes: int, before_ms: int) -> int:
@@ -155,7 +205,8 @@ class Notebook:
             self._put_counts()
 
         self.commit()  # so that the counts put down do not run ahead of the rows
-        self.journal.trim(max_bytes, before_ms, note=note)
+        # Of a time that is a guess nobody knows how long ago it was.
+        self.journal.trim(max_bytes, before_ms, note=note, ageless=self.stamps.undatable)
         return self.dropped - before
 
     def to_announce(self, most: int) -> tuple[Span, ...]:

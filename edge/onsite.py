@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge.clock import Clock
+from edge.clock import Time
 from edge.contract.topics import Kind
 from edge.sensors.port import Sample, Series
 from edge.table import Table
@@ -84,7 +84,7 @@ class Onsite:
     """
 
     def __init__(
-        self, plan: OnsitePlan, clock: Clock, mark: str, *, command_topic: str,
+        self, plan: OnsitePlan, clock: Time, mark: str, *, command_topic: str,
         hand_over: Callable[[Event], None], publish: Callable[[Kind, bytes], bool],
         stopping: threading.Event,
     ) -> None:  # fmt: skip

@@ -10,11 +10,11 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from edge.clock import Clock
+from edge.clock import Time
 from edge.contract.quality import Quality
 from edge.errors import SensorError
 from edge.measuring import Layer, Measuring
-from edge.sensors.port import Sample, Sensor, Series, Step
+from edge.sensors.port import HearsClock, Sample, Sensor, Series, Step
 
 LONGEST_RETRY_S = 60.0  # house seconds between attempts at a sensor that fails
 LEAST_PAUSE_S = 0.005  # real: between steps of a bounded sensor that always has more
@@ -30,6 +30,8 @@ class Measured:
     sensor: str
     samples: tuple[Sample, ...]
     mark: str
+    setting: int | None = None
+    """That of the clock by which the samples are stamped; None: they were stamped just now."""
     taken: threading.Event = field(default_factory=threading.Event)
 
 
@@ -56,7 +58,7 @@ class Runner(threading.Thread):
     """
 
     def __init__(
-        self, sensor: Sensor, mark: str, clock: Clock,
+        self, sensor: Sensor, mark: str, clock: Time,
         hand_over: Callable[[Event], None], stopping: threading.Event, *,
         gives: Sequence[Series] = (), measuring: Measuring | None = None,
         watch: Watch = lambda samples: None,
@@ -66,6 +68,7 @@ class Runner(threading.Thread):
         self._sensor = sensor
         self._mark = mark
         self._clock = clock
+        self._setting = 0
         self._hand_over = hand_over
         self._stopping = stopping
         self._gives = gives
@@ -90,7 +93,7 @@ class Runner(threading.Thread):
     def _run(self) -> None:
         failures = 0
         while not self._stopping.is_set():
-            now_ms = self._clock.now_ms()
+            now_ms = self._look()
             try:
                 step = self._step(now_ms)
             except Exception as error:  # a driver may raise anything, and only this sensor fails
@@ -107,7 +110,19 @@ class Runner(threading.Thread):
             if step.wake_ms is None:
                 self._hand_over(Ended(self._sensor.name))
                 return
-            self._wait((step.wake_ms - self._clock.now_ms()) / 1000)
+            wake_ms = step.wake_ms + self._clock.late_ms(
+                self._setting
+            )  # it may have been set since
+            self._wait((wake_ms - self._clock.now_ms()) / 1000)
+
+    def _look(self) -> int:
+        """Now; a sensor that reckons with times of its own is told when the clock was set."""
+        setting, now_ms = self._clock.look()
+        if setting != self._setting:
+            if isinstance(self._sensor, HearsClock):
+                self._sensor.clock_set(self._clock.late_ms(self._setting, setting))
+            self._setting = setting
+        return now_ms
 
     def late(self, now_s: float) -> tuple[Sample, ...]:
         """What the loop says for a sensor that does not come back: no values, and why.
@@ -155,7 +170,7 @@ class Runner(threading.Thread):
         # A mark that moves without samples holds something (tips); one whose samples were withheld
         # does not, and writing it would wear the card for nothing.
         if reported or (mark != self._mark and not samples):
-            handed = Measured(self._sensor.name, reported, mark)
+            handed = Measured(self._sensor.name, reported, mark, self._setting)
             self._hand_over(handed)
             while not handed.taken.wait(0.5):
                 if self._stopping.is_set():

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from edge.contract import senml
 from edge.contract.topics import Kind
 from edge.journal import Row
-from edge.notebook import Notebook, Span, reading_of
+from edge.notebook import Notebook, Span
 
 PACK = 200  # readings, about 12 kB
 LIVE_MOST = 10 * PACK  # so much is through in a blink; newer rows overtake a longer backlog
@@ -33,11 +33,14 @@ class Pack:
 
 
 class Sender:
-    """``publish(kind, payload)`` says whether the connection took it."""
+    """``publish(kind, payload)`` says whether the connection took it. ``steady_ms`` is the clock
+    since boot: what is not dated yet goes out as so long ago.
+    """
 
     def __init__(
         self, notebook: Notebook, publish: Callable[[Kind, bytes], bool], *,
         window: int, resend_s: float, backlog_per_s: float,
+        steady_ms: Callable[[], int] = lambda: 0,
     ) -> None:  # fmt: skip
         self._notebook = notebook
         self._publish = publish
@@ -45,6 +48,7 @@ class Sender:
         self._backlog_window = max(1, window - max(1, window // 4))  # the rest is kept for live
         self._resend_s = resend_s
         self._rate = backlog_per_s
+        self._steady_ms = steady_ms
         self._tokens = 0.0
         self._filled_s: float | None = None
         self._is_up = False
@@ -155,7 +159,9 @@ class Sender:
         run, lo, hi, kind = rows[0].run, rows[0].seq, rows[-1].seq, Kind(rows[0].kind)
         is_told = any(pack.dropped for pack in self._packs.values())
         dropped = () if is_told else self._notebook.to_announce(ANNOUNCE_MOST)
-        payload = senml.encode([reading_of(row) for row in rows], dropped)
+        readings = [self._notebook.reading(row) for row in rows]
+        shown_ms = self._notebook.stamps.shown_ms(run, self._steady_ms())
+        payload = senml.encode(readings, dropped, relative_to_ms=shown_ms)
         if not self._publish(kind, payload):
             return False
         self._packs[run, lo] = Pack(kind=kind, run=run, lo=lo, hi=hi, dropped=dropped, sent_s=now_s)

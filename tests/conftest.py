@@ -23,6 +23,7 @@ from tests.services.servers import (
     Missing,
     Mosquitto,
     find_chromium,
+    find_faketime,
     find_influxd,
     find_mosquitto,
     find_postgres_url,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 FINDERS: dict[str, Callable[[], object]] = {
     "mosquitto": find_mosquitto,
+    "faketime": find_faketime,
     "influxdb": find_influxd,
     "chromium": find_chromium,
     "postgres": find_postgres_url,

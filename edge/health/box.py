@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from edge.clock import Clock
+from edge.clock import Time
 from edge.config import EdgeConfig
 from edge.health.board import Board
 from edge.health.card import Card
@@ -19,7 +19,7 @@ class Box:
     """Begins with the run; ``hand_over`` gets what the probes tell, later and from their threads."""
 
     def __init__(
-        self, config: EdgeConfig, notebook: Notebook, clock: Clock,
+        self, config: EdgeConfig, notebook: Notebook, clock: Time,
         hand_over: Callable[[Measured], None],
     ) -> None:  # fmt: skip
         self._journal = config.journal
@@ -34,6 +34,11 @@ class Box:
         if modem is not None:
             probes.append(modem)
         self._rounds = Rounds(probes, hand_over, clock.now_ms)
+
+    def clock_set(self, by_ms: int) -> None:
+        """The clock was set forward, or back when it is negative."""
+        self._since_ms += by_ms
+        self._rate.at_ms += by_ms
 
     def ask(self, now_ms: int, faults: int) -> Iterator[Sample]:
         """Begin a round, and give what is known without one; JournalError."""

@@ -1,7 +1,7 @@
 """What the agent asks of a sensor. A sensor neither waits nor writes: it answers one question."""
 
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from edge.contract.quality import Quality
 
@@ -62,6 +62,15 @@ class Sensor(Protocol):
 
     def close(self) -> None:
         """Let go of port, pin and file; called in the sensor's thread when it will not be asked."""
+        ...
+
+
+@runtime_checkable
+class HearsClock(Protocol):
+    """A sensor that keeps times between its steps."""
+
+    def clock_set(self, by_ms: int) -> None:
+        """Since the last step the clock was set forward by this, or back when it is negative."""
         ...
 
 

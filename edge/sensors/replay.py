@@ -82,6 +82,9 @@ class Replay:
     _start_s: float = 0.0
     _cells: list[tuple[int, Column]] = field(default_factory=list)
 
+    def clock_set(self, by_ms: int) -> None:
+        self.begin_ms += by_ms  # the next row is due when it was
+
     def step(self, mark: str, now_ms: int) -> Step:
         wanted = int(mark) if mark else 0
         if self._rows is None or self._behind > wanted:

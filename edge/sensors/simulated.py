@@ -121,6 +121,9 @@ class Simulated:
     simulation: Simulation
     begin_ms: int
 
+    def clock_set(self, by_ms: int) -> None:
+        self.begin_ms += by_ms  # the next round is due when it was
+
     def step(self, mark: str, now_ms: int) -> Step:
         plan = self.simulation
         first = -int(plan.history_s // plan.interval_s)

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from paho.mqtt.client import Client
@@ -23,6 +23,7 @@ from edge.contract.topics import SERVER, Kind, Topic, every_device
 
 ROOT = Path(__file__).resolve().parents[2]
 SOON_S = 30.0
+_HEARD = (Kind.READINGS, Kind.HEALTH, Kind.STATUS, Kind.TIME_REQUEST)
 SAID = Topic("riverside", SERVER, Kind.STATUS)  # where the server says that it listens
 
 
@@ -45,13 +46,16 @@ class Server:
         self.packs: list[Decoded] = []
         self.statuses: list[Status] = []
         self.is_silent = False
+        self.tells_time = False
+        self.clock: Clock | None = None  # None: every time that a device may say is fine
+        self.questions = 0
         self._ranges: dict[str, Ranges] = {}
         self._lock = threading.Lock()
         self._heard = threading.Event()
         self._client = Client(CallbackAPIVersion.VERSION2, client_id="server", clean_session=False)
         self._client.reconnect_delay_set(1, 1)
         self._client.on_connect = lambda client, *_: client.subscribe(
-            [(every_device(kind), 1) for kind in (Kind.READINGS, Kind.HEALTH, Kind.STATUS)]
+            [(every_device(kind), 1) for kind in _HEARD]
         )
         self._client.on_subscribe = self._on_subscribe
         self._client.on_message = self._on_message
@@ -76,6 +80,14 @@ class Server:
         assert connected.wait(SOON_S)
         client.disconnect()
         client.loop_stop()
+
+    def hush(self) -> None:
+        """Say that we do not listen: devices keep what they have."""
+        self.say(str(SAID), Status(state=State.OFFLINE).encode(), retain=True)
+
+    def speak(self) -> None:
+        """Say that we listen."""
+        self.say(str(SAID), Status(state=State.ONLINE).encode(), retain=True)
 
     def seqs(self) -> dict[str, set[int]]:
         with self._lock:
@@ -102,9 +114,12 @@ class Server:
             assert status is not None
             self.statuses.append(status)
             return
+        if topic.kind is Kind.TIME_REQUEST:
+            self._asked(client, topic, message.payload)
+            return
         got = senml.decode(
             message.payload, topic=message.topic, site=topic.site, device=topic.device,
-            now_ms=2**46,
+            now_ms=self.clock.now_ms() if self.clock else 2**46,
         )  # fmt: skip
         assert isinstance(got, Decoded), got
         assert not got.rejected, got.rejected
@@ -116,7 +131,10 @@ class Server:
                 key = (reading.run, reading.seq)
                 if key in self.readings:
                     self.doubles += 1
-                    assert self.readings[key] == reading
+                    kept = self.readings[key]
+                    # One without a date is dated by its arrival, anew each time.
+                    assert self.clock or kept == reading
+                    assert replace(kept, at_ms=0, reason="") == replace(reading, at_ms=0, reason="")
                 else:
                     self.readings[key] = reading
                     self.order.append(key)
@@ -126,6 +144,14 @@ class Server:
         to = Topic(topic.site, topic.device, Kind.RECEIVED)
         client.publish(str(to), encode_received({got.batch.run: [held]}), 1)
 
+    def _asked(self, client, topic: Topic, payload: bytes) -> None:
+        self.questions += 1
+        if self.tells_time:
+            at_ms = (self.clock or Clock()).now_ms()
+            body = {"nonce": json.loads(payload)["nonce"], "at_ms": at_ms}
+            to = Topic(topic.site, topic.device, Kind.TIME_RESPONSE)
+            client.publish(str(to), json.dumps(body).encode())
+
 
 @dataclass
 class Device:
@@ -133,7 +159,7 @@ class Device:
 
     folder: Path
     url: str
-    clock: Clock = field(default_factory=Clock)
+    clock: Clock | None = field(default_factory=Clock)  # None: it has to find out the time
     mqtt: str = "keep_alive_s = 5"  # further lines of [mqtt]
     process: subprocess.Popen[str] | None = None
 
@@ -149,10 +175,11 @@ class Device:
 
     def start(self, environment: Mapping[str, str] | None = None) -> None:
         log = (self.folder / "log").open("a")
+        house = {"SHOUWANG_CLOCK": self.clock.spell() if self.clock else ""}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "edge.cli", "run", str(self.folder / "edge.toml")],
             stdout=subprocess.PIPE, stderr=log, text=True, cwd=ROOT,
-            env={**os.environ, "SHOUWANG_CLOCK": self.clock.spell(), **(environment or {})},
+            env={**os.environ, **house, **(environment or {})},
         )  # fmt: skip
         log.close()
 

@@ -49,6 +49,16 @@ def find_influxd() -> Path:
     return _find("SHOUWANG_INFLUXD", [str(path) for path in cache.glob("influxd-*[0-9]")])
 
 
+def find_faketime() -> Path:
+    """Where libfaketime is: SHOUWANG_FAKETIME, else where Debian's package puts it."""
+    named = os.environ.get("SHOUWANG_FAKETIME")
+    found = [Path(named)] if named else [*Path("/usr/lib").glob("*/faketime/libfaketime.so.1")]
+    for library in found:  # a library, so it need not be executable
+        if library.is_file():
+            return library
+    raise Missing("faketime is not installed: make services, or name it in SHOUWANG_FAKETIME")
+
+
 def find_chromium() -> Path:
     """Where Chromium is: SHOUWANG_CHROMIUM, else the PATH."""
     return _find("SHOUWANG_CHROMIUM", ["chromium", "chromium-browser", "google-chrome"])
