@@ -125,6 +125,7 @@ def test_a_client_certificate_is_the_device_s_name(broker, ours, another, tmp_pa
     port = broker(
         ours.issue("broker", alt=HERE),
         f"cafile {ours.cert}\nrequire_certificate true\nuse_identity_as_username true\n"
+        "use_username_as_clientid true\n"
         f"acl_file {rights}\n",
     )
     mine = ours.issue("box")
