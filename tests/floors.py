@@ -10,6 +10,11 @@ FLOORS = {"edge.contract": 0, "edge": 1, "alerts": 1, "dashboards": 2, "collecto
 # Pure: decisions of state, input and now. They read no clock and do no I/O.
 PURE = (
     "edge.contract",
+    "edge.guard.rule",
+    "edge.guard.watching",
+    "edge.guard.standing",
+    "edge.announcer.agenda",
+    "edge.announcer.words",
     "alerts.rules",
     "alerts.incidents",
     "alerts.registry.model",

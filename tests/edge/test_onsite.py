@@ -105,3 +105,27 @@ def test_each_mistake_is_told_with_its_remedy(tmp_path: Path, text, words) -> No
         assert word in str(caught.value)
     assert "00112233445566778899aabbccddeeff" not in str(caught.value)
     assert "sesame" not in str(caught.value)
+
+
+def test_the_samples_guards_are_whole_once_they_are_taken_in(tmp_path: Path) -> None:
+    from edge import config
+
+    sample = (Path(config.__file__).parent / "samples/edge.toml").read_text("utf-8")
+    begin, end = sample.index("# [[output]]"), sample.index("# A recording measured again")
+    taken_in = "\n".join(
+        line.removeprefix("#").removeprefix(" ") for line in sample[begin:end].splitlines()
+    )
+    sensors = (
+        '[[sensor]]\nkind = "simulated"\nplace = "shed-1"\nmetrics = ["smoke", "shed-temp"]\ninterval_s = 10\n'
+        '[[sensor]]\nkind = "simulated"\nplace = "shed-1"\nport = "feeder"\nmetrics = ["relay", "residual-current"]\n'
+        '[[sensor]]\nkind = "simulated"\nplace = "shed-1"\nport = "p01"\nmetrics = ["power", "port-temp"]\n'
+    )
+    (tmp_path / "device.key").write_text("00112233445566778899aabbccddeeff\n")
+    onsite = read(given(tmp_path, HEAD.partition("[[sensor]]")[0] + sensors + taken_in)).onsite
+    assert [each.name for each in onsite.rules] == [
+        "smoke", "shed-hot", "shed-heating", "leakage", "port-1-hot", "port-1-load", "smoke-silent",
+    ]  # fmt: skip
+    assert [each.name for each in onsite.outputs] == ["main", "horn"]
+    assert onsite.button
+    assert onsite.announcer
+    assert onsite.key
