@@ -15,7 +15,7 @@ from edge import placing
 from edge.clock import VARIABLE, Clock
 from edge.errors import ConfigError, JournalError
 from edge.overlay import Overlay
-from edge.verbs import read
+from edge.verbs import check, read
 
 if TYPE_CHECKING:
     from edge.agent import Agent
@@ -29,12 +29,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="shouwang-edge", description="The agent of Shouwang: measures, keeps, sends."
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
-    for name, text in (
-        ("run", "measure and send until SIGTERM"),
-        ("check", "name every mistake of the configuration"),
-    ):
-        command = commands.add_parser(name, help=text, description=text)
-        command.add_argument("config", type=Path, help="edge.toml")
+    text = "measure and send until SIGTERM"
+    command = commands.add_parser("run", help=text, description=text)
+    command.add_argument("config", type=Path, help="edge.toml")
+    check.add_to(commands)
     read.add_to(commands)
     placing.add_to(commands)
     call = parser.parse_args(arguments)
@@ -46,13 +44,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ConfigError, ValueError) as error:
         print(error, file=sys.stderr)
         return WRONG
-    if call.command == "check":
-        config = overlay.config
-        sensors = ", ".join(sensor.name for sensor in config.sensors)
-        print(f"{call.config}: ok; {config.site}/{config.device} with {sensors}")
-        for line in overlay.describe():
-            print(line)
-        return DONE
     return _run(overlay, clock)
 
 

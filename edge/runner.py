@@ -164,7 +164,11 @@ class Runner(threading.Thread):
         measured = self._layer.measure(samples, now_s)
         if any(sample.value is None for sample in measured):
             self.faults += 1
-        self._watch(measured)
+        try:
+            self._watch(measured)
+        except Exception:  # a mistake there must not silence the sensor as well
+            self.faults += 1
+            _log.exception("sensor %s: what watches its samples failed", self._sensor.name)
         reported = self._layer.report(measured, now_s)
         self._note_flood()
         # A mark that moves without samples holds something (tips); one whose samples were withheld

@@ -11,6 +11,12 @@ from dataclasses import dataclass
 from edge.errors import SensorError
 from edge.table import Table
 
+# The 40-pin header of a Raspberry Pi: place on the board -> BCM number (own knowledge).
+BOARD = {
+    3: 2, 5: 3, 7: 4, 8: 14, 10: 15, 11: 17, 12: 18, 13: 27, 15: 22, 16: 23, 18: 24, 19: 10, 21: 9,
+    22: 25, 23: 11, 24: 8, 26: 7, 27: 0, 28: 1, 29: 5, 31: 6, 32: 12, 33: 13, 35: 19, 36: 16,
+    37: 26, 38: 20, 40: 21,
+}  # fmt: skip
 MOST_LATE_S = 5.0  # an edge is told within this; an older one has the time of another clock
 
 
@@ -26,7 +32,10 @@ class Wiring:
     def name(self) -> str:
         """The pin in one spelling: 17, "17", "GPIO17" and "BCM17" are one."""
         text = str(self.pin).upper()
-        return f"GPIO{text.removeprefix('GPIO').removeprefix('BCM')}" if _is_bcm(text) else text
+        number = text.removeprefix("GPIO").removeprefix("BCM")
+        if text.startswith("BOARD") and text.removeprefix("BOARD").isdigit():
+            number = str(BOARD.get(int(text.removeprefix("BOARD")), text))
+        return f"GPIO{number}" if number.isdigit() else text
 
 
 class Line:
@@ -72,10 +81,6 @@ class Line:
         age_s = float(factory.ticks_diff(factory.ticks(), ticks)) if factory else 0.0
         at_s = now_s - age_s if 0 <= age_s <= MOST_LATE_S else now_s
         self._on_edge(at_s, bool(state) == self._closed_is_high)
-
-
-def _is_bcm(text: str) -> bool:
-    return text.removeprefix("GPIO").removeprefix("BCM").isdigit()
 
 
 def read_wiring(table: Table) -> Wiring:

@@ -154,6 +154,10 @@ class Look:
         )  # fmt: skip
 
 
+def label(series: Series) -> str:
+    return "/".join(part for part in series if part)
+
+
 def judged(sample: Sample) -> tuple[Quality, str]:
     """As the server's first look will judge it, with the reason; what the sensor says goes first."""
     if sample.value is None:

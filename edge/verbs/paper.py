@@ -19,7 +19,7 @@ def left(text: str, columns: int) -> str:
     return cut(text, columns) + " " * (columns - width(cut(text, columns)))
 
 
-def right(text: str, columns: int) -> str:
+def aligned_right(text: str, columns: int) -> str:
     return " " * (columns - width(cut(text, columns))) + cut(text, columns)
 
 
@@ -57,13 +57,20 @@ def note(text: str, columns: int, indent: int) -> list[str]:
     return [" " * indent + line for line in lines if line]
 
 
-def table(rows: Sequence[Sequence[str]], columns: int, *, stretch: int) -> list[str]:
-    """Rows as lines with two blanks between columns; column ``stretch`` gives way to fit."""
+def table(
+    rows: Sequence[Sequence[str]], columns: int, *, stretch: int, right: Sequence[int] = ()
+) -> list[str]:
+    """Rows as lines with two blanks between columns; column ``stretch`` gives way to fit, and the
+    columns ``right`` hold figures.
+    """
     widths = [max(map(width, column)) for column in zip(*rows, strict=True)]
     over = sum(widths) + 2 * (len(widths) - 1) - columns
     if over > 0:
         widths[stretch] = max(8, widths[stretch] - over)
     return [
-        "  ".join(left(cell, wide) for cell, wide in zip(row, widths, strict=True)).rstrip()
+        "  ".join(
+            aligned_right(cell, wide) if nth in right else left(cell, wide)
+            for nth, (cell, wide) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
         for row in rows
     ]

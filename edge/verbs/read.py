@@ -181,9 +181,11 @@ def _row(metric: str, seen: "Seen", now_ms: int, columns: int) -> list[str]:
 
     age_s = max(0, now_ms - seen.at_ms) // 1000
     line = (
-        " " * INDENT + paper.left(_label(metric), 27) + paper.right(_value(metric, seen.value), 15)
+        " " * INDENT
+        + paper.left(_label(metric), 27)
+        + paper.aligned_right(_value(metric, seen.value), 15)
     )
-    line += "  " + paper.left(WORDS[seen.quality], 8) + paper.right(f"{age_s} s", 6)
+    line += "  " + paper.left(WORDS[seen.quality], 8) + paper.aligned_right(f"{age_s} s", 6)
     raw = f"raw {paper.plain(seen.raw)}" if seen.raw else ""
     fits = paper.width(line) + 2 + paper.width(raw) <= columns
     lines = [f"{line}  {raw}".rstrip() if fits else line]

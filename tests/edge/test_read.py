@@ -212,7 +212,7 @@ def test_on_a_terminal_a_sensor_that_takes_long_shows_that_it_is_asked(tmp_path:
 def test_a_chinese_character_takes_two_columns() -> None:
     assert paper.width("水位 level") == 10
     assert paper.left("水位计", 5) == "水位…"
-    assert paper.right("水位", 6) == "  水位"
+    assert paper.aligned_right("水位", 6) == "  水位"
     assert [paper.width(line) for line in paper.note("水" * 30, 26, 4)] == [26, 26, 20]
     assert paper.note("one two three", 26, 10) == [" " * 10 + "one two three"]
     assert paper.plain("a\x1b[2Jb") == "a?[2Jb"
