@@ -10,6 +10,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
+from alerts.notify.announcer import Announcer
+from alerts.notify.notice import Notice
+from alerts.notify.outcome import Retry
 from alerts.notify.port import Unfit, Unheard
 from alerts.orders import Order, OrderState, OrderVerb
 from alerts.store.errors import StoreUnavailable
@@ -19,13 +22,14 @@ from collector.operating import Operating
 from edge.clock import Clock
 from edge.contract.command import Result, Verb
 from edge.contract.settings import Desired, Reported, encode_desired
-from edge.contract.status import Status
+from edge.contract.status import State, Status
 from edge.contract.topics import Kind, Topic
 
 log = logging.getLogger("collector.watch")
 
 POLL_S = 0.5  # real seconds: how soon an order is seen
 AT_ONCE = 20  # orders under way
+ATTEMPTS = 5  # at telling a device that began anew; the climb goes on meanwhile
 
 
 class Publishes(Protocol):
@@ -61,11 +65,17 @@ class Ordering:
         self._reports: dict[tuple[str, str], Reported] = {}
         self._reported = asyncio.Event()
         self._told: tuple[int, int] | None = None
+        self._announcer = Announcer(commanding)
+        self._runs: dict[tuple[str, str], str] = {}
+        self._begun: dict[str, int] = {}
 
     # What is heard
 
     def saw(self, site: str, device: str, status: Status) -> None:
         self._commanding.saw(site, device, status)
+        if status.state is State.ONLINE and self._runs.get((site, device)) != status.run:
+            self._runs[site, device] = status.run
+            self._begun[f"{site}/{device}"] = ATTEMPTS
 
     def heard(self, site: str, device: str, result: Result) -> None:
         self._commanding.heard(site, device, result)
@@ -147,6 +157,22 @@ class Ordering:
         return await self._operating.keep_asking(
             lambda: settle(order.id, state, answer, now, was=was)
         )
+
+    async def announce_again(self) -> None:
+        """A device that began anew has forgotten what it was repeating; until cancelled."""
+        while True:
+            begun, self._begun = self._begun, {}
+            if begun:
+                await asyncio.gather(*(
+                    self._say_again(notice, begun[notice.address.to])
+                    for notice in await self._operating.keep_asking(self._operations.announced)
+                    if notice.address.to in begun
+                ))  # fmt: skip
+            await asyncio.sleep(POLL_S)
+
+    async def _say_again(self, notice: Notice, left: int) -> None:
+        if isinstance(await self._announcer.send(notice), Retry) and left > 1:
+            self._begun.setdefault(notice.address.to, left - 1)
 
     # Settings
 

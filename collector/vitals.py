@@ -88,7 +88,15 @@ class Vitals:
                 watch.operating.why,
                 *(
                     fallen.get(name)
-                    for name in ("operations", "registry", "climb", "notices", "orders", "reports")
+                    for name in (
+                        "operations",
+                        "registry",
+                        "climb",
+                        "notices",
+                        "orders",
+                        "announcers",
+                        "reports",
+                    )
                 ),
             ),
         }

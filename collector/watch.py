@@ -159,6 +159,7 @@ class Watch:
             "climb": self.operating.climb,
             "notices": self.operating.dispatch,
             "orders": self.ordering.run,
+            "announcers": self.ordering.announce_again,
             "reports": self.ordering.write_reports,
             "store": self._write_store,
             "roll-up": self.roll_up.run,

@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import Connection, Select, func, select
 
 from alerts.incidents.model import Duty, Incident, State, StoryLine
-from alerts.notify.notice import Considered, Notice, NoticeState
-from alerts.registry.model import Registry
+from alerts.notify.notice import Considered, Notice, NoticeReason, NoticeState
+from alerts.registry.model import ChannelKind, Registry
 from alerts.rules.transition import Transition
 from alerts.store import tables as t
 from alerts.store.database import Database
@@ -21,7 +21,7 @@ from alerts.store.incident_rows import (
     transition_of,
 )
 from alerts.store.registry_rows import read_registry
-from alerts.words import Severity
+from alerts.words import NIGHT_CLASSES, Severity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +129,24 @@ class Reads:
         with self._database.read() as connection:
             rows = connection.execute(query.order_by(n.id.desc()).limit(limit))
             return [notice_of(row) for row in rows]
+
+    def announced(self) -> list[Notice]:
+        """What announcers have accepted, must repeat until somebody comes, and nobody has yet."""
+        n, i = t.notice.c, t.incident.c
+        query = (
+            select(t.notice)
+            .join(t.incident, i.id == n.incident)
+            .where(i.state == State.OPEN.value, i.cls.in_([cls.value for cls in NIGHT_CLASSES]))
+            .where(n.channel == ChannelKind.ANNOUNCER.value)
+            .order_by(n.id)
+        )
+        with self._database.read() as connection:
+            last = {(row.incident, row.to): row for row in connection.execute(query)}
+        return [
+            notice_of(row)
+            for row in last.values()
+            if row.state == NoticeState.ACCEPTED.value and row.reason != NoticeReason.HUSHED.value
+        ]
 
     def considered(self, incident: int, person: str | None = None) -> list[Considered]:
         """Everybody who might have been told, in order of time, with the reason."""

@@ -28,6 +28,7 @@ class Box:
         self.hushed: list[str] = []
         self.desired: list[int] = []
         self.payloads: list[bytes] = []
+        self.run = "run-1"
         self._topic = lambda kind: str(Topic(site, device, kind))
         self._key = bytes.fromhex(key)
         self._nonce = ""
@@ -73,11 +74,17 @@ class Box:
     def say(self, kind: Kind, payload: bytes, *, retain: bool = False) -> None:
         self._client.publish(self._topic(kind), payload, 1, retain).wait_for_publish(SOON_S)
 
+    def begin_anew(self) -> None:
+        """As after a power cut: it has forgotten everything."""
+        self.announcing.clear()
+        self.run = "run-2"
+        self.renew()
+
     def renew(self, *, aloud: bool = True) -> None:
         """Another nonce; ``aloud`` tells of it."""
         self._nonce = secrets.token_hex(8)
         if aloud:
-            status = Status(state=State.ONLINE, run="run-1", firmware="1.2", nonce=self._nonce)
+            status = Status(state=State.ONLINE, run=self.run, firmware="1.2", nonce=self._nonce)
             self._client.publish(self._topic(Kind.STATUS), status.encode(), 1, True)
 
     def _born(self, *_: object) -> None:

@@ -136,6 +136,19 @@ def test_a_press_waits_at_the_broker_while_the_watch_is_away(house: House):
     until(lambda: house.incident().state is State.ACKNOWLEDGED, "it is taken over")
 
 
+def test_a_box_that_begins_anew_is_told_again_what_nobody_has_taken(house: House):
+    house.raise_(1)
+    until(lambda: "1" in house.box.announcing, "it is announced")
+    house.box.begin_anew()
+    until(lambda: "1" in house.box.announcing, "it is announced again")
+    house.box.press("1")
+    until(lambda: house.box.hushed == ["1"], "it is hushed")
+    heard = len(house.box.heard)
+    house.box.begin_anew()
+    assert main(["device", TO, "announce", "x", "--config", str(house.config)]) == 0
+    assert [command.target for command in house.box.heard[heard:]] == ["try-out"]
+
+
 def test_orders_by_the_command_line(house: House, capsys):
     def say(*words: str) -> tuple[int, str]:
         code = main(["device", *words, "--config", str(house.config)])

@@ -147,6 +147,14 @@ def test_each_end_of_a_call_hushes_once(raised):
     assert [n.reason.value for n in spoken(raised)] == ["hushed"]
 
 
+def test_what_a_box_must_go_on_repeating(raised):
+    assert raised.announced() == []  # nothing is accepted yet
+    spoken(raised)
+    assert [(n.incident, n.address) for n in raised.announced()] == [(1, SPEAKER)]
+    raised.acknowledge(1, "mei", "link", NOW)
+    assert raised.announced() == []
+
+
 def test_a_refusal_goes_to_the_next_address_in_words_to_read(raised):
     both = replace(POST, addresses=(SPEAKER, GUARD.addresses[0]))
     others = tuple(person for person in VILLAGE.people if person.id not in (POST.id, GUARD.id))
