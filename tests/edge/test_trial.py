@@ -151,6 +151,22 @@ def test_the_check_sees_what_the_service_would(box: Box, init: Init) -> None:
     assert box.upgrade("two").returncode == 0
 
 
+def test_a_version_that_was_half_made_when_the_power_failed_is_none(box: Box, init: Init) -> None:
+    box.add("two", kinds.GOOD)
+    (box.versions.path("two") / "ready").unlink()
+    assert box.upgrade("two").returncode == 1
+    assert box.versions.names() == ["one"]
+    assert init.running() == "one"
+
+
+def test_a_first_version_of_which_the_power_left_half_can_be_made_again(tmp_path: Path) -> None:
+    box = Box(tmp_path)
+    box.add("one", kinds.GOOD)
+    (box.root / ".current").symlink_to("versions/one")  # the rename did not happen any more
+    box.versions.begin("one")
+    assert box.versions.current == "one"
+
+
 def test_what_is_no_version_is_refused_with_those_there_are(box: Box, init: Init) -> None:
     done = box.upgrade("nine.whl")
     assert done.returncode == 1
