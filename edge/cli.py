@@ -11,11 +11,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge import placing
 from edge.clock import VARIABLE, Clock
 from edge.errors import ConfigError, JournalError
 from edge.overlay import Overlay
-from edge.verbs import check, read
+from edge.verbs import check, placing, read
 
 if TYPE_CHECKING:
     from edge.agent import Agent
