@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from edge import blunting, config, kept, probation
+from edge import blunting, kept, probation
 from edge.clock import Clock
 from edge.config import EdgeConfig
 from edge.contract.settings import (
@@ -23,7 +23,7 @@ from edge.contract.settings import (
 )
 from edge.errors import ConfigError
 from edge.kept import Kept, Layer
-from edge.remote import Laid, lay_over
+from edge.merging import Source, changed, without
 
 LOOK_S = 1.0  # real: between looks at a trial
 RETRY_S = 10.0  # real: between attempts to take values back while that cannot be done
@@ -41,8 +41,8 @@ class Overlay:
     def __init__(self, path: Path, environment: Mapping[str, str] | None = None) -> None:
         self._path = path
         self._environment = environment
-        self._raw = config.load(path)
-        self.file = config.build(self._raw, path, environment)
+        self._source = Source(path, environment)
+        self.file = self._source.config
         self.config: EdgeConfig = self.file
         self.notes: list[str] = []
         journal = self.file.journal.path
@@ -135,15 +135,14 @@ class Overlay:
             self._say(self._stand())
             return
         try:
-            raw = config.load(self._path)  # as it stands now: a restart would read it
-            file = config.build(raw, self._path, self._environment)
+            now = Source(self._path, self._environment)  # a restart would read it so
         except ConfigError as error:
             self._refuse(wish.revision, ["edge.toml itself has mistakes now", *error.problems])
             return
-        laid, merged = self._read(raw, wish.values)
+        laid, merged = now.under(wish.values)
         layer = Layer(revision=wish.revision, values=wish.values, over=laid.over)
-        changed = _changed(known.layer if known is not None else Layer(), layer)
-        problems = laid.problems or blunting.dropped_power(file, changed)
+        keys = changed(known.layer if known is not None else Layer(), layer)
+        problems = laid.problems or blunting.dropped_power(now.config, keys)
         if problems or merged is None:
             self._refuse(wish.revision, problems)
             return
@@ -203,7 +202,7 @@ class Overlay:
         self._say(self._stand())
         if fresh.trial is not None and (known is None or fresh.trial != known.trial):
             _log.warning("settings by wire: revision %d is on trial", wish.revision)
-            self._change(_changed(in_force, layer), merged)
+            self._change(changed(in_force, layer), merged)
 
     def _refuse(self, revision: int, problems: list[str]) -> None:
         for problem in problems:
@@ -231,8 +230,7 @@ class Overlay:
 
     def _take_back(self, found: Kept) -> float | None:
         try:  # a restart with a file that is wrong would end the device
-            raw = config.load(self._path)
-            file = config.build(raw, self._path, self._environment)
+            now = Source(self._path, self._environment)
         except ConfigError as error:
             _log.error("settings by wire: cannot be taken back: %s", error)
             return RETRY_S
@@ -242,13 +240,13 @@ class Overlay:
             return RETRY_S
         _log.error("settings by wire: taken back: %s", ", ".join(self._kept.problems))
         self._answer = self._stand()
-        merged = self._read(raw, self.values)[1] or file
-        self._change(_changed(found.layer, self._kept.layer), merged)
+        merged = now.under(self.values)[1] or now.config
+        self._change(changed(found.layer, self._kept.layer), merged)
         return None
 
-    def _change(self, changed: Iterable[str], merged: EdgeConfig) -> None:
+    def _change(self, keys: Iterable[str], merged: EdgeConfig) -> None:
         self._is_changing = True
-        if any(key.startswith(blunting.RESTARTING) for key in changed):
+        if any(key.startswith(blunting.RESTARTING) for key in keys):
             self._restart()
         else:
             self.config = merged
@@ -284,20 +282,16 @@ class Overlay:
         self.config = self.file
         if found is None:
             return
-        laid = lay_over(self._raw, found.layer.values)
-        by_hand = [k for k, was in found.layer.over.items() if laid.over.get(k, was) != was]
-        if by_hand:
+        if by_hand := self._source.changed_by_hand(found.layer):
             problems = [f"{key}: changed in edge.toml since, which holds" for key in by_hand]
             self.notes += problems
-            layer = found.layer
-            values = {key: v for key, v in layer.values.items() if key not in by_hand}
-            over = {key: v for key, v in layer.over.items() if key not in by_hand}
             found = replace(
-                found, layer=replace(layer, values=values, over=over),
+                found,
+                layer=without(found.layer, by_hand),
                 problems=(*found.problems, *problems),
-            )  # fmt: skip
-        laid, merged = self._read(self._raw, found.layer.values)
-        if laid.problems or merged is None:
+            )
+        laid, merged = self._source.under(found.layer.values)
+        if merged is None:
             self.notes += laid.problems
             self._kept = replace(
                 found, layer=Layer(), before=None, trial=None, state=SettingsState.REFUSED,
@@ -305,23 +299,6 @@ class Overlay:
             )  # fmt: skip
             return
         self._kept, self.config = found, merged
-
-    def _read(
-        self, raw: Mapping[str, object], values: Mapping[str, Value]
-    ) -> tuple[Laid, EdgeConfig | None]:
-        """The values over ``raw``, read by the file's reader: its problems become those of keys."""
-        laid = lay_over(raw, values)
-        try:
-            merged = config.build(laid.raw, self._path, self._environment)
-            if not laid.problems:
-                file = config.build(raw, self._path, self._environment)
-                laid.problems.extend(blunting.slowed(file, merged))
-            return laid, merged
-        except ConfigError as error:
-            for problem in error.problems:
-                place, _, text = problem.removeprefix(f"{self._path}: ").partition(": ")
-                laid.problems.append(f"{laid.places.get(place, place)}: {text}")
-            return laid, None
 
     def _save(self) -> bool:
         assert self._kept is not None
@@ -340,9 +317,3 @@ class Overlay:
             self.notes.append(f"set aside as {aside}")
         except OSError as error:
             self.notes.append(f"cannot be set aside: {error}")
-
-
-def _changed(one: Layer, other: Layer) -> set[str]:
-    """The keys whose values differ between two layers."""
-    keys = one.values.keys() | other.values.keys()
-    return {key for key in keys if one.values.get(key) != other.values.get(key)}
