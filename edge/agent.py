@@ -175,7 +175,8 @@ class Agent:
             case runner.Measured():
                 self._measured(event)
             case onsite.Did():
-                self._notebook.take(event.samples)
+                late_ms = self._clock.late_ms(event.setting)
+                self._notebook.take(event.samples, late_ms=late_ms)
                 self._onsite.did(event)
             case onsite.Pressed():
                 self._onsite.pressed(event)

@@ -64,6 +64,7 @@ class Did:
 
     samples: tuple[Sample, ...]
     changes: "tuple[Change, ...]"
+    setting: int
 
 
 Event = Pressed | Did
@@ -234,7 +235,7 @@ class Onsite:
 
         return Guard(
             self._plan.rules, self._outputs.values(), mark, steady_ms=self._steady_ms,
-            now_ms=self._clock.now_ms, tell=lambda *news: self._hand_over(Did(*news)),
+            look_up=self._clock.look, tell=lambda *news: self._hand_over(Did(*news)),
         )  # fmt: skip
 
     def _new_announcer(self) -> "tuple[Agenda | None, Voice | None]":

@@ -57,22 +57,24 @@ class Change:
 Flag = tuple[float | None, str]
 """Its value and the word beside it."""
 
-Tell = Callable[[tuple[Sample, ...], tuple[Change, ...]], None]
-"""To the agent's loop: readings, and what people are told. It must not wait."""
+Tell = Callable[[tuple[Sample, ...], tuple[Change, ...], int], None]
+"""To the agent's loop: readings, what people are told, and the clock's setting. It must not wait."""
 
 
 class Guard:
     """All rules and outputs of a box. ``mark`` is that of the last commit, or empty.
 
-    ``steady_ms`` is never set back; ``now_ms`` is the house's time, for what is told.
+    ``steady_ms`` is never set back; ``look_up`` gives how often the house's clock was set, and its
+    time, for what is told.
     """
 
     def __init__(
         self, rules: Sequence[Rule], outputs: Iterable[Driven], mark: str, *,
-        steady_ms: Callable[[], int], now_ms: Callable[[], int], tell: Tell,
+        steady_ms: Callable[[], int], look_up: Callable[[], tuple[int, int]], tell: Tell,
     ) -> None:  # fmt: skip
         self._steady_ms = steady_ms
-        self._now_ms = now_ms
+        self._look_up = look_up
+        self._settings: dict[Series, int] = {}
         self._tell = tell
         self._lock = threading.RLock()
         latched, cut = _parse(mark)
@@ -120,11 +122,20 @@ class Guard:
         mine = [sample for sample in samples if self.watches(Series(*sample[:3]))]
         if not mine:
             return
-        now_ms = self._now_ms()
         with self._lock:
+            setting, now_ms = self._look_up()
+            was_set = {
+                series
+                for series in {Series(*sample[:3]) for sample in mine}
+                if self._settings.setdefault(series, setting) != setting
+            }
+            self._settings.update(dict.fromkeys(was_set, setting))
             for sample in mine:
+                # Between the sample and now the clock may have been set by fifty years.
+                is_now = Series(*sample[:3]) in was_set
+                age_ms = 0 if is_now else max(0, now_ms - sample.at_ms)
                 try:
-                    self._take(sample, now_ms, begin_s)
+                    self._take(sample, age_ms, begin_s)
                 except Exception:  # a bug at one sample must not stop a sensor or a guard
                     _log.exception("guard: %s, report this", sample)
             self._say()
@@ -197,9 +208,8 @@ class Guard:
 
     # Judging and acting
 
-    def _take(self, sample: Sample, now_ms: int, begin_s: float) -> None:
+    def _take(self, sample: Sample, age_ms: int, begin_s: float) -> None:
         series = Series(*sample[:3])
-        age_ms = max(0, now_ms - sample.at_ms)
         at_ms = self._steady_ms() - age_ms
         for each in self._by_series.get(series, ()):
             if age_ms <= each.rule.hold_ms:  # older is history: nothing can be saved by it
@@ -282,13 +292,13 @@ class Guard:
         }
         if not (news or self._changes):
             return
-        at_ms = self._now_ms()
+        setting, at_ms = self._look_up()
         samples = tuple(
             Sample(*series, value, at_ms, reason=why) for series, (value, why) in news.items()
         )
         self._given.update(news)
         changes, self._changes = tuple(self._changes), []
-        self._tell(samples, changes)
+        self._tell(samples, changes, setting)
 
     def _flags(self) -> Mapping[Series, Flag]:
         """What stands now, as readings with their reasons."""

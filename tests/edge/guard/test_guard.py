@@ -52,6 +52,7 @@ class Shed:
         self.horn = Output("horn", Wiring.BUZZER)
         self.s = 0.0
         self.set_back_s = 0
+        self.setting = 0
         self.samples: list[Sample] = []
         self.changes: list[Change] = []
         outputs = ("main",)
@@ -63,13 +64,13 @@ class Shed:
         )  # fmt: skip
         self.guard = Guard(
             rules, (self.main, self.horn), mark, steady_ms=lambda: round(self.s * 1000),
-            now_ms=self.now_ms, tell=self._tell,
+            look_up=lambda: (self.setting, self.now_ms()), tell=self._tell,
         )  # fmt: skip
 
     def now_ms(self) -> int:
         return HOUSE_MS + round((self.s - self.set_back_s) * 1000)
 
-    def _tell(self, samples: tuple[Sample, ...], changes: tuple[Change, ...]) -> None:
+    def _tell(self, samples: tuple[Sample, ...], changes: tuple[Change, ...], setting: int) -> None:
         self.samples += samples
         self.changes += changes
 
@@ -229,6 +230,14 @@ def test_a_wall_clock_that_is_set_does_not_deafen_it() -> None:
     shed = calm(Shed())
     shed.set_back_s = -50 * 365 * 86_400
     shed.at(1, shed_temp=90).at(11, shed_temp=90)
+    assert shed.main.told == ["cut"]
+
+
+def test_a_clock_set_between_a_sample_and_now_makes_it_no_history() -> None:
+    shed = calm(Shed())
+    sample = Sample(*SMOKE, 1.0, shed.now_ms())
+    shed.setting, shed.set_back_s = 1, -50 * 365 * 86_400
+    shed.guard.observe((sample,))
     assert shed.main.told == ["cut"]
 
 
