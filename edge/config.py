@@ -14,8 +14,8 @@ from edge.health.probe import HealthConfig
 from edge.health.probe import read as read_health
 from edge.linkconfig import MqttConfig
 from edge.measuring import Measuring, read_measuring
-from edge.onsite import OnsitePlan
-from edge.onsite import read as read_onsite
+from edge.onsiteplan import OnsitePlan
+from edge.onsiteplan import read as read_onsite
 from edge.sensors.kinds import KINDS
 from edge.sensors.port import Plan, Sensor
 from edge.table import Table, at_seconds

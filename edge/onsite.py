@@ -9,46 +9,30 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from edge.clock import Time
 from edge.contract.topics import Kind
+from edge.onsiteplan import OnsitePlan
 from edge.sensors.port import Sample, Series
-from edge.table import Table
 
 if TYPE_CHECKING:
     from edge.announcer.agenda import Agenda
-    from edge.announcer.voice import AnnouncerPlan, Voice
+    from edge.announcer.taken import Taken
+    from edge.announcer.voice import Voice
     from edge.commands import Commands
     from edge.contract.command import Command
-    from edge.guard.guard import Change, Guard
-    from edge.guard.rule import Rule
+    from edge.guard.guard import Guard
+    from edge.guard.telling import Change
     from edge.outputs.actuator import Actuator
-    from edge.outputs.button import ButtonPlan
-    from edge.outputs.plan import OutputPlan
 
 MARK = "#onsite"  # no sensor's name can be this
 LOOK_S = 0.2  # real: between looks at what waits
 BUSY_S = 0.5  # real: between looks at a voice that speaks
-KEPT_S = 60.0  # real: a word that was handed to a connection may be lost with it so long
-MOST_WORDS = 100
-TABLES = ("guard", "output", "button", "announcer", "command")
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OnsitePlan:
-    """What the file says of all of it."""
-
-    rules: "tuple[Rule, ...]" = ()
-    outputs: "tuple[OutputPlan, ...]" = ()
-    button: "ButtonPlan | None" = None
-    announcer: "AnnouncerPlan | None" = None
-    key: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +54,6 @@ class Did:
 Event = Pressed | Did
 
 
-@dataclass(slots=True)
-class _Word:
-    """A result that nobody has asked for; kept until it is certainly sent."""
-
-    text: str
-    sent_s: float | None = None
-
-
 class Onsite:
     """``observe`` and ``watches`` may be called in any thread, everything else belongs to the loop.
 
@@ -94,10 +70,9 @@ class Onsite:
         self._publish = publish
         self._stopping = stopping
         self._hand_over = hand_over
-        self._is_up = False
         self._is_changed = False
         known = _parse(mark)
-        self._words = [_Word(text) for text in known.get("words", ())]
+        self._taken = self._new_taken(known.get("taken", ()))
         self._outputs = self._new_outputs()
         self._guard = self._new_guard(known.get("guard", ""))
         self._agenda, self._voice = self._new_announcer()
@@ -142,14 +117,17 @@ class Onsite:
     # From the loop
 
     def changed_mark(self) -> str | None:
-        """What must outlive a restart, when it has changed: latches, and results not yet sent."""
-        if not self._is_changed:
+        """What must outlive a restart, when it has changed: latches, and what is not yet heard."""
+        taken = self._taken
+        if not (self._is_changed or (taken and taken.is_changed)):
             return None
         self._is_changed = False
+        if taken is not None:
+            taken.is_changed = False
         return json.dumps(
             {
                 "guard": self._guard.mark if self._guard else "",
-                "words": [word.text for word in self._words],
+                "taken": taken.texts if taken else [],
             },
             separators=(",", ":"),
         )
@@ -163,8 +141,9 @@ class Onsite:
         return self._commands.connected() if self._commands else ""
 
     def listens(self) -> None:
-        """Somebody listens: what is unsent may go. Earlier a broker may drop it, unheard."""
-        self._is_up = True
+        """Somebody listens: what is unsent may go."""
+        if self._taken is not None:
+            self._taken.listens()
 
     def commanded(self, payload: bytes, *, is_retained: bool) -> None:
         """A message on the command topic; a retained one is an old one, whatever it says."""
@@ -175,18 +154,16 @@ class Onsite:
             self._publish(Kind.COMMAND_RESULT, answer)
 
     def server(self, *, is_there: bool) -> None:
-        """The server is heard of, or is away; what was sent just before goes again later."""
-        if not is_there:
-            self._is_up = False
-            for word in self._words:
-                word.sent_s = None
+        """The server is heard of, or is away."""
+        if self._taken is not None and not is_there:
+            self._taken.unheard()
         if self._agenda is not None:
             self._agenda.server(is_there, self._steady_ms())
 
     def did(self, event: Did) -> None:
         """What the guard did: into the log, and aloud."""
         from edge.announcer import words
-        from edge.guard.guard import Turn
+        from edge.guard.telling import Turn
 
         self._is_changed |= bool(event.changes)
         for change in event.changes:
@@ -206,7 +183,8 @@ class Onsite:
             self._voice.drop()
         for incident in self._agenda.take_over() if self._agenda else ():
             _log.warning("button: incident %s is taken over", incident)
-            self._tell_taken(incident)
+            if self._taken is not None:
+                self._taken.add(incident, self._clock.now_ms())
         if self._guard is None:
             return
         self._guard.hush()
@@ -216,7 +194,12 @@ class Onsite:
 
     def work(self) -> float | None:
         """Say and send what is due; after how many real seconds to ask again."""
-        waits = [wait for wait in (self._send_words(), self._say_due()) if wait is not None]
+        sent_s = None
+        if self._taken is not None:
+            sent_s = self._taken.send(
+                lambda payload: self._publish(Kind.COMMAND_RESULT, payload), time.monotonic()
+            )
+        waits = [wait for wait in (sent_s, self._say_due()) if wait is not None]
         return min(waits) if waits else None
 
     # Inside
@@ -237,6 +220,13 @@ class Onsite:
             self._plan.rules, self._outputs.values(), mark, steady_ms=self._steady_ms,
             look_up=self._clock.look, tell=lambda *news: self._hand_over(Did(*news)),
         )  # fmt: skip
+
+    def _new_taken(self, texts: Sequence[str]) -> "Taken | None":
+        if self._plan.announcer is None:
+            return None
+        from edge.announcer.taken import Taken
+
+        return Taken(texts)
 
     def _new_announcer(self) -> "tuple[Agenda | None, Voice | None]":
         plan = self._plan.announcer
@@ -290,35 +280,6 @@ class Onsite:
             except Exception:  # a bug in one look must not end the guard
                 _log.exception("guard: report this")
 
-    def _tell_taken(self, incident: str) -> None:
-        from edge.contract.command import Result, Verb, encode_result
-
-        result = Result(
-            verb=Verb.ANNOUNCE,
-            target=incident,
-            is_done=True,
-            is_taken=True,
-            at_ms=self._clock.now_ms(),
-        )
-        self._words.append(_Word(encode_result(result).decode()))
-        del self._words[:-MOST_WORDS]
-        self._is_changed = True
-
-    def _send_words(self) -> float | None:
-        """Send what is unsent; forget what was sent so long ago that it has surely arrived."""
-        now_s = time.monotonic()
-        kept = []
-        for word in self._words:
-            if word.sent_s is None and self._is_up:
-                if self._publish(Kind.COMMAND_RESULT, word.text.encode()):
-                    word.sent_s = now_s
-            if word.sent_s is None or now_s - word.sent_s < KEPT_S:
-                kept.append(word)
-        self._is_changed |= len(kept) < len(self._words)
-        self._words = kept
-        sent = [word.sent_s for word in kept if word.sent_s is not None]
-        return max(0.0, min(sent) + KEPT_S - now_s) if sent else None
-
     def _say_due(self) -> float | None:
         agenda, voice, plan = self._agenda, self._voice, self._plan.announcer
         if agenda is None or voice is None or plan is None:
@@ -337,33 +298,6 @@ class Onsite:
     def _steady_ms(self) -> int:
         """House milliseconds of a clock that nobody sets."""
         return int(time.monotonic() * self._clock.speed * 1000)
-
-
-def read(top: Table, folder: Path, paces: Mapping[Series, float]) -> OnsitePlan:
-    """The tables of all of it; mistakes are complained of to them.
-
-    ``paces`` are the series that this box's sensors give, with the seconds between two samples.
-    """
-    if not any(name in top for name in TABLES):
-        return OnsitePlan()
-    from edge.announcer.voice import read_announcer
-    from edge.commands import read_key
-    from edge.guard.rule import read_rules
-    from edge.outputs.button import read_button
-    from edge.outputs.kinds import read_outputs
-    from edge.outputs.plan import Wiring
-
-    button = read_button(top)
-    outputs = read_outputs(top, paces, has_button=button is not None)
-    buzzers = tuple(each.name for each in outputs if each.wiring is Wiring.BUZZER)
-    switches = tuple(each.name for each in outputs if each.wiring is not Wiring.BUZZER)
-    return OnsitePlan(
-        rules=read_rules(top, paces, switches, buzzers),
-        outputs=outputs,
-        button=button,
-        announcer=read_announcer(top, buzzers),
-        key=read_key(top, folder),
-    )
 
 
 def _parse(mark: str) -> dict[str, Any]:

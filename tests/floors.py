@@ -13,6 +13,7 @@ PURE = (
     "edge.guard.rule",
     "edge.guard.watching",
     "edge.guard.standing",
+    "edge.guard.telling",
     "edge.announcer.agenda",
     "edge.announcer.words",
     "alerts.rules",

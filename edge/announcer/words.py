@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from edge.contract.metrics import METRICS
-from edge.guard.guard import Change, Turn
+from edge.guard.telling import Change, Turn
 
 Words = tuple[tuple[str, str], ...]
 

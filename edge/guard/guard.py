@@ -8,19 +8,16 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from edge.contract.compare import Edge
 from edge.guard.rule import Rule
 from edge.guard.standing import News, Standing
+from edge.guard.telling import Change, Told, Turn
 from edge.guard.watching import Watching
 from edge.outputs.plan import OutputPlan, Wiring
 from edge.sensors.port import Sample, Series
-
-HEARTBEAT_MS = 60_000  # house: what stands is told again
 
 _log = logging.getLogger(__name__)
 
@@ -34,28 +31,6 @@ class Driven(Protocol):
     def hold(self) -> None: ...
     def sound(self, is_on: bool, by: str = ...) -> None: ...
 
-
-class Turn(StrEnum):
-    RAISED = "raised"
-    CLEARED = "cleared"
-    RESET = "reset"
-    OFF = "off"
-    FAILED = "failed"
-    BACK = "back"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """Something that people are told: a guard's turn, or an output's. ``what`` is for the log."""
-
-    turn: Turn
-    name: str
-    what: str
-    rule: Rule | None = None
-
-
-Flag = tuple[float | None, str]
-"""Its value and the word beside it."""
 
 Tell = Callable[[tuple[Sample, ...], tuple[Change, ...], int], None]
 """To the agent's loop: readings, what people are told, and the clock's setting. It must not wait."""
@@ -97,8 +72,7 @@ class Guard:
         for standing in self._standing.values():
             if standing.plan.proof:
                 self._proofs.setdefault(standing.plan.proof.series, []).append(standing)
-        self._given: dict[Series, Flag] = {}
-        self._beat_ms = 0
+        self._told = Told()
         self._changes: list[Change] = []
 
     @property
@@ -150,7 +124,7 @@ class Guard:
                 self._proved(name, standing.look(now_ms))
                 if standing.is_due(self._is_alarming(name), now_ms):
                     self._cut(name, now_ms)
-            self._say(is_beat=now_ms - self._beat_ms >= HEARTBEAT_MS)
+            self._say()
 
     def off(self, name: str) -> str:
         """Switch an output off by command; what is not certain of it. KeyError when it is unknown."""
@@ -280,47 +254,15 @@ class Guard:
     def _note(self, turn: Turn, name: str, what: str, rule: Rule | None = None) -> None:
         self._changes.append(Change(turn=turn, name=name, what=what, rule=rule))
 
-    def _say(self, *, is_beat: bool = False) -> None:
-        """Hand over what is news, or all of it at a heartbeat."""
-        if is_beat:
-            self._beat_ms = self._steady_ms()
-        flags = self._flags()
-        news = {
-            series: flag
-            for series, flag in flags.items()
-            if is_beat or self._given.get(series) != flag
-        }
+    def _say(self) -> None:
+        """Hand over what is news, if anything is."""
+        news = self._told.news(self._watching, self._standing.values(), self._steady_ms())
         if not (news or self._changes):
             return
         setting, at_ms = self._look_up()
-        samples = tuple(
-            Sample(*series, value, at_ms, reason=why) for series, (value, why) in news.items()
-        )
-        self._given.update(news)
+        samples = tuple(Sample(*each, value, at_ms, reason=why) for each, (value, why) in news)
         changes, self._changes = tuple(self._changes), []
         self._tell(samples, changes, setting)
-
-    def _flags(self) -> Mapping[Series, Flag]:
-        """What stands now, as readings with their reasons."""
-        flags: dict[Series, Flag] = {}
-        for each in self._watching:
-            series = Series(each.rule.series.place, each.rule.series.port, "guard")
-            raised, reason = flags.get(series, (0.0, ""))
-            if each.is_raised:
-                state = each.rule.name if each.gate.raised else f"{each.rule.name} latched"
-                raised, reason = 1.0, f"{reason}, {state}" if reason else state
-            flags[series] = raised, reason
-        for standing in self._standing.values():
-            plan = standing.plan
-            reason = "still on" if standing.has_failed else ""
-            flags[Series(plan.place, plan.port, "cut")] = float(standing.is_cut), reason
-            proved = Series(plan.place, plan.port, "relay")
-            if plan.proof and plan.proof.series != proved:  # else its own sensor tells it
-                if standing.power is None:
-                    flags[proved] = None, "its proof is silent"
-                else:
-                    flags[proved] = float(standing.power), reason
-        return flags
 
 
 def _spell(series: Series) -> str:

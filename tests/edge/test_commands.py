@@ -88,7 +88,7 @@ def test_a_flood_of_forgeries_is_answered_and_logged_sparsely(caplog) -> None:
 
 @pytest.mark.parametrize("of", [repr, str])
 def test_the_key_is_in_no_repr(of) -> None:
-    from edge.onsite import OnsitePlan
+    from edge.onsiteplan import OnsitePlan
 
     assert KEY.hex() not in of(OnsitePlan(key=KEY))
     assert repr(KEY) not in of(OnsitePlan(key=KEY))

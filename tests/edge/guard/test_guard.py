@@ -7,8 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from edge.contract.compare import Limit
-from edge.guard.guard import Change, Guard, Turn
+from edge.guard.guard import Guard
 from edge.guard.rule import Kind, Rule
+from edge.guard.telling import Change, Turn
 from edge.outputs.plan import OutputPlan, Proof, Switch, Wiring
 from edge.sensors.port import Sample, Series
 
