@@ -87,6 +87,8 @@ class Agent:
         self._clock = Timekeeper(
             self._kernel, trust=config.trust, house=house, built_ms=build.built_ms()
         )
+        # Certificates know no house time.
+        self._real_ms = mqtt.system_ms if house is not None else self._clock.now_ms
         self._timing = Timing(
             self._clock, self._kernel,
             lambda question: self._link.publish(self._topic(Kind.TIME_REQUEST), question),
@@ -560,6 +562,7 @@ class Agent:
                 *self._commands(),
             ),
             hand_over=self._inbox.put,
+            now_ms=self._real_ms,
             built_ms=build.built_ms(),
         )
 

@@ -95,6 +95,7 @@ class MqttLink:
         self._known = Known()
         self._in_flight = config.window + SPARE
         self._is_early = False  # a certificate began in our future, so our clock is behind
+        self._ignored_times = False
         self._reason = ""
         self._connection: Connection | None = None
         self._up: Connection | None = None
@@ -179,7 +180,9 @@ class MqttLink:
             context = tls.client_context(config.cas, config.cert, config.key)
             if ignores_times:
                 tls.ignore_times(context)
+            if ignores_times and not self._ignored_times:
                 _log.warning("link: our clock is behind; certificates are judged by what is known")
+            self._ignored_times = ignores_times
 
         def check(sock: ssl.SSLSocket) -> None:
             if ignores_times:
