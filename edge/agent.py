@@ -20,12 +20,12 @@ from edge.contract.ranges import decode_received
 from edge.contract.status import State, Status
 from edge.contract.topics import SERVER, Kind, Topic
 from edge.crew import Crew
-from edge.errors import JournalDamaged, JournalError
+from edge.errors import JournalError
 from edge.health.box import Box
 from edge.journal import Journal
+from edge.keeper import Keeper
 from edge.kernel import Kernel
 from edge.mqtt import MqttLink
-from edge.notebook import Notebook
 from edge.onsite import Onsite
 from edge.overlay import Overlay
 from edge.sender import Sender
@@ -42,7 +42,6 @@ MANY_RECEIPTS = 10
 # Real: fewer go to the disk with the next readings, or so late. A commit of their own each time
 # would write a card as much again as the readings do.
 FEW_RECEIPTS_S = 300.0
-RETRY_S = 5.0  # real: between attempts at a journal that refuses
 TRIM_S = 5.0  # real: how often the caps are looked at
 MOST_WAITING = 5_000  # readings in memory; then sensors wait for the disk
 GOODBYE_S = 1.5  # real: of the 5 s in which SIGTERM must end
@@ -102,10 +101,8 @@ class Agent:
         self._systemd = Systemd.from_environment()
         self._crew = Crew(self._clock, self._inbox.put, self._stopping)
         self._has_reported = False
-        self._is_failing = False
         self._dirty_s: float | None = None
         self._rows_s: float | None = None  # since when readings wait for a commit
-        self._retry_s = 0.0
         self._trim_s = 0.0
         self._health_ms = self._started_ms
         self._unanswered: list[runner.Measured] = []
@@ -125,9 +122,9 @@ class Agent:
         return self._is_restarting and not self._is_told_to_stop
 
     def run(self) -> Summary:
-        """Work until the end; JournalError when the journal cannot be opened."""
-        self._journal = self._open_journal()
-        self._notebook = Notebook(self._journal, self.run_id, self._kernel.boot)
+        """Work until the end; JournalBusy when another process writes the journal."""
+        self._keeper = Keeper(self._config.journal, self.run_id, self._kernel.boot)
+        self._notebook = self._keeper.notebook
         self._recall_time()
         self._box = Box(self._config, self._notebook, self._clock, self._inbox.put)
         self._sender = self._new_sender()
@@ -147,8 +144,12 @@ class Agent:
             self._systemd.ready()
             wait_s = 0.0
             while not self._stopping.is_set():
-                self._take_in(wait_s)
-                wait_s = min(self._work(), self._beat())
+                try:
+                    self._take_in(wait_s)
+                    wait_s = min(self._work(), self._beat())
+                except JournalError as error:
+                    self._journal_failed(error)
+                    wait_s = 0.0
             if not self.is_restarting:
                 self._systemd.stopping()
             self._say_goodbye()
@@ -293,7 +294,6 @@ class Agent:
             if zeros_ms and begin_ms is not None and int(begin_ms) >= zeros_ms[-1]:
                 by_ms = self._clock.anchor.zero_ms - zeros_ms[-1]  # it was chosen undated, too
                 self._notebook.note("begin_ms", int(begin_ms) + by_ms)
-            self._notebook.commit()
         else:
             stamps.start(self._started_ms)
             stamps.begin_undated(self._clock.anchor.zero_ms)
@@ -355,11 +355,19 @@ class Agent:
             commit_s = self._commit_due_s()
         self._answer_sensors()
         if now_s >= self._trim_s:
-            if not self._is_failing:
-                self._trim()
+            self._trim()
             self._trim_s = now_s + TRIM_S
-        waits = [self._send(), self._health_wait_s(), self._trim_s - now_s, self._crew.wait_s()]
-        waits.append(self._timing.wait_s())
+        if self._keeper.look(now_s):
+            self._sender.start_over()
+            self._health_ms = self._clock.now_ms()
+        waits = [
+            self._sender.send(time.monotonic()),
+            self._keeper.wait_s(now_s),
+            self._health_wait_s(),
+            self._trim_s - now_s,
+            self._crew.wait_s(),
+            self._timing.wait_s(),
+        ]
         waits.append(self._look_at_trial())
         waits.append(onsite_s)
         if self._unsaid_until_s is not None:
@@ -418,19 +426,10 @@ class Agent:
         self._is_restarting = True
         self._stopping.set()
 
-    def _send(self) -> float | None:
-        try:
-            return self._sender.send(time.monotonic())
-        except JournalError as error:
-            self._journal_failed(error)
-            return RETRY_S
-
     def _commit_due_s(self) -> float | None:
         """When the notebook must be committed, in seconds of the steady clock."""
         if self._dirty_s is None:
             return None
-        if self._is_failing:
-            return self._retry_s
         if self._notebook.has_alarm:
             return self._dirty_s
         if self._unanswered and not self._config.journal.durability_s:
@@ -447,22 +446,20 @@ class Agent:
         if not self._clock.is_house:
             self._notebook.stamps.anchor = self._clock.anchor
             self._notebook.stamps.clock_ms = self._clock.now_ms()
-        try:
-            self._notebook.commit()
-        except JournalError as error:
-            self._journal_failed(error)
-            return
+        while True:  # on the disk, in a new journal, or in memory
+            try:
+                self._notebook.commit()
+                break
+            except JournalError as error:
+                self._journal_failed(error)
         self._dirty_s = self._rows_s = None
-        if self._is_failing:
-            self._is_failing = False
-            _log.warning("journal: writes again")
         for measured in self._unanswered:
             measured.taken.set()
         self._unanswered.clear()
 
     def _answer_sensors(self) -> None:
-        """With a durability in seconds a sensor need not wait for the disk, unless it refuses."""
-        if self._is_failing or self._notebook.waiting >= MOST_WAITING:
+        """With a durability in seconds a sensor need not wait for the disk."""
+        if self._notebook.waiting >= MOST_WAITING:
             for measured in self._unanswered:
                 if self._onsite.watches(measured.samples):
                     measured.taken.set()  # the guard must see what comes next
@@ -472,39 +469,23 @@ class Agent:
         self._unanswered.clear()
 
     def _journal_failed(self, error: JournalError) -> None:
-        now_s = time.monotonic()
-        self._dirty_s = now_s  # so that a commit is tried, which tells whether it writes again
-        self._retry_s = now_s + RETRY_S
-        if not self._is_failing:
-            self._is_failing = True
-            _log.error("journal: %s", error)
-        if isinstance(error, JournalDamaged):
-            self._journal.close()
-            self._journal = self._open_journal()
-            self._notebook.move_to(self._journal)
-            self._journal.put("begin_ms", self._begin)
-            self._sender.start_over()
-            self._retry_s = now_s
+        self._keeper.failed(error)
+        self._sender.start_over()
+        self._health_ms = self._clock.now_ms()  # which says so
 
     def _trim(self) -> None:
-        config = self._config.journal
-        try:
-            gone = self._notebook.trim(config.max_bytes, self._clock.now_ms() - config.max_age_ms)
-        except JournalError as error:
-            self._journal_failed(error)
-            return
-        if gone:
-            _log.warning("journal: over its cap, %d readings dropped and announced", gone)
+        before_ms = self._clock.now_ms() - self._config.journal.max_age_ms
+        where = "memory" if self._keeper.is_sheltered else "journal"
+        if gone := self._notebook.trim(self._keeper.max_bytes, before_ms):
+            _log.warning("%s: over its cap, %d readings dropped and announced", where, gone)
 
     def _measure_health(self) -> None:
         now_ms = self._clock.now_ms()
-        if now_ms < self._health_ms or self._is_failing or self._is_finishing():
+        if now_ms < self._health_ms or self._is_finishing():
             return
         self._health_ms = now_ms + round(self._config.health_interval_s * 1000)
-        try:
-            self._notebook.take(tuple(self._box.ask(now_ms, self._crew.faults)))
-        except JournalError as error:
-            self._journal_failed(error)
+        self._notebook.take(tuple(self._box.ask(now_ms, self._crew.faults)))
+        self._notebook.take(self._keeper.health(now_ms))
         if (ahead_ms := self._clock.offset_ms) is not None:
             self._notebook.take([Sample("", "", "clock-offset", ahead_ms / 1000, now_ms)])
         self._notebook.take(self._crew.health(now_ms))
@@ -514,7 +495,7 @@ class Agent:
             self._notebook.take(late)
 
     def _health_wait_s(self) -> float | None:
-        if self._is_finishing() or self._is_failing:
+        if self._is_finishing():
             return None
         return self._clock.real((self._health_ms - self._clock.now_ms()) / 1000)
 
@@ -526,16 +507,16 @@ class Agent:
             return LONGEST_WAIT_S
         said = "not heard" if self._server is None else self._server.value
         text = f"run {self.run_id}, {self._journal.depth} readings waiting, server {said}"
+        if self._keeper.is_sheltered:
+            text += ", kept in memory: the disk refuses"
         wait_s = self._systemd.beat(time.monotonic(), text)
         return LONGEST_WAIT_S if wait_s is None else wait_s
 
     # Beginning and end
 
-    def _open_journal(self) -> Journal:
-        journal = Journal(self._config.journal.path)
-        if journal.set_aside is not None:
-            _log.error("journal: damaged, set aside as %s; a new one is begun", journal.set_aside)
-        return journal
+    @property
+    def _journal(self) -> Journal:
+        return self._keeper.journal
 
     def _new_sender(self) -> Sender:
         config = self._config
@@ -589,11 +570,9 @@ class Agent:
         if self._config.begin_ms is not None:
             return self._config.begin_ms
         known = self._journal.get("begin_ms")
-        if known is not None:
-            return int(known)
-        self._journal.put("begin_ms", self._started_ms)
-        self._journal.commit()
-        return self._started_ms
+        begin_ms = self._started_ms if known is None else int(known)
+        self._notebook.note("begin_ms", begin_ms)
+        return begin_ms
 
     def _is_finishing(self) -> bool:
         return self._config.exit_when_done and not self._running
@@ -601,7 +580,7 @@ class Agent:
     def _is_done(self) -> bool:
         return (
             self._is_finishing()
-            and not self._is_failing
+            and not self._keeper.is_sheltered
             and not self._notebook.is_changed
             and self._journal.depth == 0
         )
@@ -614,6 +593,11 @@ class Agent:
         except queue.Empty:
             pass
         self._commit()
+        if self._keeper.is_sheltered:
+            try:
+                self._keeper.bring_home()
+            except JournalError as error:
+                _log.error("journal: %s; %d readings end with us", error, self._journal.depth)
         self._link.say_last(self._topic(Kind.STATUS), self._status(State.STOPPING), GOODBYE_S)
 
     def _summary(self) -> Summary:

@@ -30,6 +30,7 @@ VERSION = 1
 MOST_LETTERS = 1000  # distinct (topic, reason): reasons quote strangers, so they must be bounded
 FURTHER = "further reasons; the list of dead letters is full"
 SAMPLE_BYTES = 4096
+MEMORY = ":memory:"  # SQLite's word for no file
 WAL_BYTES = 16 * 2**20  # what the -wal file is cut back to after a checkpoint
 BUSY_MS = 5000
 ROW_BYTES = 60  # what a row takes beside its body, measured on a device's own rows
@@ -65,12 +66,18 @@ class Journal:
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
         self.set_aside: Path | None = None
-        self._lock = _lock(self.path)
+        self._is_open = True
+        self._lock = -1 if str(path) == MEMORY else _lock(self.path)
         try:
             self._db = self._open()
         except BaseException:
-            os.close(self._lock)
+            self._unlock()
             raise
+
+    @classmethod
+    def in_memory(cls) -> Self:
+        """A journal that dies with the process: for a device whose disk refuses."""
+        return cls(MEMORY)
 
     def _open(self) -> sqlite3.Connection:
         try:
@@ -80,6 +87,10 @@ class Journal:
             return self._open_file()
 
     def _open_file(self) -> sqlite3.Connection:
+        wal = self.path.with_name(self.path.name + "-wal")
+        if self.path.is_file() and not self.path.stat().st_size and not wal.exists():
+            # What a power cut may leave of a file; SQLite would take it for a new one in silence.
+            raise JournalDamaged(f"{self.path} is empty")
         with translated(self.path):
             db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
             try:
@@ -418,8 +429,13 @@ class Journal:
 
     def close(self) -> None:
         """Undo what is uncommitted, close the file, give the lock back."""
-        if self._lock >= 0:
+        if self._is_open:
+            self._is_open = False
             self._db.close()
+            self._unlock()
+
+    def _unlock(self) -> None:
+        if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
 

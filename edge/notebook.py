@@ -26,28 +26,50 @@ UNDATABLE = "time unknown: the box restarted before its clock was set; the time 
 
 
 class Notebook:
-    """One writer for one run; ``measured`` and ``dropped`` count over all runs of this journal."""
+    """One writer for one run; ``measured`` and ``dropped`` count over all runs of this journal.
 
-    def __init__(self, journal: Journal, run: str, boot: str = "") -> None:
+    ``is_sheltered``: the journal is in memory, and the one that knows the counts comes later.
+    """
+
+    def __init__(
+        self, journal: Journal, run: str, boot: str = "", *, is_sheltered: bool = False
+    ) -> None:
         self.run = run
+        self._boot = boot
         self._undated = str(journal.get("undated") or "")  # as it stands in the journal
         self.stamps = Stamps(run, boot, str(journal.get("time") or ""), self._undated)
         if self.stamps.undatable:
             self.stamps.forget_all_but(journal.runs())
         self._shifts: dict[str, int] = {}  # runs whose rows in the journal are to be dated
         self._notes: dict[str, str | int] = {}
+        self._noted: dict[str, str | int] = {}  # all of this run, as with the marks
         self.seq = 0
         self.has_alarm = False
         self._rows: list[Row] = []
         self._marks: dict[str, str] = {}  # to be written
         self._stands: dict[str, str] = {}  # all of this run, for a journal that replaces this one
         self._received: list[tuple[str, int, int]] = []
+        self._owed: dict[str, Ranges] | None = None  # receipts for a disk that refuses
+        self._owed_shifts: dict[str, int] = {}  # and runs of which rows there are to be dated
         self._is_changed = False
         self.journal = journal
-        self.measured = int(journal.get("measured") or 0)
-        self.dropped = int(journal.get("dropped") or 0)
+        self.measured = self.dropped = 0
+        self._to_announce: list[Span] = []
+        self._is_counting = False
+        if is_sheltered:
+            self._owed = {}
+        else:
+            self._count_on(journal)
+
+    def _count_on(self, journal: Journal) -> None:
+        """Take up the counts of the runs before."""
+        if self._is_counting:
+            return
+        self._is_counting = True
+        self.measured += int(journal.get("measured") or 0)
+        self.dropped += int(journal.get("dropped") or 0)
         known = json.loads(str(journal.get("announce") or "[]"))
-        self._to_announce: list[Span] = [(run, lo, hi, why) for run, lo, hi, why in known]
+        self._to_announce += [(run, lo, hi, why) for run, lo, hi, why in known]
 
     def move_to(self, journal: Journal) -> None:
         """Go on in a new journal: the old one was damaged. Counts and marks go along."""
@@ -56,7 +78,62 @@ class Notebook:
         self._shifts.clear()
         self._undated = ""
         self._marks = dict(self._stands)
+        self._notes = dict(self._noted)
         self._is_changed = True
+
+    def shelter(self, memory: Journal) -> None:
+        """Go on in memory: the disk refuses. What is to be done there waits until it is back."""
+        owed, shifts = list(self._received), dict(self._shifts)
+        self.move_to(memory)
+        self._owed, self._owed_shifts = {}, shifts
+        for run, lo, hi in owed:
+            self._owed.setdefault(run, Ranges()).add(lo, hi)
+
+    def come_home(self, disk: Journal) -> int:
+        """Move all that memory holds to the disk in one transaction; how many readings.
+
+        JournalError when the disk still refuses, and then nothing is moved.
+        """
+        self.commit()
+        before = self.measured, self.dropped, list(self._to_announce), self._is_counting
+        memory, rows = self.journal, self.journal.pending(self.journal.depth)
+        try:
+            self._join(disk)
+            disk.append(rows)
+            for sensor, mark in self._stands.items():
+                disk.put(f"mark:{sensor}", mark)
+            for name, value in self._noted.items():
+                disk.put(name, value)
+            for run, ranges in (self._owed or {}).items():
+                for lo, hi in ranges:
+                    disk.forget(run, lo, hi)
+            self.journal, self._undated = disk, ""
+            self._put_counts()
+            disk.commit()
+        except JournalError:
+            self.journal = memory
+            self.measured, self.dropped, self._to_announce, self._is_counting = before
+            raise
+        self._owed, self._owed_shifts, self._undated = None, {}, self.stamps.runs()
+        return len(rows)
+
+    def _join(self, disk: Journal) -> None:
+        """Date the rows that lie on the disk, and take up what only it knows."""
+        for run, by_ms in self._owed_shifts.items():
+            disk.shift(run, by_ms)
+        if self._is_counting:
+            return
+        self._count_on(disk)
+        if disk.get("begin_ms") is not None:
+            self._noted.pop("begin_ms", None)  # the house began before this run
+        found = Stamps(self.run, self._boot, "", str(disk.get("undated") or ""))
+        self.stamps.undatable.update(found.undatable)
+        anchor = self.stamps.anchor
+        for run, zero_ms in found.undated.items():
+            if anchor is not None and anchor.is_known:
+                disk.shift(run, anchor.zero_ms - zero_ms)
+            else:
+                self.stamps.undated[run] = zero_ms
 
     def mark(self, sensor: str) -> str:
         """Where a sensor stood at the last commit."""
@@ -79,7 +156,7 @@ class Notebook:
 
     def note(self, name: str, value: str | int) -> None:
         """Keep a named value with the next commit."""
-        self._notes[name] = value
+        self._notes[name] = self._noted[name] = value
         self._is_changed = True
 
     def date(self, zero_ms: int, now_ms: int) -> int:
@@ -89,6 +166,8 @@ class Notebook:
         """
         shifts = self.stamps.date(zero_ms, now_ms)
         self._shifts.update(shifts)
+        if self._owed is not None:
+            self._owed_shifts.update(shifts)
         by_ms = shifts.get(self.run, 0)
         self._rows = [row._replace(at_ms=row.at_ms + by_ms) for row in self._rows]
         self._is_changed = True
@@ -129,6 +208,8 @@ class Notebook:
     def received(self, run: str, lo: int, hi: int) -> None:
         """The server holds these: they leave the journal at the next commit."""
         self._received.append((run, lo, hi))
+        if self._owed is not None:
+            self._owed.setdefault(run, Ranges()).add(lo, hi)
         self._is_changed = True
 
     @property

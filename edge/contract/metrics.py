@@ -135,6 +135,7 @@ _TABLE = (
     _m("card-wear", "存储卡损耗", "Card wear", "%", "%", (0, 100), None, 1, cls=HEALTH),
     _m("signal", "信号强度", "Signal", "dBm", "dBm", (-150, 0), (-113, -51), 0, cls=HEALTH),
     _m("journal-depth", "未送达读数", "Readings waiting", "", "count", (0, 1e9), None, 0, cls=HEALTH),
+    _m("disk-fault", "存储故障", "Disk refuses", "", "/", (0, 1), None, 0, cls=HEALTH),
     _m("journal-hours", "还能存", "Journal room", "h", "h", (0, 1e6), None, 0, cls=HEALTH),
     _m("sensor-errors", "传感器出错次数", "Sensor errors", "", "count", (0, 1e9), None, 0, cls=HEALTH,
        counts=True),

@@ -39,6 +39,7 @@ class Server:
 
     def __init__(self, host: str, port: int) -> None:
         self._host, self._port = host, port
+        self.url = f"mqtt://{host}:{port}"
         self.readings: dict[tuple[str, int], Reading] = {}
         self.order: list[tuple[str, int]] = []
         self.arrived_s: dict[tuple[str, int], float] = {}

@@ -182,6 +182,10 @@ def _cut(path: Path) -> None:
     os.truncate(path, path.stat().st_size // 2 // 4096 * 4096 + 100)
 
 
+def _empty(path: Path) -> None:
+    os.truncate(path, 0)
+
+
 def _torn(path: Path) -> None:
     with path.open("r+b") as file:
         for page in range(1, path.stat().st_size // 4096):
@@ -189,7 +193,7 @@ def _torn(path: Path) -> None:
             file.write(b"\xff" * 2048)
 
 
-@pytest.mark.parametrize("damage", [_garbage, _cut, _torn])
+@pytest.mark.parametrize("damage", [_garbage, _cut, _torn, _empty])
 def test_a_damaged_file_is_set_aside_and_a_new_one_begun(path: Path, damage) -> None:
     with Journal(path) as journal:
         journal.append(own("a", n, body=b"z" * 500) for n in range(400))
@@ -224,6 +228,33 @@ def test_damage_met_while_running_is_set_aside_at_the_next_opening(path: Path) -
         assert journal.set_aside is not None
     with Journal(path) as journal:
         assert journal.set_aside is None
+
+
+def test_garbage_behind_the_last_commit_in_the_log_of_a_killed_writer_is_left_out(
+    path: Path,
+) -> None:
+    journal = Journal(path)
+    journal.append(own("a", n) for n in range(10))
+    journal.commit()
+    wal = path.with_name(path.name + "-wal")
+    there = {file: file.read_bytes() for file in (path, wal)}
+    journal.close()
+    for file, content in there.items():  # as the power cut left them, with a torn write behind
+        file.write_bytes(content)
+    with wal.open("ab") as log:
+        log.write(b"\xa5" * 9000)
+    with Journal(path) as journal:
+        assert journal.set_aside is None
+        assert [row.seq for row in journal.read(0, 99)] == list(range(10))
+
+
+def test_a_journal_in_memory_is_a_journal_without_a_file(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with Journal.in_memory() as journal, Journal.in_memory() as other:
+        journal.append(own("a", n) for n in range(10))
+        journal.commit()
+        assert (journal.depth, other.depth) == (10, 0)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_after_a_failed_write_nothing_commits_until_it_is_rolled_back(path: Path) -> None:
