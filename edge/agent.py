@@ -290,7 +290,7 @@ class Agent:
         elif self._clock.is_known:
             zeros_ms = tuple(stamps.undated.values())
             self._date()
-            begin_ms = self._journal.get("begin_ms")
+            begin_ms = self._notebook.noted("begin_ms")
             if zeros_ms and begin_ms is not None and int(begin_ms) >= zeros_ms[-1]:
                 by_ms = self._clock.anchor.zero_ms - zeros_ms[-1]  # it was chosen undated, too
                 self._notebook.note("begin_ms", int(begin_ms) + by_ms)
@@ -569,7 +569,7 @@ class Agent:
         """When the house began: configured, or the first start with this journal."""
         if self._config.begin_ms is not None:
             return self._config.begin_ms
-        known = self._journal.get("begin_ms")
+        known = self._notebook.noted("begin_ms")
         begin_ms = self._started_ms if known is None else int(known)
         self._notebook.note("begin_ms", begin_ms)
         return begin_ms

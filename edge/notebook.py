@@ -159,6 +159,10 @@ class Notebook:
         self._notes[name] = self._noted[name] = value
         self._is_changed = True
 
+    def noted(self, name: str) -> str | int | bytes | None:
+        """A named value, kept already or with the next commit."""
+        return self._noted[name] if name in self._noted else self.journal.get(name)
+
     def date(self, zero_ms: int, now_ms: int) -> int:
         """This boot began at ``zero_ms`` in truth: its undated rows shift with the next commit.
 

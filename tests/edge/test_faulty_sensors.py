@@ -59,7 +59,6 @@ PROBE = (
 def server(mosquitto_server) -> Iterator[Server]:
     broker = mosquitto_server()
     server = Server(broker.host, broker.port)
-    server.url = broker.url  # type: ignore[attr-defined]
     yield server
     server.close()
 
