@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import shutil
 import sys
 import time
 import warnings
@@ -118,6 +117,8 @@ def _watch(looks: Sequence["Look"], box: str, every_s: float, *, is_json: bool) 
 
 def _picture(text: str) -> str:
     """The text drawn over the one before; what a small screen does not hold is named."""
+    import shutil
+
     lines, rows = text.splitlines(), shutil.get_terminal_size((80, 24)).lines
     if len(lines) > rows - 1:
         over = len(lines) - rows + 2
@@ -146,6 +147,8 @@ def _head(box: str, looks: Sequence["Look"]) -> str:
 
 
 def _columns() -> int:
+    import shutil  # brings compressors, which the agent does not need
+
     from edge.verbs.paper import WIDTH
 
     return max(40, min(shutil.get_terminal_size((WIDTH, 24)).columns, 120))

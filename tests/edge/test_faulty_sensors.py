@@ -117,3 +117,5 @@ def test_one_hangs_one_floods_one_raises_and_the_fourth_arrives_within_a_second(
         lambda: any(reading.value == 23.125 for reading in server.of("water-temp")), "it is back"
     )
     assert "sensor hanging is back" in (device.folder / "log").read_text()
+    # The pipe has no writer again, so the sensor hangs once more, and the agent ends all the same.
+    device.stop()

@@ -1,5 +1,6 @@
 """Measuring: what of a sensor's samples becomes a reading, by its keys."""
 
+import re
 from datetime import date
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from edge.onchange import Changes, OnChange
 from edge.sensors.port import Sample
 
 HEAD = 'site = "riverside"\ndevice = "box"\n[mqtt]\nurl = "mqtt://127.0.0.1:1883"\n'
+ROOT = Path(__file__).resolve().parents[2]
 SENSOR = """
 [[sensor]]
 kind = "simulated"
@@ -258,3 +260,30 @@ def test_a_sensor_may_always_give_what_its_own_pace_gives(tmp_path: Path) -> Non
     assert read(tmp_path, "", fast).most_per_s == pytest.approx(120)
     assert read(tmp_path, "").most_per_s == 0  # what is simulated is as fast as the disk takes it
     assert read(tmp_path, "most_per_s = 5").most_per_s == 5
+
+
+# What is written for people loads as it stands
+
+
+def test_the_keys_of_the_sample_file_are_right_when_they_are_used(tmp_path: Path) -> None:
+    sample = (ROOT / "edge/samples/edge.toml").read_text(encoding="utf-8")
+    begin, end = sample.index("# warm_up_s"), sample.index("# A fault to try the alarm with")
+    used = "".join(
+        line[2:] for line in sample[begin:end].splitlines(keepends=True) if "median" not in line
+    )
+    (tmp_path / "edge.toml").write_text(sample[:begin] + used + sample[end:], encoding="utf-8")
+    found = config.read(tmp_path / "edge.toml").sensors[0].measuring
+    assert (found.warm_up_s, found.answer_within_s, found.most_per_s) == (30, 60, 100)
+    assert found.on_change is not None
+    assert found.on_change.thresholds["shed-temp"] == 0.5
+    (calibration,) = found.calibrations
+    assert calibration.value(0.4) == pytest.approx(0)
+
+
+def test_the_examples_of_the_page_are_right(tmp_path: Path) -> None:
+    page = (ROOT / "docs/measuring.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    sonde = SENSOR.replace('"door"', '"turbidity"')
+    level, turbidity = read(tmp_path, example, sonde).calibrations
+    assert level.value(3.11) == pytest.approx(3)
+    assert turbidity.valid == (0, 400)
