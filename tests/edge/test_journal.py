@@ -464,3 +464,40 @@ def test_a_journal_of_200_megabytes_opens_in_under_a_second(path: Path) -> None:
     began = time.process_time()
     Journal(path).close()
     assert time.process_time() - began < 1
+
+
+def test_a_shift_moves_the_own_rows_of_one_run_and_is_undone_by_a_rollback(path) -> None:
+    with Journal(path) as journal:
+        journal.append(
+            [
+                Row(at_ms=10, kind="readings", run="run-1", seq=0, body=b"a"),
+                Row(at_ms=11, kind="readings", run="run-2", seq=0, body=b"b"),
+                Row(at_ms=12, kind="readings", run="run-1", seq=0, stream="s/d", body=b"c"),
+                Row(at_ms=13, kind="readings", run="run-1", seq=1, body=b"d"),
+            ]
+        )
+        journal.commit()
+        assert journal.shift("run-1", 100) == 2
+        assert [row.at_ms for row in journal.read(0, 9)] == [110, 11, 12, 113]
+        journal.rollback()
+        assert [row.at_ms for row in journal.read(0, 9)] == [10, 11, 12, 13]
+        journal.shift("run-1", -5)
+        journal.commit()
+        assert journal.runs() == {"run-1", "run-2"}
+    with Journal(path) as journal:
+        assert [row.at_ms for row in journal.read(0, 9)] == [5, 11, 12, 8]
+
+
+def test_rows_without_a_known_age_outlive_the_days_and_not_the_bytes(path) -> None:
+    with Journal(path) as journal:
+        for run in ("run-1", "run-2"):
+            journal.append(
+                Row(at_ms=n, kind="readings", run=run, seq=n, body=b"x" * 100) for n in range(2500)
+            )
+        journal.commit()
+        gone = journal.trim(10**9, 10_000, ageless={"run-1"})
+        assert {each.run for each in gone} == {"run-2"}
+        assert journal.depth == 2500
+        gone = journal.trim(100_000, 10_000, ageless={"run-1"})
+        assert {each.run for each in gone} == {"run-1"}
+        assert journal.size_bytes <= 100_000

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from edge.contract.quality import Quality
 from edge.errors import JournalError
 from edge.journal import Journal
-from edge.notebook import Notebook, reading_of
+from edge.notebook import UNDATABLE, Notebook, reading_of
 from edge.sensors.port import Sample
 
 
@@ -123,3 +123,65 @@ def test_looking_at_the_caps_writes_nothing_while_they_hold(journal) -> None:
     notebook.commit()
     assert notebook.trim(10**9, 1000) == 0
     assert notebook.trim(10**9, 1001) == 1
+
+
+def test_a_run_is_dated_whole_in_the_journal_in_memory_and_for_what_follows(journal) -> None:
+    notebook = Notebook(journal, "run-1", "boot-1")
+    notebook.stamps.begin_undated(1000)
+    notebook.take([Sample("reach", "", "ph", 7.0, 1000 + n) for n in range(3)])
+    notebook.commit()
+    notebook.take([Sample("reach", "", "ph", 7.1, 1003)])
+    assert notebook.date(500_000, 500_010) == 1
+    assert [notebook.reading(row).at_ms for row in journal.read(0, 9)] == [
+        500_000,
+        500_001,
+        500_002,
+    ]
+    notebook.take([Sample("reach", "", "ph", 7.2, 1004)], late_ms=499_000)  # was under way
+    notebook.take([Sample("reach", "", "ph", 7.3, 500_000)])  # behind its forerunner
+    notebook.commit()
+    times = [row.at_ms for row in journal.read(0, 9)]
+    assert times == [500_000, 500_001, 500_002, 500_003, 500_004, 500_005]
+    assert [notebook.reading(row).at_ms for row in journal.read(0, 9)] == times
+    assert Notebook(journal, "run-2", "boot-1").stamps.undated == {}
+
+
+def test_a_commit_that_fails_dates_nothing_and_is_tried_again_whole(journal, monkeypatch) -> None:
+    notebook = Notebook(journal, "run-1", "boot-1")
+    notebook.stamps.begin_undated(1000)
+    notebook.take([Sample("reach", "", "ph", 7.0, 1000)])
+    notebook.commit()
+    notebook.date(500_000, 500_010)
+
+    def refuse() -> None:
+        raise JournalError("disk full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(journal, "commit", refuse)
+        with pytest.raises(JournalError):
+            notebook.commit()
+    (row,) = journal.read(0, 9)
+    assert row.at_ms == 1000
+    assert notebook.reading(row).at_ms == 500_000  # and that is how it is sent
+    assert Notebook(journal, "run-2", "boot-1").stamps.undated == {"run-1": 1000}
+    notebook.commit()
+    assert journal.read(0, 9)[0].at_ms == 500_000
+    assert Notebook(journal, "run-2", "boot-1").stamps.undated == {}
+
+
+def test_what_can_never_be_dated_is_marked_kept_from_age_and_then_forgotten(journal) -> None:
+    first = Notebook(journal, "run-1", "boot-1")
+    first.stamps.begin_undated(1000)
+    first.take([Sample("reach", "", "ph", 7.0, 1000, Quality.SUSPECT, "warming up")])
+    first.commit()
+    second = Notebook(journal, "run-2", "boot-2")
+    second.take([Sample("reach", "", "ph", 7.0, 2000)])
+    assert second.trim(10**9, 10**12) == 1  # the dated one, by age
+    (row,) = journal.read(0, 9)
+    reading = second.reading(row)
+    assert (reading.run, reading.at_ms, reading.value) == ("run-1", 1000, 7.0)
+    assert (reading.quality, reading.reason) == (Quality.FAIL, f"{UNDATABLE}; warming up")
+    second.received("run-1", 0, 0)
+    second.commit()
+    third = Notebook(journal, "run-3", "boot-2")
+    assert third.stamps.undatable == {}

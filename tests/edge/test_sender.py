@@ -217,3 +217,24 @@ def test_what_a_cap_dropped_is_announced_until_the_server_has_heard_it(desk) -> 
 
 def _span(got: Decoded) -> tuple[int, int]:
     return got.batch.first, got.batch.first + got.batch.count - 1
+
+
+def test_what_is_not_dated_goes_out_as_so_long_ago_reckoned_anew_each_time(desk) -> None:
+    steady = [5_000]
+    it = desk(steady_ms=lambda: steady[0])
+    it.notebook.stamps.begin_undated(10**12)
+    it.notebook.take([Sample("reach", "", "ph", 7.0, 10**12 + at) for at in (1000, 4000)])
+    it.notebook.commit()
+    it.sender.connected()
+    it.sender.send(0.0)
+    assert it.sent[-1][1].batch.at_ms == [2**46 - 4000, 2**46 - 1000]
+    steady[0] += 30_000
+    it.sender.send(30.0)
+    assert it.sent[-1][1].batch.at_ms == [2**46 - 34_000, 2**46 - 31_000]
+    it.notebook.date(1_500_000_000_000, 1_500_000_035_000)
+    steady[0] += 30_000
+    it.sender.send(60.0)  # before the commit
+    assert it.sent[-1][1].batch.at_ms == [1_500_000_001_000, 1_500_000_004_000]
+    it.notebook.commit()
+    it.sender.send(90.0)
+    assert it.sent[-1][1].batch.at_ms == [1_500_000_001_000, 1_500_000_004_000]

@@ -222,3 +222,24 @@ def test_a_look_asks_at_once_even_while_it_backs_off() -> None:
     sensor, _, _ = polling(SILENT, GOOD)
     assert sensor.step("", HOUR).samples[0].value is None
     assert sensor.look(HOUR + 10)[TEMP].value == 14.2
+
+
+@pytest.mark.parametrize("by_ms", [-3_600_000, -15_000, -10_000, -4_000, 4_000, 25_000, 3_600_000])
+@pytest.mark.parametrize("into_ms", [0, 1, 6_000, 9_999])
+def test_when_it_hears_that_the_clock_was_set_it_goes_on_without_a_gap_or_an_invented_fault(
+    by_ms, into_ms
+) -> None:
+    sensor, source, _ = polling(GOOD)
+    (first,) = play(sensor, HOUR + 10_000)
+    sensor.clock_set(by_ms)
+    now_ms, mark = HOUR + into_ms + by_ms, first.mark
+    passed_ms = into_ms
+    while source.asked < 4:
+        step = sensor.step(mark, now_ms)
+        assert all(sample.value is not None for sample in step.samples)
+        assert len(step.samples) in (0, 2)
+        assert step.wake_ms is not None
+        assert 0 < step.wake_ms - now_ms <= 10_000
+        mark, passed_ms = step.mark, passed_ms + step.wake_ms - now_ms
+        now_ms = step.wake_ms
+    assert 30_000 <= passed_ms <= 50_000  # three rounds more, and what the new grid is away
