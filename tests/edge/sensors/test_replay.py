@@ -137,3 +137,13 @@ def test_a_recording_that_repeats_begins_anew_and_ends_at_its_until(tmp_path: Pa
     first = [(-1, -60), (0, 0), (1, 60), (2, 120)]
     assert played == [*first, (0, 600), (1, 660), (2, 720), (0, 1200), (1, 1260)]
     assert [sample.value for sample in play(sensor, LATE, mark="6")] == [1, 2, 0, 1]
+
+
+def test_when_the_clock_was_set_the_next_row_is_due_when_it_was(tmp_path: Path) -> None:
+    for by_ms in (-3_600_000, 3_600_000):
+        sensor = replay(tmp_path)
+        first = sensor.step("", BEGIN)
+        sensor.clock_set(by_ms)
+        assert sensor.step(first.mark, BEGIN + by_ms + 899_999).samples == ()
+        (sample,) = sensor.step(first.mark, BEGIN + by_ms + 900_000).samples
+        assert sample.at_ms == BEGIN + by_ms + 900_000

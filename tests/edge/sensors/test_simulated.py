@@ -72,3 +72,13 @@ def test_count_until_and_history_bound_it() -> None:
 def test_a_contact_is_a_heartbeat_of_noughts() -> None:
     samples = play(simulated(metrics=("smoke", "water")), 600)
     assert {(s.metric, s.value) for s in samples} == {("smoke", 0), ("water", 0)}
+
+
+@pytest.mark.parametrize("by_ms", [-90_000, 90_000])
+def test_when_the_clock_was_set_the_next_round_is_due_when_it_was(by_ms: int) -> None:
+    sensor = simulated()
+    first = sensor.step("", BEGIN)
+    sensor.clock_set(by_ms)
+    assert sensor.step(first.mark, BEGIN + by_ms + 59_999).samples == ()
+    (sample,) = sensor.step(first.mark, BEGIN + by_ms + 60_000).samples
+    assert sample.at_ms == BEGIN + by_ms + 60_000
