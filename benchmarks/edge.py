@@ -20,6 +20,7 @@ from pathlib import Path
 
 from benchmarks.card import Card
 from benchmarks.device import ROOT, Device
+from benchmarks.guard import guard
 from benchmarks.receiver import Seen, Server
 from benchmarks.report import Figure, report
 from edge.agent import new_run
@@ -80,6 +81,9 @@ def main() -> None:
                 found, how = part(house, options.seconds)
                 figures |= found
                 notes |= how
+            found, how = guard(folder / "guard", broker.url)
+            figures |= found
+            notes |= how
     finally:
         shutil.rmtree(folder)
     print(report("edge", figures, notes))

@@ -22,7 +22,8 @@ from edge.table import Table
 LOOK_MS = 50  # house: edges are noted as they come; this is how long they may wait to be told
 RESTLESS_S = 5.0  # a contact that is never still so long is no contact but a bad wire
 MOST_CHANGES = 1000  # that wait to be told; the oldest go first
-FLAGS = tuple(sorted(name for name, metric in METRICS.items() if metric.is_flag))
+OWN = {"guard", "cut"}  # what the box says of itself, no wire
+FLAGS = tuple(sorted(name for name, each in METRICS.items() if each.is_flag and name not in OWN))
 
 
 class Change(NamedTuple):
