@@ -26,7 +26,7 @@ class Link:
         self.said: list[Event] = []
         self.link = MqttLink(
             MqttConfig(
-                host="127.0.0.1", port=port, protocol=Wish(wish), keep_alive_s=2, connect_s=1, window=3
+                host="127.0.0.1", port=port, protocol=Wish(wish), keep_alive_s=1, connect_s=0.5, window=3
             ),
             "box",
             will=("shouwang/v1/riverside/box/status", b"gone"),
@@ -108,7 +108,7 @@ def test_a_version_that_is_configured_and_refused_is_named() -> None:
 def test_a_broker_that_takes_connections_and_never_answers_is_given_up() -> None:
     with OddBroker(lambda *_: b"") as broker, Link(broker.port) as link:
         wait_until(lambda: len(link.reasons) > 1, "two attempts")
-        assert "does not answer within 1 s" in link.reasons[0]
+        assert "does not answer within 0.5 s" in link.reasons[0]
         assert [event.is_news for event in link.said if isinstance(event, Disconnected)][:2] == [
             True,
             False,
@@ -130,7 +130,7 @@ def test_a_broker_that_never_acknowledges_is_given_up_after_a_keep_alive(version
         link.must_connect()
         assert link.link.publish("a", b"b")
         wait_until(lambda: link.reasons, "the end")
-        assert "acknowledges nothing of what we send for 2 s" in link.reasons[0]
+        assert "acknowledges nothing of what we send for 1 s" in link.reasons[0]
         link.must_connect(2)
 
 
