@@ -1,16 +1,16 @@
-"""Modbus RTU and TCP by register map; pymodbus makes and reads the frames, ``Wire`` carries them.
+"""Modbus RTU and TCP by register map; ``modbus_frame`` makes and reads the frames, ``Wire`` carries
+them.
 
 Reads only (functions 1 to 4): a sensor changes nothing in the device it asks.
 """
 
-import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from edge.errors import SensorError
+from edge.sensors import modbus_frame
 from edge.sensors.line import Line, NoAnswer, Wire, read_line
 from edge.sensors.polling import (
     FIRST_PAUSE_S,
@@ -137,45 +137,20 @@ class Modbus:
         }
 
     def _exchange(self, block: Block) -> Given:
-        framer, requests = _driver(self.device.is_rtu)
-        self._number = 0 if self.device.is_rtu else self._number % 0xFFFF + 1
-        request = requests[block.function](
-            address=block.address, count=block.count, dev_id=self.device.unit_id,
-            transaction_id=self._number,
-        )  # fmt: skip
+        number = None
+        if not self.device.is_rtu:
+            number = self._number = self._number % 0xFFFF + 1
+        unit, function = self.device.unit_id, block.function
 
         def understand(heard: bytes) -> Given | None:
-            if not self.device.is_rtu:
-                return self._given(block, framer, heard)
-            # A line that turns round leaves stray bytes before the frame, and the framer takes
-            # the first that could be one for its beginning.
-            head = bytes([self.device.unit_id])
-            at = heard.find(head)
-            while at >= 0:
-                if given := self._given(block, framer, heard[at:]):
-                    return given
-                at = heard.find(head, at + 1)
-            return None
+            frame = modbus_frame.answer(heard, unit, function, number)
+            return None if frame is None else _given(block, frame)
 
+        asked = modbus_frame.read(unit, function, block.address, block.count, number)
         try:
-            return self._wire.exchange(framer.buildFrame(request), understand)
+            return self._wire.exchange(asked, understand)
         except NoAnswer as error:
             raise SensorError(self._why(block, error)) from error
-
-    def _given(self, block: Block, framer: Any, heard: bytes) -> Given | None:
-        try:
-            _, pdu = framer.handleFrame(heard, self.device.unit_id, self._number)
-        except Exception:  # bytes of a noisy line may upset a decoder in any way
-            return None
-        if pdu is None or pdu.function_code & 0x7F != block.function:
-            return None
-        if pdu.function_code & 0x80:
-            return Given(exception=int(pdu.exception_code))
-        is_bits = block.function in BIT_FUNCTIONS
-        words = [int(each) for each in (pdu.bits if is_bits else pdu.registers)]
-        # Bits come in whole bytes. Another number of registers answers another question.
-        fits = len(words) >= block.count if is_bits else len(words) == block.count
-        return Given(words=words[: block.count]) if fits else None
 
     def _why(self, block: Block, error: NoAnswer) -> str:
         where, heard = self._where(block), error.heard
@@ -209,24 +184,11 @@ def read(table: Table, folder: Path) -> Device:
     )
 
 
-def _driver(is_rtu: bool) -> tuple[Any, dict[int, Any]]:
-    """A framer that has heard nothing yet, and the requests by function."""
-    try:
-        from pymodbus.framer import FramerRTU, FramerSocket
-        from pymodbus.pdu import DecodePDU
-        from pymodbus.pdu.bit_message import ReadCoilsRequest, ReadDiscreteInputsRequest
-        from pymodbus.pdu.register_message import (
-            ReadHoldingRegistersRequest,
-            ReadInputRegistersRequest,
-        )
-    except ImportError as error:
-        raise SensorError("pymodbus is not installed; pip install 'shouwang[modbus]'") from error
-    # What it would log is in the reason of the missing sample.
-    logging.getLogger("pymodbus.logging").setLevel(logging.CRITICAL)
-    requests = {
-        1: ReadCoilsRequest,
-        2: ReadDiscreteInputsRequest,
-        3: ReadHoldingRegistersRequest,
-        4: ReadInputRegistersRequest,
-    }
-    return (FramerRTU if is_rtu else FramerSocket)(DecodePDU(False)), requests
+def _given(block: Block, frame: modbus_frame.Frame) -> Given | None:
+    if frame.exception:
+        return Given(exception=frame.exception)
+    is_bits = block.function in BIT_FUNCTIONS
+    words = (modbus_frame.bits if is_bits else modbus_frame.registers)(frame.data)
+    # Bits come in whole bytes. Another number of registers answers another question.
+    fits = len(words) >= block.count if is_bits else len(frame.data) == 2 * block.count
+    return Given(words=words[: block.count]) if fits else None

@@ -232,12 +232,6 @@ def test_a_device_that_goes_and_comes_back_is_found_again() -> None:
         assert values(polling.step(step.mark, NOW + 120_000).samples) == METER
 
 
-@pytest.mark.skipif(bool(importlib.util.find_spec("pymodbus")), reason="pymodbus is installed")
-def test_without_pymodbus_the_sample_says_what_to_install() -> None:
-    device, _ = read(place="a", tcp="127.0.0.1:1", map="sonde")
-    assert "pip install" in device.build("m", NOW).step("", NOW).samples[0].reason
-
-
 @pytest.mark.parametrize(
     ("keys", "problem"),
     [
