@@ -171,7 +171,8 @@ class Onsite:
             if self._agenda is None:
                 continue
             key = f"{'guard' if change.rule else 'output'} {change.name}"
-            if change.turn in (Turn.RESET, Turn.BACK):
+            is_over = change.turn is Turn.CLEARED and change.rule and not change.rule.latches
+            if is_over or change.turn in (Turn.RESET, Turn.BACK):
                 self._agenda.drop(key)
             is_urgent = change.turn in (Turn.RAISED, Turn.FAILED)
             texts = words.of_change(change)

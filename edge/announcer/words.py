@@ -47,7 +47,7 @@ def of_change(change: Change) -> Words:
         )
     if change.turn is Turn.FAILED:
         return tuple(FAILED.items())
-    if change.turn is Turn.OFF and change.what.startswith("proved"):
+    if change.turn is Turn.OFF:
         return tuple(PROVED.items())
     return ()
 

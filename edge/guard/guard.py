@@ -27,6 +27,8 @@ class Driven(Protocol):
 
     @property
     def plan(self) -> OutputPlan: ...
+    @property
+    def fault(self) -> str: ...
     def cut(self) -> None: ...
     def hold(self) -> None: ...
     def sound(self, is_on: bool, by: str = ...) -> None: ...
@@ -119,9 +121,9 @@ class Guard:
         with self._lock:
             now_ms = self._steady_ms()
             for each in self._watching:
-                self._turn(each, each.look(now_ms), time.perf_counter())
+                self._turn(each, each.look(now_ms), None)
             for name, standing in self._standing.items():
-                self._proved(name, standing.look(now_ms))
+                self._proved(name, standing.look(now_ms, self._outputs[name].fault))
                 if standing.is_due(self._is_alarming(name), now_ms):
                     self._cut(name, now_ms)
             self._say()
@@ -134,7 +136,7 @@ class Guard:
                 output.sound(False)
                 return ""
             self._cut(name, self._steady_ms())
-            self._note(Turn.OFF, name, "ordered off by command")
+            self._note(Turn.ORDERED, name, "off by command")
             self._say()
             return (
                 "ordered; its proof follows" if output.plan.proof else "ordered; nothing proves it"
@@ -194,7 +196,7 @@ class Guard:
                 name = standing.plan.name
                 self._proved(name, standing.prove(sample.value > proof.above, at_ms))
 
-    def _turn(self, each: Watching, edge: Edge | None, begin_s: float) -> None:
+    def _turn(self, each: Watching, edge: Edge | None, begin_s: float | None) -> None:
         if edge is None:
             return
         rule = each.rule
@@ -204,9 +206,11 @@ class Guard:
                 self._cut(name, now_ms)
             for name in rule.sound:
                 self._outputs[name].sound(True)
-            took_ms = (time.perf_counter() - begin_s) * 1000
             done = f"; off {', '.join(rule.off)}" if rule.off else ""
-            what = f"{rule.kind.value} of {_spell(rule.series)}{done}, {took_ms:.2f} ms after its sample"
+            when = "by waiting"
+            if begin_s is not None:
+                when = f"{(time.perf_counter() - begin_s) * 1000:.2f} ms after its sample"
+            what = f"{rule.kind.value} of {_spell(rule.series)}{done}, {when}"
             self._note(Turn.RAISED, rule.name, what, rule)
         else:
             if not each.is_latched:
@@ -234,7 +238,7 @@ class Guard:
         if news is News.OFF:
             self._note(Turn.OFF, name, "proved: the power is off")
         elif news is News.FAILED:
-            self._note(Turn.FAILED, name, "ordered off, and the power is still on")
+            self._note(Turn.FAILED, name, f"ordered off, but {self._standing[name].word}")
         elif news is News.BACK:
             if self._is_alarming(name):  # a lever thrown into the danger
                 self._cut(name, self._steady_ms())

@@ -16,7 +16,7 @@ ALARM_AGAIN_MS = 60_000  # between orders while a guard alarms and nothing prove
 
 class News(StrEnum):
     OFF = "off"  # proved after an order
-    FAILED = "failed"  # still on when it should be off
+    FAILED = "failed"  # still on when it should be off, or an output that does not obey
     BACK = "back"  # by the breaker's own lever, so somebody is there
     CHANGED = "changed"  # the proof alone
 
@@ -29,6 +29,8 @@ class Standing:
     is_cut: bool = False
     power: bool | None = None
     has_failed: bool = False
+    fault: str = ""
+    """Why the output does not obey; empty while it does."""
     _ordered_ms: int = 0
     _first_ms: int = 0
     _proved_ms: int = 0
@@ -60,14 +62,24 @@ class Standing:
             return News.BACK
         return News.CHANGED if before is not is_on else None
 
-    def look(self, now_ms: int) -> News | None:
+    @property
+    def word(self) -> str:
+        """What stands beside the order."""
+        if self.has_failed and self.power:
+            return "still on"
+        return f"does not obey: {self.fault}" if self.fault else ""
+
+    def look(self, now_ms: int, fault: str = "") -> News | None:
         """What waiting brings: a proof that is silent proves nothing; one that says on has failed."""
+        self.fault = fault
         proof = self.plan.proof
         if proof and self.power is not None and now_ms - self._proved_ms > proof.hold_ms:
             self.power = None
             return News.CHANGED
-        is_late = self.is_cut and self.power is True and now_ms - self._first_ms >= PROVE_MS
-        if is_late and not self.has_failed:
+        is_on = self.power is True or (self.power is None and bool(fault))
+        if not (self.is_cut and is_on):
+            self.has_failed = False
+        elif not self.has_failed and now_ms - self._first_ms >= PROVE_MS:
             self.has_failed = True
             return News.FAILED
         return None

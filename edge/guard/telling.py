@@ -16,6 +16,7 @@ class Turn(StrEnum):
     RAISED = "raised"
     CLEARED = "cleared"
     RESET = "reset"
+    ORDERED = "ordered"
     OFF = "off"
     FAILED = "failed"
     BACK = "back"
@@ -66,7 +67,7 @@ def _flags(watching: Sequence[Watching], standing: Iterable[Standing]) -> Mappin
         flags[series] = raised, reason
     for one in standing:
         plan = one.plan
-        reason = "still on" if one.has_failed else ""
+        reason = one.word
         flags[Series(plan.place, plan.port, "cut")] = float(one.is_cut), reason
         proved = Series(plan.place, plan.port, "relay")
         if plan.proof and plan.proof.series != proved:  # else its own sensor tells it

@@ -14,6 +14,7 @@ from edge.outputs.plan import OutputPlan, Wiring
 
 FIRST_RETRY_S = 0.2  # real
 LONGEST_RETRY_S = 5.0
+CHECK_S = 300.0  # real: a module behind a line that died is found out before it is needed
 END_S = 3.0
 
 _log = logging.getLogger(__name__)
@@ -25,11 +26,16 @@ class Actuator:
     So nothing is closed by a start: a trip or a buzzer is at rest, and what is held is off.
     """
 
-    def __init__(self, plan: OutputPlan, steady_s: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, plan: OutputPlan, steady_s: Callable[[], float] = time.monotonic,
+        *, check_s: float = CHECK_S,
+    ) -> None:  # fmt: skip
         self.plan = plan
         self.fault = ""
         """Why the switch does not obey now; empty while it does."""
         self._steady_s = steady_s
+        self._check_s = check_s
+        self._driven_s = 0.0
         self._switch = plan.open()
         self._wanted = False
         self._is: bool | None = None  # None: not known to be either
@@ -100,13 +106,22 @@ class Actuator:
         now_s = self._steady_s()
         if self._pulse_until_s is not None and now_s >= self._pulse_until_s:
             self._pulse_until_s, self._wanted = None, False
-        if self._is is not self._wanted and now_s >= self._retry_s:
+        if self._is is self._wanted:
+            # What is held is not closed anew: its module may have begun anew, and stands open.
+            if self._is_checked and now_s >= self._driven_s + self._check_s:
+                self._drive()
+        elif now_s >= self._retry_s:
             self._drive()
         if self._is is not self._wanted:
             return max(0.0, self._retry_s - self._steady_s())
         if self._pulse_until_s is not None:
             return max(0.0, self._pulse_until_s - self._steady_s())
-        return None
+        return self._check_s if self._is_checked else None
+
+    @property
+    def _is_checked(self) -> bool:
+        """At rest, behind a line."""
+        return not (self._switch.is_quick or self._wanted)
 
     def _drive(self) -> None:
         wanted = self._wanted
@@ -119,6 +134,7 @@ class Actuator:
             self._failed(str(error))
             return
         self._is = wanted
+        self._driven_s = self._steady_s()
         if self.fault:
             _log.warning("output %s: obeys again", self.plan.name)
         self.fault, self._failures = "", 0

@@ -31,6 +31,7 @@ class Output:
             name=name, wiring=wiring, open=never, place="shed-1", port=port, proof=proof
         )
         self.told: list[str] = []
+        self.fault = ""
 
     def cut(self) -> None:
         self.told.append("cut")
@@ -123,6 +124,18 @@ def test_a_power_that_stays_on_is_told_and_tried_again() -> None:
     assert shed.turns.count(("main", "failed")) == 1
     shed.at(22, voltage=0)
     assert shed.turns[-1] == ("main", "off")
+    assert shed.newest("cut") == (1.0, "")
+
+
+def test_an_output_that_does_not_obey_is_told_before_and_after_it_is_needed() -> None:
+    shed = calm(Shed(has_proof=False))
+    shed.main.fault = "no answer within 1 s"
+    shed.at(1)
+    assert shed.newest("cut") == (0.0, "does not obey: no answer within 1 s")
+    shed.at(2, smoke=1).at(6)
+    assert shed.turns[-1] == ("main", "failed")
+    shed.main.fault = ""
+    shed.at(7)
     assert shed.newest("cut") == (1.0, "")
 
 

@@ -37,9 +37,9 @@ class Remembering:
 def output():
     running: list[Actuator] = []
 
-    def start(switch: Remembering, wiring: Wiring, pulse_s: float = 0.1) -> Actuator:
+    def start(switch: Remembering, wiring: Wiring, pulse_s: float = 0.1, **more) -> Actuator:
         plan = OutputPlan(name="main", wiring=wiring, open=lambda: switch, pulse_s=pulse_s)
-        actuator = Actuator(plan)
+        actuator = Actuator(plan, **more)
         running.append(actuator)
         actuator.start()
         return actuator
@@ -127,3 +127,23 @@ def test_only_what_is_held_can_be_closed_by_hand(output) -> None:
     for wiring in (Wiring.TRIP, Wiring.BUZZER):
         with pytest.raises(ValueError, match="not held"):
             output(Remembering(), wiring).hold()
+
+
+def test_a_module_that_died_at_rest_is_found_out(output) -> None:
+    switch = Remembering(is_quick=False)
+    trip = output(switch, Wiring.TRIP, check_s=0.1)
+    wait_until(lambda: len(switch.states) > 2, "asked again and again")
+    switch.is_broken = True
+    wait_until(lambda: trip.fault, "its fault is told")
+    assert True not in switch.states
+    switch.is_broken = False
+    wait_until(lambda: not trip.fault, "and its end")
+
+
+def test_what_is_held_is_not_closed_anew_by_a_check(output) -> None:
+    switch = Remembering(is_quick=False)
+    hold = output(switch, Wiring.HOLD, check_s=0.05)
+    hold.hold()
+    wait_until(lambda: hold.is_closed, "held")
+    time.sleep(0.3)  # six checks
+    assert switch.states.count(True) == 1
