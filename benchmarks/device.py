@@ -35,7 +35,7 @@ class Device:
         (folder / "edge.toml").write_text(
             f'site = "{SITE}"\ndevice = "{name}"\n[mqtt]\nurl = "{url}"\n'
             f'[journal]\npath = "journal.db"\ndurability = {durability}\n'
-            f"[agent]\n{agent}\n{sensors}\n",
+            f'[agent]\n{agent}\n[time]\ntrust = "system"\n{sensors}\n',
             encoding="utf-8",
         )
 

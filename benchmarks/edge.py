@@ -8,6 +8,7 @@ house clock ran faster for a minute.
 import argparse
 import os
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -69,8 +70,9 @@ class House:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=40, help="of each steady measure")
+    parser.add_argument("--seconds", type=float, default=25, help="of each steady measure")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # nothing stays mounted or running
     folder = Path(tempfile.mkdtemp(prefix="shouwang-bench-edge-"))
     try:
         with Mosquitto(folder / "broker") as broker, Server(broker.host, broker.port) as server:
