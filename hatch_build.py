@@ -15,7 +15,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 CONSOLE = Path("dashboards/console")
 VENDOR = CONSOLE / "static/vendor/uplot"
-BUILT = "edge/BUILT"
+BUILT = "edge/install/BUILT"
 FILES = {
     "dist/uPlot.iife.min.js": "uPlot.iife.min.js",
     "dist/uPlot.min.css": "uPlot.min.css",
@@ -47,7 +47,7 @@ class ConsoleBuildHook(BuildHookInterface):
             self._written.unlink()
 
     def _write_built(self, build_data: dict[str, Any]) -> None:
-        """For edge/build.py: no clock of a box that installs this is before now."""
+        """For edge/install/build.py: no clock of a box that installs this is before now."""
         # https://reproducible-builds.org/specs/source-date-epoch/
         seconds = os.environ.get("SOURCE_DATE_EPOCH") or str(int(time.time()))
         # Beside the tree, so that a checkout never has a stale one.

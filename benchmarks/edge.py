@@ -26,8 +26,8 @@ from benchmarks.receiver import Seen, Server
 from benchmarks.report import Figure, report
 from edge.agent import new_run
 from edge.contract.quality import Quality
-from edge.journal import Journal
-from edge.notebook import Notebook
+from edge.journal.journal import Journal
+from edge.journal.notebook import Notebook
 from edge.sensors.port import Sample
 from tests.edge.sensors.simulators import simulator
 from tests.services.servers import Mosquitto
@@ -179,7 +179,7 @@ def full_journal(house: House, _: float) -> tuple[Figures, dict[str, str]]:
     writer.communicate()
     size, wal = path.stat().st_size, path.with_name(path.name + "-wal").stat().st_size
     script = (
-        "import sys, time; from edge.journal import Journal; from edge.notebook import Notebook\n"
+        "import sys, time; from edge.journal.journal import Journal; from edge.journal.notebook import Notebook\n"
         "began = time.perf_counter(); journal = Journal(sys.argv[1]); Notebook(journal, 'r')\n"
         "opened = time.perf_counter(); journal.depth; print(opened - began, "
         "time.perf_counter() - began)\n"

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from benchmarks.report import Figure, report
 from edge.clock import Clock
-from edge.linkconfig import KEEP_ALIVE_S
+from edge.link.config import KEEP_ALIVE_S
 from tests.edge.device import Device, Server, wait_until
 from tests.edge.proxy import DOWN, PUBLISH, UP, Proxy
 from tests.services.servers import Mosquitto

@@ -38,7 +38,7 @@ from dashboards.ports import (
 )
 from edge.clock import Clock
 from edge.contract.reading import Batch
-from edge.tail import Tail
+from edge.journal.tail import Tail
 
 log = logging.getLogger("collector.desk")
 

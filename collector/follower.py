@@ -12,7 +12,7 @@ from alerts.rules.inputs import Entry
 from collector.journaling import Journaling, log
 from collector.records import Unreadable, entry
 from edge.contract.reading import Batch
-from edge.journal import Journal
+from edge.journal.journal import Journal
 
 READ_ROWS = 500  # rows reread at once: the journal's thread is held for a few milliseconds
 YIELD_MOST = 1_000  # entries handed out at once

@@ -24,7 +24,7 @@ from edge.contract.senml import decode
 from edge.contract.settings import Reported, decode_reported
 from edge.contract.status import Status
 from edge.contract.topics import SERVER, Kind, Topic
-from edge.rows import DeadLetter
+from edge.journal.rows import DeadLetter
 
 _GOOD, _SUSPECT, _FAIL = int(Quality.GOOD), int(Quality.SUSPECT), int(Quality.FAIL)
 _STANDS = frozenset({int(Quality.MISSING), _FAIL})  # the device knows better

@@ -15,8 +15,8 @@ from typing import Protocol, TypeVar
 from alerts.rules.inputs import Entry, What
 from collector.records import row
 from edge.errors import JournalDamaged, JournalError
-from edge.journal import Journal
-from edge.rows import DeadLetter
+from edge.journal.journal import Journal
+from edge.journal.rows import DeadLetter
 
 log = logging.getLogger("collector.journal")
 

@@ -22,7 +22,7 @@ from alerts.rules.inputs import (
 from edge.contract.metrics import METRICS
 from edge.contract.reading import Batch, ReadingClass
 from edge.contract.status import Status
-from edge.rows import Row
+from edge.journal.rows import Row
 
 READINGS = "readings"
 TICK = "tick"

@@ -47,8 +47,8 @@ from collector.vitals import Vitals
 from collector.writer import RollUp, Writer
 from edge.clock import Clock
 from edge.errors import JournalError
-from edge.journal import Journal
-from edge.rows import DeadLetter
+from edge.journal.journal import Journal
+from edge.journal.rows import DeadLetter
 
 log = logging.getLogger("collector.watch")
 

@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from edge import VERSION, build, mqtt, onsite, runner, versions
+from edge import VERSION, runner
 from edge.clock import Clock
 from edge.config import EdgeConfig
 from edge.contract.ranges import decode_received
@@ -22,17 +22,20 @@ from edge.contract.topics import SERVER, Kind, Topic
 from edge.crew import Crew
 from edge.errors import JournalError
 from edge.health.box import Box
-from edge.journal import Journal
-from edge.keeper import Keeper
-from edge.kernel import Kernel
-from edge.mqtt import MqttLink
-from edge.onsite import Onsite
-from edge.overlay import Overlay
+from edge.install import build, versions
+from edge.journal.journal import Journal
+from edge.journal.keeper import Keeper
+from edge.link import mqtt
+from edge.link.mqtt import MqttLink
+from edge.onsite import onsite
+from edge.onsite.onsite import Onsite
 from edge.sender import Sender
 from edge.sensors.port import Sample
+from edge.settings.overlay import Overlay
 from edge.systemd import Systemd
-from edge.timekeeper import ClockSet, Timekeeper
-from edge.timing import Timing
+from edge.timekeeping.kernel import Kernel
+from edge.timekeeping.timekeeper import ClockSet, Timekeeper
+from edge.timekeeping.timing import Timing
 
 LEAST_RESEND_S = 2.0  # real: a round trip with two disks in it; a fast house clock changes none
 RECEIPT_S = (

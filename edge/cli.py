@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from edge.clock import VARIABLE, Clock
 from edge.errors import ConfigError, JournalError
-from edge.overlay import Overlay
+from edge.settings.overlay import Overlay
 from edge.verbs import check, placing, read
 
 if TYPE_CHECKING:

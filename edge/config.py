@@ -7,19 +7,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from edge import linkconfig
 from edge.contract.topics import SERVER
 from edge.errors import ConfigError
 from edge.health.probe import HealthConfig
 from edge.health.probe import read as read_health
-from edge.linkconfig import MqttConfig
-from edge.measuring import Measuring, read_measuring
-from edge.onsiteplan import OnsitePlan
-from edge.onsiteplan import read as read_onsite
+from edge.link.config import MqttConfig
+from edge.link.config import read as read_link
+from edge.measuring.measuring import Measuring, read_measuring
+from edge.onsite.plan import OnsitePlan
+from edge.onsite.plan import read as read_onsite
 from edge.sensors.kinds import KINDS
 from edge.sensors.port import Plan, Sensor
 from edge.table import Table, at_seconds
-from edge.timekeeper import Trust
+from edge.timekeeping.timekeeper import Trust
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +136,7 @@ def _config(top: Table, folder: Path, environment: Mapping[str, str]) -> EdgeCon
         site=site,
         device=device,
         begin_ms=_begin(house),
-        mqtt=linkconfig.read(top.table("mqtt"), folder, environment),
+        mqtt=read_link(top.table("mqtt"), folder, environment),
         journal=_journal(top.table("journal"), folder),
         sensors=sensors,
         health=read_health(top.table("health")),

@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 
-from edge.calibration import Calibration, due
 from edge.clock import Time
 from edge.config import SensorConfig
+from edge.measuring.calibration import Calibration, due
 from edge.runner import AGAIN_S, Event, Runner, Watch
 from edge.sensors.port import Sample
 

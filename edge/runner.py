@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from edge.clock import Time
 from edge.contract.quality import Quality
 from edge.errors import SensorError
-from edge.measuring import Layer, Measuring
+from edge.measuring.measuring import Layer, Measuring
 from edge.sensors.port import HearsClock, Sample, Sensor, Series, Step
 
 LONGEST_RETRY_S = 60.0  # house seconds between attempts at a sensor that fails

@@ -30,7 +30,7 @@ def tree(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("file", "line", "complaint"),
     [
-        ("edge/contract/ids.py", "import edge.journal", "a floor above"),
+        ("edge/contract/ids.py", "import edge.journal.journal", "a floor above"),
         ("edge/clock.py", "import alerts.words", "a room beside it"),
         ("alerts/words.py", "from edge import journal", "a room beside it"),
         ("alerts/words.py", "import collector.intake", "a floor above"),

@@ -90,7 +90,7 @@ def test_a_device_that_starts_the_server_command_is_told_of_the_extra(
         "alerts/packs/*.toml",
         "collector/demo/recordings/*",
         "edge/samples/edge.toml",
-        "edge/BUILT",
+        "edge/install/BUILT",
     ],
 )
 def test_the_wheel_holds(contents: frozenset[str], pattern: str) -> None:

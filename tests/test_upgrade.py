@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.upgrade import EXTRAS
+from edge.install.upgrade import EXTRAS
 from tests.edge.box import Box, Init
 from tests.edge.device import Server, wait_until
 from tests.wheel import ROOT, run

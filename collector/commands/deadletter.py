@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from collector.commands import common
-from edge.tail import Tail
+from edge.journal.tail import Tail
 
 SAMPLE = 60  # characters of a sample shown
 

@@ -19,7 +19,7 @@ from collector import records
 from collector.commands import common
 from collector.config import Config
 from collector.errors import ConfigError
-from edge.tail import Tail
+from edge.journal.tail import Tail
 
 READ_ROWS = 1000
 

@@ -2,7 +2,7 @@
 
 Desired is ``{"revision": 3, "values": {"health_interval_s": 600}}``; an empty payload wishes nothing.
 Reported is ``{"revision": 3, "state": "applied", "problems": [], "values": {...}}``, with the
-values in force. The keys that may come this way are the device's own list (``edge/remote.py``).
+values in force. The keys that may come this way are the device's own list (``edge/settings/remote.py``).
 """
 
 import json

@@ -10,7 +10,7 @@ from edge.health.modem import Modem
 from edge.health.probe import Probe
 from edge.health.room import Fill, Rate, hours_left
 from edge.health.rounds import Rounds
-from edge.notebook import Notebook
+from edge.journal.notebook import Notebook
 from edge.runner import Measured
 from edge.sensors.port import Sample
 

@@ -27,7 +27,7 @@ def act(call: argparse.Namespace) -> int:
     """0: it can be used, warnings or not; 2: it cannot."""
     from edge.clock import Clock
     from edge.errors import ConfigError
-    from edge.overlay import Overlay
+    from edge.settings.overlay import Overlay
 
     try:
         overlay = Overlay(call.config)

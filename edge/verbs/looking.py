@@ -4,13 +4,13 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-from edge.calibration import Calibration
 from edge.clock import Clock
 from edge.config import SensorConfig
 from edge.contract.gross import gross_quality, why_failed
 from edge.contract.metrics import METRICS
 from edge.contract.quality import Quality
 from edge.errors import SensorError
+from edge.measuring.calibration import Calibration
 from edge.runner import missing
 from edge.sensors.polling import Answer, Polling
 from edge.sensors.port import Sample, Sensor, Series

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.errors import UpgradeError
-from edge.versions import REPORT, ROOT, Versions
+from edge.install.versions import REPORT, ROOT, Versions
 
 DONE, REFUSED = 0, 1
 
@@ -34,7 +34,7 @@ def add_to(commands: Any) -> None:
 def _upgrade(call: argparse.Namespace) -> int:
     from subprocess import CalledProcessError
 
-    from edge.upgrade import EXTRAS, Upgrade, upgrade
+    from edge.install.upgrade import EXTRAS, Upgrade, upgrade
 
     extras = None
     if call.extras is not None:
@@ -61,7 +61,7 @@ def _upgrade(call: argparse.Namespace) -> int:
 
 
 def _trial(call: argparse.Namespace) -> int:
-    from edge.trial import SETTLE_S, WITHIN_S, Terms, judge
+    from edge.install.trial import SETTLE_S, WITHIN_S, Terms, judge
 
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(message)s")
     terms = Terms(

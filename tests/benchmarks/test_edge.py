@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.edge import House, drain, fill
 from benchmarks.receiver import Server
-from edge.journal import Journal
+from edge.journal.journal import Journal
 from tests.services.servers import Mosquitto
 
 

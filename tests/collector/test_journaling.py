@@ -11,8 +11,8 @@ from collector.journaling import Journaling, Work
 from edge.contract.ranges import Ranges
 from edge.contract.reading import Batch, Reading
 from edge.errors import JournalDamaged, JournalError
-from edge.journal import Journal
-from edge.rows import DeadLetter
+from edge.journal.journal import Journal
+from edge.journal.rows import DeadLetter
 
 SOON_S = 10.0
 
@@ -190,7 +190,7 @@ async def test_it_goes_on_behind_what_a_cap_has_dropped(writing, journal):
 
 async def test_an_unreadable_row_is_passed_over(writing, caplog):
     await writing.write(ticks(1))
-    from edge.rows import Row
+    from edge.journal.rows import Row
 
     def spoil(journal):
         journal.append([Row(kind="novelty")])

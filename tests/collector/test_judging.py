@@ -19,8 +19,8 @@ from collector.judging import Judging, load_engine
 from collector.watch import Watch
 from edge.clock import Clock
 from edge.contract.subject import Subject
-from edge.journal import Journal
-from edge.tail import Tail
+from edge.journal.journal import Journal
+from edge.journal.tail import Tail
 from tests.collector.village import settle
 
 SOON_S = 10.0

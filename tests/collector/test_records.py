@@ -21,7 +21,7 @@ from edge.contract.metrics import METRICS
 from edge.contract.quality import Quality
 from edge.contract.reading import Batch, Reading
 from edge.contract.status import State, Status
-from edge.rows import Row
+from edge.journal.rows import Row
 
 ids = st.from_regex(r"[a-z0-9-]{1,12}", fullmatch=True)
 REGISTRY = Registry(

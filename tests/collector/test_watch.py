@@ -18,8 +18,8 @@ from collector.health import WatchStatus, read_watch
 from edge.clock import Clock
 from edge.contract.ranges import Ranges
 from edge.contract.reading import Batch
-from edge.journal import Journal
-from edge.tail import Tail
+from edge.journal.journal import Journal
+from edge.journal.tail import Tail
 from tests.collector.village import DEVICE, PLACE, REGISTRY, SITE, Process, Teller, settle
 from tests.services.servers import Mosquitto
 

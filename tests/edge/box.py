@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from edge.versions import Versions
+from edge.install.versions import Versions
 
 ROOT = Path(__file__).resolve().parents[2]
 WITHIN_S, SETTLE_S = 2.0, 0.5

@@ -11,8 +11,8 @@ import pytest
 
 from edge.config import JournalConfig
 from edge.errors import JournalError
-from edge.journal import Journal, Row
-from edge.keeper import Keeper
+from edge.journal.journal import Journal, Row
+from edge.journal.keeper import Keeper
 from edge.sensors.port import Sample
 from tests.edge.device import Device, Server, wait_until
 

@@ -7,8 +7,8 @@ import pytest
 from edge.contract import senml
 from edge.contract.reading import Decoded
 from edge.contract.topics import Kind
-from edge.journal import Journal
-from edge.notebook import Notebook
+from edge.journal.journal import Journal
+from edge.journal.notebook import Notebook
 from edge.sender import LIVE_MOST, NEWEST, PACK, Sender
 from edge.sensors.port import Sample
 

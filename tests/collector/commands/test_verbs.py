@@ -13,8 +13,8 @@ from alerts.store.operations import Operations
 from collector.cli import VERBS, main
 from collector.demo import scenario
 from collector.records import row
-from edge.journal import Journal
-from edge.rows import DeadLetter
+from edge.journal.journal import Journal
+from edge.journal.rows import DeadLetter
 from tests.collector.test_desk import RAISED
 from tests.collector.village import settle
 

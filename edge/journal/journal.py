@@ -1,0 +1,505 @@
+"""The journal: one SQLite file (WAL, synchronous FULL) that device and collector both stand on.
+
+One writer, one thread at a time (``check_same_thread`` is off so that the thread may change). The
+first write opens a transaction; ``commit`` is one fsync, ``rollback`` restores what was in memory.
+Reading through the writer sees its own open transaction; a ``Tail`` sees what is committed.
+"""
+
+import fcntl
+import os
+import secrets
+import sqlite3
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from edge.clock import Clock
+from edge.contract.ranges import Ranges
+from edge.contract.reading import ReadingClass
+from edge.errors import JournalBusy, JournalDamaged, JournalError
+from edge.journal import rows as reading
+from edge.journal.rows import COLUMNS, DeadLetter, Dropped, Letter, Row, suspect, translated
+from edge.journal.tail import Tail
+
+__all__ = ["FURTHER", "MOST_LETTERS", "DeadLetter", "Dropped", "Journal", "Letter", "Row", "Tail"]
+
+APPLICATION_ID = 0x5357_4A4C  # "SWJL"
+VERSION = 1
+MOST_LETTERS = 1000  # distinct (topic, reason): reasons quote strangers, so they must be bounded
+FURTHER = "further reasons; the list of dead letters is full"
+SAMPLE_BYTES = 4096
+MEMORY = ":memory:"  # SQLite's word for no file
+WAL_BYTES = 16 * 2**20  # what the -wal file is cut back to after a checkpoint
+BUSY_MS = 5000
+ROW_BYTES = 60  # what a row takes beside its body, measured on a device's own rows
+_LOWEST_FIRST = (ReadingClass.HEALTH, ReadingClass.SERIES, ReadingClass.ALARM)
+
+_SCHEMA = f"""
+PRAGMA application_id = {APPLICATION_ID};
+PRAGMA user_version = {VERSION};
+CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE record (
+    pos INTEGER PRIMARY KEY AUTOINCREMENT, at_ms INTEGER NOT NULL, kind TEXT NOT NULL,
+    cls TEXT NOT NULL, stream TEXT NOT NULL, run TEXT NOT NULL, seq INTEGER NOT NULL,
+    count INTEGER NOT NULL, body BLOB NOT NULL);
+-- a device's own rows have no stream; only they are looked up by (run, seq)
+CREATE INDEX record_own ON record (run, seq) WHERE stream = '' AND run <> '';
+CREATE TABLE span (
+    stream TEXT, run TEXT, lo INTEGER, hi INTEGER NOT NULL,
+    PRIMARY KEY (stream, run, lo)) WITHOUT ROWID;
+CREATE TABLE cursor (name TEXT PRIMARY KEY, pos INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE letter (
+    topic TEXT, reason TEXT, first_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL,
+    count INTEGER NOT NULL, sample BLOB NOT NULL, PRIMARY KEY (topic, reason));
+"""
+_OWN = "stream = '' AND run <> '' AND run = ? AND seq BETWEEN ? AND ?"
+
+
+class Journal:
+    """The writer. Opening takes the lock, sets a damaged file aside, and creates a missing one.
+
+    JournalBusy when another process holds it; JournalError when the disk or its rights refuse.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        self.set_aside: Path | None = None
+        self._is_open = True
+        self._lock = -1 if str(path) == MEMORY else _lock(self.path)
+        try:
+            self._db = self._open()
+        except BaseException:
+            self._unlock()
+            raise
+
+    @classmethod
+    def in_memory(cls) -> Self:
+        """A journal that dies with the process: for a device whose disk refuses."""
+        return cls(MEMORY)
+
+    def _open(self) -> sqlite3.Connection:
+        try:
+            return self._open_file()
+        except JournalDamaged:
+            self.set_aside = _set_aside(self.path)
+            return self._open_file()
+
+    def _open_file(self) -> sqlite3.Connection:
+        wal = self.path.with_name(self.path.name + "-wal")
+        if self.path.is_file() and not self.path.stat().st_size and not wal.exists():
+            # What a power cut may leave of a file; SQLite would take it for a new one in silence.
+            raise JournalDamaged(f"{self.path} is empty")
+        with translated(self.path):
+            db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
+            try:
+                self._prepare(db)
+                self._load(db)
+            except BaseException:
+                db.close()
+                raise
+            return db
+
+    def _prepare(self, db: sqlite3.Connection) -> None:
+        db.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+        if suspect(self.path).exists():
+            if db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+                raise JournalDamaged(f"{self.path} is damaged")
+            suspect(self.path).unlink()
+        is_new = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
+        if is_new:
+            db.execute("PRAGMA auto_vacuum = INCREMENTAL")  # only before the first table
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
+        if is_new:
+            db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA}")
+            db.execute("INSERT INTO meta VALUES ('id', ?)", (secrets.token_hex(8),))
+            db.execute("COMMIT")
+        elif db.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+            raise JournalError(f"{self.path} is another program's database; name another path")
+        elif db.execute("PRAGMA user_version").fetchone()[0] > VERSION:
+            raise JournalError(f"{self.path} was written by a newer version; install that one")
+
+    def _load(self, db: sqlite3.Connection) -> None:
+        self.id: str = db.execute("SELECT value FROM meta WHERE name = 'id'").fetchone()[0]
+        self.last = reading.last(db)
+        self._cursors: dict[str, int] = dict(db.execute("SELECT name, pos FROM cursor"))
+        self._ranges = reading.spans(db)
+        self._letters: int = db.execute("SELECT count(*) FROM letter").fetchone()[0]
+        self._page: int = db.execute("PRAGMA page_size").fetchone()[0]
+        self._covered: set[tuple[str, str, int]] = set()
+        self._failed = False
+        self._depth: int | None = None
+        # Below these positions trim has found no row of the class, so it need not look again.
+        self._lowest = dict.fromkeys(_LOWEST_FIRST, 0)
+
+    # Writing
+
+    def append(self, rows: Iterable[Row]) -> int:
+        """Add rows to the open transaction and return the last position; ``position`` is ours."""
+        with self._writing() as db:
+            done = db.executemany(
+                f"INSERT INTO record ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (row[1:] for row in rows),
+            )
+            if done.rowcount > 0:
+                self.last = db.execute("SELECT last_insert_rowid()").fetchone()[0]
+                if self._depth is not None:
+                    self._depth += done.rowcount
+        return self.last
+
+    def cover(self, stream: str, run: str, lo: int, hi: int) -> tuple[int, int]:
+        """Note ``lo..hi`` as held and return the interval that now holds them."""
+        self._begin()
+        ranges = self._ranges.get((stream, run))
+        if ranges is None:
+            ranges = self._ranges[stream, run] = Ranges()
+        self._covered.add((stream, run, lo))
+        return ranges.add(lo, hi)
+
+    def bury(self, letters: Iterable[DeadLetter]) -> None:
+        """Count dead letters per (topic, reason), with the newest bytes as a sample."""
+        with self._writing() as db:
+            for letter in letters:
+                key = (letter.topic, letter.reason)
+                if self._letters >= MOST_LETTERS and not self._is_known(key):
+                    key = ("", FURTHER)
+                is_new = db.execute(
+                    "INSERT INTO letter VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+                    "last_ms = excluded.last_ms, count = count + excluded.count, "
+                    "sample = excluded.sample RETURNING count = ?",
+                    (*key, letter.at_ms, letter.at_ms, letter.count,
+                     letter.raw[:SAMPLE_BYTES], letter.count),
+                ).fetchone()[0]  # fmt: skip
+                self._letters += is_new
+
+    def _is_known(self, key: tuple[str, str]) -> bool:
+        found = self._db.execute("SELECT 1 FROM letter WHERE topic = ? AND reason = ?", key)
+        return found.fetchone() is not None
+
+    def move(self, name: str, position: int) -> None:
+        """Set a consumer's cursor."""
+        with self._writing() as db:
+            db.execute("INSERT OR REPLACE INTO cursor VALUES (?, ?)", (name, position))
+            self._cursors[name] = position
+
+    def put(self, name: str, value: str | int | bytes) -> None:
+        """Keep a small value of the owner's beside the rows, in the same transaction."""
+        if name == "id":
+            raise ValueError("the journal's id is its own")
+        with self._writing() as db:
+            db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
+
+    def commit(self) -> None:
+        """Make the open transaction durable with one fsync; nothing when none is open.
+
+        After an error only ``rollback`` leads on: SQLite may have undone the transaction already.
+        """
+        if self._failed:
+            raise JournalError(f"{self.path}: the last write failed; roll back, then write again")
+        if not self._db.in_transaction:
+            return
+        with self._writing() as db:
+            self._write_spans()
+            db.execute("COMMIT")
+        self._covered.clear()
+
+    def rollback(self) -> None:
+        """Undo the open transaction, in memory too."""
+        with translated(self.path):
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            self._load(self._db)
+
+    def _write_spans(self) -> None:
+        spans = {
+            (stream, run, *(self._ranges[stream, run].around(number) or (number, number)))
+            for stream, run, number in self._covered
+        }
+        self._db.executemany(
+            "DELETE FROM span WHERE stream = ? AND run = ? AND lo BETWEEN ? AND ?", spans
+        )
+        self._db.executemany("INSERT INTO span VALUES (?, ?, ?, ?)", spans)
+
+    # Reading
+
+    def read(self, after: int, limit: int) -> list[Row]:
+        """Up to ``limit`` rows behind position ``after``, in order of position."""
+        with translated(self.path):
+            return reading.read(self._db, after, limit)
+
+    def ranges(self) -> dict[tuple[str, str], Ranges]:
+        """What is held, by (stream, run): the live objects, to look at and not to change."""
+        return self._ranges
+
+    def cursor(self, name: str) -> int:
+        """A consumer's cursor; 0 for one that never moved."""
+        return self._cursors.get(name, 0)
+
+    def get(self, name: str) -> str | int | bytes | None:
+        """What ``put`` kept."""
+        with translated(self.path):
+            return reading.value(self._db, name)
+
+    def letters(self) -> list[Letter]:
+        """The dead letters, the newest first."""
+        with translated(self.path):
+            return reading.letters(self._db)
+
+    @property
+    def dead(self) -> int:
+        """How many records are dead in all."""
+        with translated(self.path):
+            return reading.dead(self._db)
+
+    @property
+    def size_bytes(self) -> int:
+        """The bytes in use: pages less free ones."""
+        with translated(self.path):
+            pages: int = self._db.execute("PRAGMA page_count").fetchone()[0]
+            free: int = self._db.execute("PRAGMA freelist_count").fetchone()[0]
+        return (pages - free) * self._page
+
+    # The device's own rows: those without a stream
+
+    def pending(self, limit: int, *, after: int = 0, upto: int | None = None) -> list[Row]:
+        """Own rows not yet received with ``after`` < position <= ``upto``, in order.
+
+        A sender that takes live rows first keeps two marks: the backlog ends where live began.
+        """
+        with translated(self.path):
+            found = self._db.execute(
+                f"SELECT pos, {COLUMNS} FROM record WHERE pos > ? AND pos <= ? "
+                "AND stream = '' AND run <> '' ORDER BY pos LIMIT ?",
+                (after, self.last if upto is None else upto, limit),
+            )
+            return [Row._make(row) for row in found]
+
+    def pick(self, run: str, lo: int, hi: int) -> list[Row]:
+        """Own rows ``lo..hi`` of a run that are still here, in order of ``seq``."""
+        with translated(self.path):
+            found = self._db.execute(
+                f"SELECT pos, {COLUMNS} FROM record WHERE {_OWN} ORDER BY seq", (run, lo, hi)
+            )
+            return [Row._make(row) for row in found]
+
+    def count(self, run: str, lo: int, hi: int) -> int:
+        """How many own rows ``lo..hi`` of a run are still here."""
+        with translated(self.path):
+            found = self._db.execute(f"SELECT count(*) FROM record WHERE {_OWN}", (run, lo, hi))
+            return int(found.fetchone()[0])
+
+    def forget(self, run: str, lo: int, hi: int) -> int:
+        """Delete own rows that were received; how many there were."""
+        with self._writing() as db:
+            gone = db.execute(f"DELETE FROM record WHERE {_OWN}", (run, lo, hi)).rowcount
+        if self._depth is not None:
+            self._depth -= gone
+        return gone
+
+    def shift(self, run: str, by_ms: int) -> int:
+        """Move the times of all own rows of a run; how many there were."""
+        with self._writing() as db:
+            own = "stream = '' AND run <> '' AND run = ?"
+            done = db.execute(f"UPDATE record SET at_ms = at_ms + ? WHERE {own}", (by_ms, run))
+            return done.rowcount
+
+    def runs(self) -> set[str]:
+        """The runs of which own rows are here."""
+        with translated(self.path):
+            found = self._db.execute(
+                "SELECT DISTINCT run FROM record WHERE stream = '' AND run <> ''"
+            )
+            return {run for (run,) in found}
+
+    @property
+    def depth(self) -> int:
+        """How many rows there are: on a device, readings not yet received."""
+        if self._depth is None:
+            with translated(self.path):
+                count: int = self._db.execute("SELECT count(*) FROM record").fetchone()[0]
+            self._depth = count
+        return self._depth
+
+    # Bounds
+
+    def is_over(self, max_bytes: int, before_ms: int) -> bool:
+        """Whether ``trim`` would drop anything; it looks and writes nothing."""
+        if self.size_bytes > max_bytes:
+            return True
+        with translated(self.path):
+            oldest = self._db.execute(
+                "SELECT min(at_ms) FROM (SELECT at_ms FROM record ORDER BY pos LIMIT 1000)"
+            ).fetchone()[0]
+        return oldest is not None and oldest < before_ms
+
+    def trim(
+        self,
+        max_bytes: int,
+        before_ms: int | None = None,
+        keep_after: int | None = None,
+        note: Callable[[list[Dropped]], None] | None = None,
+        ageless: Container[str] = (),
+    ) -> list[Dropped]:
+        """Drop rows older than ``before_ms``, then the oldest of the lowest class over the cap.
+
+        Rows behind ``keep_after`` are still needed by a cursor: age spares them, and bytes take
+        them last. What was needed and is gone says so. ``note`` is told before the commit, so that
+        what it puts down stands in the same transaction. Rows of ``ageless`` runs have no known
+        age; bytes alone bound them.
+        """
+        done = self.last if keep_after is None else min(keep_after, self.last)
+        is_needed = keep_after is None
+        dropped: list[Dropped] = []
+        with self._writing():
+            if before_ms is not None:
+                dropped += self._drop_older(before_ms, done, is_needed, ageless)
+            dropped += self._drop_bytes(max_bytes, done, is_needed)
+            dropped += self._drop_bytes(max_bytes, self.last, True)
+        if note is not None and dropped:
+            note(dropped)
+        self.commit()
+        if dropped:
+            with translated(self.path):
+                # execute() takes one step, which frees one page; a script runs to its end.
+                self._db.executescript("PRAGMA incremental_vacuum")
+        return dropped
+
+    def _drop_older(
+        self, before_ms: int, upto: int, is_needed: bool, ageless: Container[str]
+    ) -> list[Dropped]:
+        # Positions rise with arrival, times nearly so: stop at the first thousand all young.
+        dropped: list[Dropped] = []
+        after = 0
+        while True:
+            rows = self._db.execute(
+                "SELECT pos, stream, run, seq, count, at_ms FROM record "
+                "WHERE pos > ? AND pos <= ? ORDER BY pos LIMIT 1000",
+                (after, upto),
+            ).fetchall()
+            old = [row for row in rows if row[5] < before_ms]
+            if not old:
+                return dropped
+            old = [row for row in old if row[2] not in ageless]
+            dropped += self._delete(old, "age", is_needed)
+            after = rows[-1][0]
+
+    def _drop_bytes(self, max_bytes: int, upto: int, is_needed: bool) -> list[Dropped]:
+        dropped: list[Dropped] = []
+        for cls in _LOWEST_FIRST:
+            while (over := self.size_bytes - max_bytes) > 0:
+                found = self._db.execute(
+                    "SELECT pos, stream, run, seq, count, length(body) FROM record "
+                    "WHERE pos > ? AND pos <= ? AND cls = ? ORDER BY pos LIMIT 10000",
+                    (self._lowest[cls], upto, cls.value),
+                )
+                over = over * 2 // 3  # rows do not fill their pages, so come near by steps
+                rows = []
+                for row in found:
+                    rows.append(row)
+                    over -= row[5] + ROW_BYTES
+                    if over <= 0 and len(rows) >= 20:  # fewer free no page at all
+                        break
+                found.close()
+                self._lowest[cls] = rows[-1][0] if rows else max(self._lowest[cls], upto)
+                if not rows:
+                    break
+                dropped += self._delete(rows, "space", is_needed)
+        return dropped
+
+    def _delete(
+        self, rows: Sequence[tuple[Any, ...]], reason: str, is_needed: bool
+    ) -> list[Dropped]:
+        self._db.executemany("DELETE FROM record WHERE pos = ?", ((row[0],) for row in rows))
+        if self._depth is not None:
+            self._depth -= len(rows)
+        spans: dict[tuple[str, str], Ranges] = {}
+        for _, stream, run, seq, count, *_ in rows:
+            if run:
+                spans.setdefault((stream, run), Ranges()).add(seq, seq + max(count, 1) - 1)
+        return [
+            Dropped(stream=stream, run=run, lo=lo, hi=hi, reason=reason, is_needed=is_needed)
+            for (stream, run), ranges in spans.items()
+            for lo, hi in ranges
+        ]
+
+    # Life
+
+    def close(self) -> None:
+        """Undo what is uncommitted, close the file, give the lock back."""
+        if self._is_open:
+            self._is_open = False
+            self._db.close()
+            self._unlock()
+
+    def _unlock(self) -> None:
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @staticmethod
+    def tail(path: Path | str) -> Tail:
+        """A reader of a journal that another process writes."""
+        return Tail(path)
+
+    def _begin(self) -> None:
+        if not self._db.in_transaction:
+            with translated(self.path):
+                self._db.execute("BEGIN IMMEDIATE")
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        self._begin()
+        try:
+            with translated(self.path):
+                yield self._db
+        except BaseException:
+            self._failed = True
+            raise
+
+
+def _lock(path: Path) -> int:
+    """An exclusive lock that dies with the process; SQLite's own lock lives a transaction only."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise JournalError(f"{path}: {error.strerror}; make its folder writable") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(lock)
+        raise JournalBusy(f"{path} is written by another process; end that one first") from error
+    return lock
+
+
+def _set_aside(path: Path) -> Path:
+    """Rename the file with its -wal and -shm, so that somebody can look at it later."""
+    stem = f"{path.name}.damaged-{Clock.from_environment().now():%Y%m%d-%H%M%S}"
+    aside, nth = path.with_name(stem), 1
+    while aside.exists():
+        nth += 1
+        aside = path.with_name(f"{stem}-{nth}")
+    try:
+        path.rename(aside)
+        for tail in ("-wal", "-shm"):
+            beside = path.with_name(path.name + tail)
+            if beside.exists():
+                beside.rename(aside.with_name(aside.name + tail))
+        suspect(path).unlink(missing_ok=True)
+    except OSError as error:
+        raise JournalError(f"{path} is damaged and cannot be set aside: {error}") from error
+    return aside
