@@ -23,6 +23,8 @@ class Roll:
             seen = replace(self._of(said.site, said.device), online=online)
             if said.status.firmware:
                 seen = replace(seen, firmware=said.status.firmware)
+            if said.status.cut_ms is not None:
+                seen = replace(seen, cut_ms=said.status.cut_ms)
             self._seen[said.site, said.device] = seen
         for batch in judged.batches:
             seen = self._of(batch.site, batch.device)

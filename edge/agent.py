@@ -104,6 +104,7 @@ class Agent:
         self._systemd = Systemd.from_environment()
         self._crew = Crew(self._clock, self._inbox.put, self._stopping)
         self._has_reported = False
+        self._cut_ms: int | None = None
         self._dirty_s: float | None = None
         self._rows_s: float | None = None  # since when readings wait for a commit
         self._trim_s = 0.0
@@ -286,6 +287,12 @@ class Agent:
     def _recall_time(self) -> None:
         """Begin with the time that the journal knows; date what it holds, as far as that goes."""
         stamps = self._notebook.stamps
+        if self._notebook.noted("open_run"):  # nobody noted its end
+            self._cut_ms = stamps.clock_ms or None
+            _log.warning(
+                "journal: the run before ended without a goodbye; a power cut, most likely"
+            )
+        self._notebook.note("open_run", self.run_id)
         self._clock.recall(stamps.clock_ms, stamps.anchor)
         self._started_ms = self._health_ms = self._clock.now_ms()
         if self._clock.is_house:
@@ -448,7 +455,7 @@ class Agent:
     def _commit(self) -> None:
         if not self._clock.is_house:
             self._notebook.stamps.anchor = self._clock.anchor
-            self._notebook.stamps.clock_ms = self._clock.now_ms()
+        self._notebook.stamps.clock_ms = self._clock.now_ms()
         while True:  # on the disk, in a new journal, or in memory
             try:
                 self._notebook.commit()
@@ -595,6 +602,7 @@ class Agent:
                 self._handle(self._inbox.get_nowait())
         except queue.Empty:
             pass
+        self._notebook.note("open_run", "")
         self._commit()
         if self._keeper.is_sheltered:
             try:
@@ -626,6 +634,7 @@ class Agent:
             firmware=firmware(),
             at_ms=self._clock.now_ms() if self._clock.is_known else None,
             nonce=nonce,
+            cut_ms=self._cut_ms,
         ).encode()
 
 

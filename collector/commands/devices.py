@@ -29,11 +29,21 @@ def listing(operations: Operations, watch_path: Path) -> str:
                 heard.firmware or _NONE,
                 _at(heard.seen_ms),
                 _NONE if heard.clock_s is None else f"{heard.clock_s:+.1f} s",
+                _at(heard.cut_ms),
                 _settings(wish, reports.get(key)),
                 "yes" if device.command_key else "no",
             ]
         )
-    head = ["device", "state", "firmware", "last seen", "clock", "settings", "takes commands"]
+    head = [
+        "device",
+        "state",
+        "firmware",
+        "last seen",
+        "clock",
+        "last cut",
+        "settings",
+        "takes commands",
+    ]
     text = table(head, rows)
     if status is None:
         text += "\nthe watch has not written what it hears; is `shouwang serve` running?"

@@ -5,6 +5,7 @@ import json
 import logging
 from collections.abc import Awaitable, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import cache
 from itertools import groupby
 from pathlib import Path
@@ -153,6 +154,10 @@ async def devices(asked: Asked) -> web.Response:
         if sight and sight.seen_ms is not None:
             quiet_s = (cards.ms(scene.now) - sight.seen_ms) / 1000
             seen = scene.t("device.seen", span=cards.lasted(quiet_s, scene))
+        cut = ""
+        if sight and sight.cut_ms is not None:
+            at = datetime.fromtimestamp(sight.cut_ms / 1000, UTC)
+            cut = scene.t("device.cut", at=scene.when(at, device.site))
         rows.append(
             {
                 "device": device,
@@ -162,6 +167,7 @@ async def devices(asked: Asked) -> web.Response:
                 ],
                 "sight": sight,
                 "seen": seen,
+                "cut": cut,
                 "source": scene.source(device),
                 "metrics": scene.t("list.comma").join(
                     dict.fromkeys(scene.metric(m) for b in device.bindings for m in b.metrics)

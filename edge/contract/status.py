@@ -19,6 +19,7 @@ class Status:
     """``{"state": ..., "run": ..., "firmware": ..., "at_ms": ..., "nonce": ...}``.
 
     A last will has no time. ``nonce`` is what the next command to this device must answer.
+    ``cut_ms``: the run before ended without a goodbye, and what it measured after this may be lost.
     """
 
     state: State
@@ -26,6 +27,7 @@ class Status:
     firmware: str = ""
     at_ms: int | None = None
     nonce: str = ""
+    cut_ms: int | None = None
 
     def encode(self) -> bytes:
         body: dict[str, object] = {"state": self.state.value}
@@ -37,6 +39,8 @@ class Status:
             body["at_ms"] = self.at_ms
         if self.nonce:
             body["nonce"] = self.nonce
+        if self.cut_ms is not None:
+            body["cut_ms"] = self.cut_ms
         return json.dumps(body, separators=(",", ":")).encode()
 
     @classmethod
@@ -56,6 +60,15 @@ class Status:
             return None
         if not isinstance(firmware, str) or len(firmware) > 64 or not firmware.isprintable():
             return None
-        if at_ms is not None and not (type(at_ms) is int and 0 <= at_ms < 2**53):
-            return None
-        return cls(state=State(body["state"]), run=run, firmware=firmware, at_ms=at_ms, nonce=nonce)
+        cut_ms = body.get("cut_ms")
+        for moment in (at_ms, cut_ms):
+            if moment is not None and not (type(moment) is int and 0 <= moment < 2**53):
+                return None
+        return cls(
+            state=State(body["state"]),
+            run=run,
+            firmware=firmware,
+            at_ms=at_ms,
+            nonce=nonce,
+            cut_ms=cut_ms,
+        )

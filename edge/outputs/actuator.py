@@ -130,8 +130,8 @@ class Actuator:
                 self._switch.set(wanted)
             else:
                 self._drive_slowly(wanted)
-        except Exception as error:  # a driver may raise anything, and an order must not be lost
-            self._failed(str(error) if isinstance(error, OutputError) else repr(error))
+        except OutputError as error:
+            self._failed(str(error))
             return
         self._is = wanted
         self._driven_s = self._steady_s()

@@ -135,14 +135,12 @@ class Polling:
 
     def step(self, mark: str, now_ms: int) -> Step:
         due_ms = self._moment(now_ms)
-        last_ms = int(mark) if mark else None
-        if last_ms is not None and self._late_ms:  # the nearest moment by the clock as it is now
-            last_ms = self._moment(last_ms + self._late_ms + self._interval_ms // 2)
+        last_ms = int(mark) + self._late_ms if mark else None
         if last_ms is not None and last_ms > now_ms + self._interval_ms:
             last_ms = None  # the clock was set back: waiting for the old time would be silence
             self._try_ms = 0
         if last_ms is not None and due_ms <= last_ms:
-            return Step(mark=mark, wake_ms=last_ms + self._interval_ms)
+            return Step(mark=mark, wake_ms=self._moment(last_ms) + self._interval_ms)
         self._late_ms = 0
         samples = self._skipped(last_ms, due_ms)
         is_tardy = now_ms - due_ms > min(TARDY_S * 1000, self._interval_ms / 10)
@@ -175,7 +173,7 @@ class Polling:
         """A sample for each interval that passed while the round before took its time."""
         if last_ms is None or not self.last:  # what passed while the agent was away is a gap
             return []
-        missed = range(last_ms + self._interval_ms, due_ms, self._interval_ms)
+        missed = range(self._moment(last_ms) + self._interval_ms, due_ms, self._interval_ms)
         if len(missed) > MOST_SKIPPED:
             return []
         reason = "not asked: the round before took longer than the interval"

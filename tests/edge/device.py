@@ -69,6 +69,7 @@ class Server:
         self._client.loop_stop()
 
     def say(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
+        wait_until(self._client.is_connected, "the server has its broker")
         self._client.publish(topic, payload, 1, retain).wait_for_publish(SOON_S)
 
     def end_session(self, client_id: str) -> None:
@@ -199,7 +200,8 @@ class Device:
         """Wait until it ends by itself; its summary line."""
         assert self.process is not None
         out, _ = self.process.communicate(timeout=seconds)
-        assert self.process.returncode == 0, (self.folder / "log").read_text()
+        code = self.process.returncode
+        assert code == 0, f"code {code}\n{(self.folder / 'log').read_text()}"
         return json.loads(out.splitlines()[-1])
 
     def discard(self) -> None:

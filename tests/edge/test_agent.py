@@ -108,9 +108,16 @@ def test_birth_goodbye_and_last_will_are_said(broker, server, device) -> None:
     wait_until(lambda: len(server.statuses) == 3, "the second birth")
     assert server.statuses[2].run != birth.run
     device.kill()
+    assert server.statuses[2].cut_ms is None
+    killed_ms = Clock().now_ms()
     wait_until(lambda: len(server.statuses) == 4, "the last will")
     assert server.statuses[3].state is State.OFFLINE
     assert server.statuses[3].run == server.statuses[2].run
+    device.start()
+    wait_until(lambda: len(server.statuses) == 5, "the birth after the cut")
+    cut_ms = server.statuses[4].cut_ms  # what was measured after this may be lost
+    assert cut_ms is not None
+    assert killed_ms - 10_000 < cut_ms <= killed_ms
 
 
 def test_readings_stay_until_the_server_names_them_and_are_sent_again(server, device) -> None:

@@ -50,9 +50,9 @@ def find_influxd() -> Path:
 
 
 def find_faketime() -> Path:
-    """Where libfaketime for threads is: SHOUWANG_FAKETIME, else where Debian's package puts it."""
+    """Where libfaketime is: SHOUWANG_FAKETIME, else where Debian's package puts it."""
     named = os.environ.get("SHOUWANG_FAKETIME")
-    found = [Path(named)] if named else [*Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")]
+    found = [Path(named)] if named else [*Path("/usr/lib").glob("*/faketime/libfaketime.so.1")]
     for library in found:  # a library, so it need not be executable
         if library.is_file():
             return library

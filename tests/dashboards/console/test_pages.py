@@ -61,6 +61,10 @@ async def test_a_nav_link_leads_somewhere(client: TestClient):
         await _text(client, link)
 
 
+async def test_a_device_tells_when_its_power_was_cut(client: TestClient):
+    assert "断过电或意外重启，之后几秒的数据可能没记下" in await _text(client, "/devices")
+
+
 async def test_where_data_is_not_live_it_says_so_with_its_origin(client: TestClient):
     for path in ("/", "/places/riverside/shed-2", "/devices", "/incidents/6"):
         text = await _text(client, path)
