@@ -7,7 +7,7 @@ bounds sending is the network, and that does not run faster when the house clock
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edge.contract import senml
 from edge.contract.topics import Kind
@@ -18,6 +18,7 @@ PACK = 200  # readings, about 12 kB
 LIVE_MOST = 10 * PACK  # so much is through in a blink; newer rows overtake a longer backlog
 NEWEST = 5 * PACK  # of a longer backlog these go first: an alarm just before the link came back
 ANNOUNCE_MOST = 100  # dropped ranges told in one pack
+MOST_PATIENCE = 10  # times the resend: a server that confirms nothing costs a SIM little by then
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +48,8 @@ class Sender:
         self._window = window
         self._backlog_window = max(1, window - max(1, window // 4))  # the rest is kept for live
         self._resend_s = resend_s
+        self._patience_s = resend_s  # grows while nothing at all is received
+        self._grows_s = 0.0
         self._rate = backlog_per_s
         self._steady_ms = steady_ms
         self._tokens = 0.0
@@ -67,6 +70,7 @@ class Sender:
         """
         self.disconnected()
         self._is_up = True
+        self._patience_s = self._resend_s
         journal = self._notebook.journal
         if journal.depth <= LIVE_MOST:
             first = journal.pending(1)
@@ -87,6 +91,7 @@ class Sender:
 
     def received(self, run: str, lo: int, hi: int) -> None:
         """The server holds these readings."""
+        self._patience_s = self._resend_s
         for key, pack in list(self._packs.items()):
             if pack.run == run and lo <= pack.lo and pack.hi <= hi:
                 del self._packs[key]
@@ -105,12 +110,17 @@ class Sender:
         return self._send_backlog(now_s)
 
     def _again(self, now_s: float) -> None:
-        late = [pack for pack in self._packs.values() if now_s - pack.sent_s >= self._resend_s]
+        late = [pack for pack in self._packs.values() if now_s - pack.sent_s >= self._patience_s]
         for pack in late:
             del self._packs[pack.run, pack.lo]
             rows = self._notebook.journal.pick(pack.run, pack.lo, pack.hi)
             for part in _packs_of(rows):
-                self._send_pack(part, now_s)
+                if not self._send_pack(part, now_s):
+                    self._packs[pack.run, pack.lo] = replace(pack, sent_s=now_s)
+                    return
+        if late and now_s >= self._grows_s:  # once a round, however many packs are late in it
+            self._patience_s = min(2 * self._patience_s, MOST_PATIENCE * self._resend_s)
+            self._grows_s = now_s + self._patience_s
 
     def _put_back(self, upto: int) -> None:
         """Make unsent live rows backlog, joined with the last of it when they follow it."""
@@ -139,7 +149,9 @@ class Sender:
                 self._backlog[0] = (end, upto)
         if not self._packs:
             return None
-        return max(0.0, min(pack.sent_s for pack in self._packs.values()) + self._resend_s - now_s)
+        return max(
+            0.0, min(pack.sent_s for pack in self._packs.values()) + self._patience_s - now_s
+        )
 
     def _send_rows(self, after: int, upto: int, window: int, most: int, now_s: float) -> int:
         """Send own rows behind ``after`` while the window has room; how far it came."""

@@ -4,11 +4,13 @@ import secrets
 from collections.abc import Callable
 
 from edge.timekeeping.inquiry import Inquiry
-from edge.timekeeping.timekeeper import ClockSet, Ticking, Timekeeper
+from edge.timekeeping.timekeeper import ClockSet, Ticking, Timekeeper, Truth
 
 LOOK_MS = 2_000  # real: between looks at the system clock; whoever sets it is seen this soon
 AGAIN_MS = 3_600_000  # real: a crystal of 50 ppm goes wrong by 0.2 s in that time
 UNKNOWN_AGAIN_MS = 30_000  # real: while nobody knows the time
+ROUGH_AGAIN_MS = 300_000  # real: while it is known only roughly; three questions are 2 kB
+NEAR_MS = 1_000  # an answer that was on its way for two seconds; what a slower one tells is rough
 
 
 class Timing:
@@ -62,9 +64,14 @@ class Timing:
                 self._is_asking = False
                 truth = self._inquiry.result()
                 found = (self._keeper.believe(truth) if truth else None) or found
-                again_ms = AGAIN_MS if self._keeper.is_known else UNKNOWN_AGAIN_MS
-                self._ask_ms = now_ms + again_ms
+                self._ask_ms = now_ms + self._again_ms(truth)
         return found
+
+    def _again_ms(self, truth: Truth | None) -> int:
+        if not self._keeper.is_known:
+            return UNKNOWN_AGAIN_MS
+        is_rough = truth is not None and truth.within_ms > NEAR_MS
+        return ROUGH_AGAIN_MS if is_rough else AGAIN_MS
 
     def wait_s(self) -> float | None:
         """When ``work`` is next due, in real seconds."""

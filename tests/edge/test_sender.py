@@ -80,6 +80,40 @@ def test_rows_are_sent_once_and_again_only_when_late(desk) -> None:
     assert it.journal.depth == 0
 
 
+def test_a_server_that_confirms_nothing_is_asked_ever_more_rarely(desk) -> None:
+    it = desk()
+    it.sender.connected()
+    it.measure(3)
+    it.sender.send(0.0)
+    sent_s = [now_s for now_s in range(3600) if _sends(it, now_s)]
+    assert sent_s == [30, 90, 210, 450, 750, 1050, 1350, 1650, 1950, 2250, 2550, 2850, 3150, 3450]
+    it.measure(1)
+    it.sender.send(3500.0)
+    it.sender.received("run-1", 3, 3)  # it is there again
+    before = len(it.sent)
+    assert it.sender.send(3501.0) == 30.0
+    assert it.spans()[before:] == [(0, 2)]
+
+
+def _sends(it: Desk, now_s: float) -> bool:
+    before = len(it.sent)
+    it.sender.send(now_s)
+    return len(it.sent) > before
+
+
+def test_a_late_pack_that_nobody_takes_is_late_still(desk) -> None:
+    it = desk()
+    it.sender.connected()
+    it.measure(3)
+    it.sender.send(0.0)
+    it.takes = False
+    it.sender.send(30.0)
+    assert it.sender.in_flight == 1
+    it.takes = True
+    it.sender.send(60.0)
+    assert it.spans() == [(0, 2), (0, 2)]
+
+
 def test_of_a_late_pack_only_what_is_still_missing_is_sent_again(desk) -> None:
     it = desk()
     it.sender.connected()
@@ -233,8 +267,8 @@ def test_what_is_not_dated_goes_out_as_so_long_ago_reckoned_anew_each_time(desk)
     assert it.sent[-1][1].batch.at_ms == [2**46 - 34_000, 2**46 - 31_000]
     it.notebook.date(1_500_000_000_000, 1_500_000_035_000)
     steady[0] += 30_000
-    it.sender.send(60.0)  # before the commit
+    it.sender.send(90.0)  # before the commit
     assert it.sent[-1][1].batch.at_ms == [1_500_000_001_000, 1_500_000_004_000]
     it.notebook.commit()
-    it.sender.send(90.0)
+    it.sender.send(210.0)
     assert it.sent[-1][1].batch.at_ms == [1_500_000_001_000, 1_500_000_004_000]

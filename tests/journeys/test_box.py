@@ -33,7 +33,7 @@ SEED = int(os.environ.get("SHOUWANG_BOX_SEED", "20261123"))
 INTERVAL_S = 0.2
 LATE_S = 2.0  # the durability of the second box
 UNDER_WAY_S = 0.6  # asked, answered and on its way to the disk, on a busy machine
-APART_S = 2.0  # between when the meter answered and what the reading says
+APART_S = 2.5  # between when the meter answered and what the reading says: half a slow round trip
 CLOCKS = ("+0", "@1970-01-01 00:10:00", "+7200", "-7200", "@2036-02-07 06:00:00")
 
 SENSOR = f"""
@@ -68,11 +68,18 @@ class Box:
     loses_s: float
     cuts: list[float] = field(default_factory=list)
 
+    _log_began: int = 0
+
+    @property
+    def _log(self) -> Path:
+        return self.device.folder / "log"
+
     @property
     def _clock(self) -> Path:
         return self.device.folder / "clock"
 
     def start(self) -> None:
+        self._log_began = self._log.stat().st_size if self._log.exists() else 0
         self.device.start(
             {
                 "LD_PRELOAD": str(find_faketime()),
@@ -82,6 +89,11 @@ class Box:
                 "TZ": "UTC",
             }
         )
+
+    @property
+    def is_up(self) -> bool:
+        """Whether the agent that was started last has found the broker."""
+        return b"link: connected" in self._log.read_bytes()[self._log_began :]
 
     def cut_power(self) -> None:
         self.device.kill()
@@ -188,6 +200,8 @@ def test_a_box_in_trouble_loses_only_what_it_had_not_written(boxes) -> None:
     server.speak()
     for box in pair:
         box.end_handing_out()
+
+    wait_until(lambda: all(box.is_up for box in pair), "both boxes are back")
 
     def wrong() -> list[str]:
         return [

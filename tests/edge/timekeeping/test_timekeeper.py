@@ -22,7 +22,7 @@ from edge.timekeeping.timekeeper import (
     Truth,
     truth_of,
 )  # fmt: skip
-from edge.timekeeping.timing import AGAIN_MS, LOOK_MS, UNKNOWN_AGAIN_MS, Timing
+from edge.timekeeping.timing import AGAIN_MS, LOOK_MS, ROUGH_AGAIN_MS, UNKNOWN_AGAIN_MS, Timing
 
 BUILT = 1_795_392_000_000
 NOW = 1_800_000_000_000
@@ -349,6 +349,28 @@ def test_the_server_is_asked_on_each_connection_and_each_hour() -> None:
     it.timing.work()
     assert len(it.asked) == QUESTIONS + 2
     assert len(set(it.asked)) == len(it.asked)
+
+
+def test_a_time_that_is_known_only_roughly_is_asked_for_again_soon() -> None:
+    it = Desk(zero=0)
+    it.timing.listened()
+    it.timing.work()
+    it.box.steady += 3_000  # one slow answer, and no other within the patience
+    it.timing.heard(answer(it.asked[-1], NOW + it.box.steady))
+    it.box.steady += PATIENCE_MS
+    assert it.timing.work() is not None
+    assert it.clock.is_known
+    known = len(it.asked)
+    it.box.steady += ROUGH_AGAIN_MS - 1
+    it.timing.work()
+    assert len(it.asked) == known
+    it.box.steady += 1
+    it.answer()
+    assert it.clock.now_ms() == NOW + it.box.steady
+    asked = len(it.asked)
+    it.box.steady += ROUGH_AGAIN_MS
+    it.timing.work()
+    assert len(it.asked) == asked
 
 
 def test_a_connection_that_takes_no_question_does_not_hold_back_what_was_measured() -> None:
