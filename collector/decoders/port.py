@@ -1,0 +1,38 @@
+"""What every decoder gives: records in the words of the source, not yet dated nor bound."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from edge.contract.quality import Quality
+
+
+class Record(NamedTuple):
+    """One value as the source told it.
+
+    ``name`` is the source's own word for what it measured, such as ``ENERGY.Power`` or ``w01009``;
+    the device's mapping makes a series of it. ``metric`` is the catalogue's name where the format
+    fixes it, and then ``value`` is in the catalogue's unit. ``at_ms`` is None where the source does
+    not say when.
+    """
+
+    name: str
+    value: float | None
+    metric: str = ""
+    unit: str = ""
+    at_ms: int | None = None
+    quality: Quality = Quality.NOT_EVALUATED
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What one message said. ``online`` is what it says of the source itself, if anything."""
+
+    records: tuple[Record, ...] = ()
+    refused: tuple[tuple[str, bytes], ...] = ()
+    """Parts that could not be used: (reason, the part)."""
+    online: bool | None = None
+
+
+class Garbled(ValueError):
+    """The whole message cannot be used; the text says why. The only error a decoder raises."""
