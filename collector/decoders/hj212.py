@@ -7,12 +7,11 @@ against packets of several public receivers; the factor codes are the standard's
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime
 
 from collector.decoders.port import Garbled, Record, Told
 from edge.contract.quality import Quality
 
-BEIJING = timezone(timedelta(hours=8))
 ANSWER_WANTED, IS_SPLIT = 1, 2  # bits of Flag
 DATA_ANSWER = "9014"
 SYSTEM = "91"  # ST of what the two ends say about the talk itself
@@ -145,19 +144,17 @@ def told(packet: Packet, at_ms: int | None) -> Told:
 def answer(packet: Packet) -> bytes:
     """The segment that says the data has come (CN 9014), with the packet's own QN."""
     qn = f"QN={packet.qn};" if packet.qn else ""
-    text = (
-        f"{qn}ST={SYSTEM};CN={DATA_ANSWER};PW={packet.password};MN={packet.mn};Flag=4;CP=&&&&"
-    )
+    text = f"{qn}ST={SYSTEM};CN={DATA_ANSWER};PW={packet.password};MN={packet.mn};Flag=4;CP=&&&&"
     return text.encode("ascii", "replace")
 
 
 def moment_ms(digits: str) -> int:
     """``YYYYMMDDhhmmss`` (milliseconds may follow) in Beijing time; Garbled when it is none."""
     try:
-        at = datetime.strptime(digits[:14].ljust(14, "0"), "%Y%m%d%H%M%S")
+        at = datetime.strptime(digits[:14].ljust(14, "0") + "+0800", "%Y%m%d%H%M%S%z")
     except ValueError as error:
         raise Garbled(f"DataTime={digits[:20]} is no time") from error
-    return round(at.replace(tzinfo=BEIJING).astimezone(UTC).timestamp() * 1000)
+    return round(at.timestamp() * 1000)
 
 
 def _whole(text: str, name: str) -> int:
