@@ -136,6 +136,7 @@ class _Check:
             yield self._bad("devices", n, f"{spot}.command_key", "the key itself stands here",
                             "put it in a file and write file:PATH, or env:NAME; give the device "
                             "another key")  # fmt: skip
+        yield from self._foreign(n, spot, device)
         here = {id for site, id in self._places if site == device.site}
         seen: Counter[tuple[str, str, str]] = Counter()
         for k, binding in enumerate(device.bindings):
@@ -152,6 +153,14 @@ class _Check:
             for metric in binding.metrics:
                 yield from self._known("devices", n, f"{there}.metrics", "metric", metric, METRICS)
                 seen[binding.place, binding.port, metric] += 1
+            for name, metric in binding.mapping.items():
+                yield from self._known(
+                    "devices", n, f"{there}.mapping.{name}", "metric of this binding", metric,
+                    binding.metrics,
+                )  # fmt: skip
+            if (binding.component or binding.mapping or binding.units) and not device.is_foreign:
+                yield self._bad("devices", n, f"{there}.mapping", "the device speaks our language",
+                                "remove component, mapping and units, or name its format")  # fmt: skip
             if not _positive(binding.interval_s):
                 yield self._bad("devices", n, f"{there}.interval_s", f"{binding.interval_s} s",
                                 "write the seconds between two readings, above 0")  # fmt: skip
@@ -160,6 +169,45 @@ class _Check:
                 at = "/".join(part for part in (place_id, port) if part)
                 yield self._bad("devices", n, f"{spot}.bindings", f"{at} {metric} stands twice",
                                 "keep one")  # fmt: skip
+
+    def _foreign(self, n: int, spot: str, device: Device) -> Iterator[Problem]:
+        address, last = device.address, device.address.rpartition("/")[2]
+        if not device.is_foreign:
+            for key in ("address", "zone", "ignore", "options"):
+                if getattr(device, key):
+                    yield self._bad("devices", n, f"{spot}.{key}", "the device speaks our language",
+                                    "name its format, or remove this")  # fmt: skip
+            return
+        if not address.strip():
+            yield self._bad("devices", n, f"{spot}.address", "is empty",
+                            "write where it is heard: its topic, or its number")  # fmt: skip
+        elif address != address.strip() or not address.isprintable() or len(address) > 256:
+            yield self._bad("devices", n, f"{spot}.address", f"{address!r} is no address",
+                            "write it without spaces around it")  # fmt: skip
+        elif (
+            "#" in address.removesuffix("#")
+            or (last.endswith("#") and last != "#")
+            or any("+" in level and level != "+" for level in address.split("/"))
+        ):
+            yield self._bad("devices", n, f"{spot}.address", f"{address!r} is no topic pattern",
+                            "+ stands for one whole level, # at the end for all that follow")  # fmt: skip
+        elif address.split("/")[0] in ("shouwang", "#", "+", "$SYS", "$share"):
+            yield self._bad("devices", n, f"{spot}.address", f"{address!r} is not its own topic",
+                            "begin with a word of the device's, not shouwang, + or #")  # fmt: skip
+        for other in self._registry.devices[:n]:
+            if (other.format, other.address) == (device.format, address) and address:
+                yield self._bad("devices", n, f"{spot}.address", f"is that of {other.id} too",
+                                "give each device its own")  # fmt: skip
+        if device.command_key or device.can_cut_power:
+            key = "command_key" if device.command_key else "can_cut_power"
+            yield self._bad("devices", n, f"{spot}.{key}", "foreign devices take no commands",
+                            "remove it")  # fmt: skip
+        if device.zone:
+            try:
+                ZoneInfo(device.zone)
+            except (KeyError, ValueError, OSError):
+                yield self._bad("devices", n, f"{spot}.zone", f"no time zone {device.zone!r}",
+                                "write a name of the IANA list, e.g. Asia/Shanghai")  # fmt: skip
 
     def _person(self, n: int, person: Person) -> Iterator[Problem]:
         spot = f"people[{person.id}]"

@@ -48,6 +48,21 @@ class Source(StrEnum):
     SIMULATED = "simulated"
 
 
+class Format(StrEnum):
+    """What a device speaks. All but our own are as safe as their protocol allows: untrusted."""
+
+    NATIVE = "native"
+    TASMOTA = "tasmota"
+    SHELLY = "shelly"
+    JSON = "json"
+    LINE = "line"  # InfluxDB line protocol
+    SENML_CBOR = "senml-cbor"
+    CHIRPSTACK = "chirpstack"
+    TTS = "tts"  # The Things Stack
+    HJ212 = "hj212"
+    AP3000 = "ap3000"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Names:
     """A name in both languages; ``en`` falls back to ``zh``."""
@@ -106,7 +121,12 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Binding:
-    """What a device may speak of: one place, its port or "", and the metrics. Else: dead letter."""
+    """What a device may speak of: one place, its port or "", and the metrics. Else: dead letter.
+
+    The last three are for foreign devices only. ``mapping`` makes metrics of the source's own names
+    where the format does not; with a ``component`` only names below it are meant (``switch:0``), and
+    are written without it. ``units`` says by name what unit the source means.
+    """
 
     __pydantic_config__: ClassVar = _STRICT
     place: str
@@ -114,6 +134,9 @@ class Binding:
     metrics: tuple[str, ...]
     interval_s: float = 900.0
     """How often a reading is expected, in seconds."""
+    component: str = ""
+    mapping: dict[str, str] = field(default_factory=dict)
+    units: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +144,10 @@ class Device:
     """An edge box. Its heartbeat is overdue after ``overdue`` intervals of a binding.
 
     ``command_key`` signs commands to it and is a reference, never the key itself; a device without
-    one takes no commands.
+    one takes no commands. A foreign device has a ``format`` and an ``address``: the topic or pattern
+    it publishes to, an MN, a physical id, a devEUI. ``zone`` is that of its times where they say
+    none; names in ``ignore`` (``X.*``: all below X) are left out without a dead letter; ``options``
+    are the format's own.
     """
 
     __pydantic_config__: ClassVar = _STRICT
@@ -135,6 +161,15 @@ class Device:
     overdue: float = 3.0
     can_cut_power: bool = False
     command_key: str = ""
+    format: Format = Format.NATIVE
+    address: str = ""
+    zone: str = ""
+    ignore: tuple[str, ...] = ()
+    options: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_foreign(self) -> bool:
+        return self.format is not Format.NATIVE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

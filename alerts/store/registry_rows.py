@@ -11,6 +11,7 @@ from alerts.registry.model import (
     ChannelKind,
     Circuit,
     Device,
+    Format,
     Names,
     Override,
     Person,
@@ -85,6 +86,11 @@ def read_registry(connection: Connection) -> Registry:
                 overdue=row.overdue,
                 can_cut_power=row.can_cut_power,
                 command_key=row.command_key,
+                format=Format(row.format),
+                address=row.address,
+                zone=row.zone,
+                ignore=tuple(row.ignore),
+                options=dict(row.options),
             )
             for row in _rows(connection, t.device)
         ),
@@ -183,6 +189,11 @@ def registry_rows(registry: Registry) -> dict[Table, list[dict[str, Any]]]:
                 "overdue": device.overdue,
                 "can_cut_power": device.can_cut_power,
                 "command_key": device.command_key,
+                "format": device.format,
+                "address": device.address,
+                "zone": device.zone,
+                "ignore": list(device.ignore),
+                "options": dict(device.options),
             }
         )
         for n, binding in enumerate(device.bindings):
@@ -195,6 +206,9 @@ def registry_rows(registry: Registry) -> dict[Table, list[dict[str, Any]]]:
                     "port": binding.port,
                     "metrics": list(binding.metrics),
                     "interval_s": binding.interval_s,
+                    "component": binding.component,
+                    "mapping": dict(binding.mapping),
+                    "units": dict(binding.units),
                 }
             )
     for nth, person in enumerate(registry.people):
@@ -312,6 +326,9 @@ def _binding(row: Row[Any]) -> Binding:
         port=row.port,
         metrics=tuple(row.metrics),
         interval_s=row.interval_s,
+        component=row.component,
+        mapping=dict(row.mapping),
+        units=dict(row.units),
     )
 
 

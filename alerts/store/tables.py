@@ -135,6 +135,12 @@ device = Table(
     Column("can_cut_power", Boolean, nullable=False),
     # A reference, never the key.
     Column("command_key", Text, nullable=False, server_default=""),
+    # What a foreign device speaks, and where it is heard.
+    Column("format", WORD, nullable=False, server_default="native"),
+    Column("address", Text, nullable=False, server_default=""),
+    Column("zone", WORD, nullable=False, server_default=""),
+    Column("ignore", JSON, nullable=False, server_default="[]"),
+    Column("options", JSON, nullable=False, server_default="{}"),
 )
 
 binding = Table(
@@ -147,6 +153,9 @@ binding = Table(
     Column("port", WORD, nullable=False),
     Column("metrics", JSON, nullable=False),
     Column("interval_s", Float, nullable=False),
+    Column("component", Text, nullable=False, server_default=""),
+    Column("mapping", JSON, nullable=False, server_default="{}"),
+    Column("units", JSON, nullable=False, server_default="{}"),
     ForeignKeyConstraint(["site", "device"], ["device.site", "device.id"]),
 )
 

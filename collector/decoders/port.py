@@ -11,8 +11,9 @@ class Record(NamedTuple):
 
     ``name`` is the source's own word for what it measured, such as ``ENERGY.Power`` or ``w01009``;
     the device's mapping makes a series of it. ``metric`` is the catalogue's name where the format
-    fixes it, and then ``value`` is in the catalogue's unit. ``at_ms`` is None where the source does
-    not say when.
+    fixes it. ``unit`` is what ``value`` is in as the source spells it, "" where it says none or means
+    the catalogue's. ``at_ms`` is None where the source does not say when. ``spare``: the source's
+    own affair, which nobody misses unless it is mapped.
     """
 
     name: str
@@ -22,6 +23,7 @@ class Record(NamedTuple):
     at_ms: int | None = None
     quality: Quality = Quality.NOT_EVALUATED
     reason: str = ""
+    spare: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

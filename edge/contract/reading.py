@@ -41,7 +41,8 @@ class Batch:
     """The readings of one pack as columns of equal length; the hot path never builds a Reading.
 
     ``first`` and ``count`` say which consecutive ``seq`` the pack spoke for, refused ones included.
-    ``reasons`` holds a word for the few readings that have one, by index.
+    ``reasons`` holds a word for the few readings that have one, by index. ``untrusted``: anybody
+    could have said it; it may raise a fire, flood or safety incident and never clears one.
     """
 
     site: str
@@ -57,6 +58,7 @@ class Batch:
     quality: list[int] = field(default_factory=list)
     seq: list[int] = field(default_factory=list)
     reasons: dict[int, str] = field(default_factory=dict)
+    untrusted: bool = False
 
     def __len__(self) -> int:
         return len(self.at_ms)
@@ -91,7 +93,12 @@ class Batch:
     def only(self, keep: "list[int]") -> "Batch":
         """A batch of the readings at these indices, speaking for the same ``seq`` range."""
         part = Batch(
-            site=self.site, device=self.device, run=self.run, first=self.first, count=self.count
+            site=self.site,
+            device=self.device,
+            run=self.run,
+            first=self.first,
+            count=self.count,
+            untrusted=self.untrusted,
         )
         for new, i in enumerate(keep):
             part.place.append(self.place[i])

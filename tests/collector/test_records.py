@@ -48,6 +48,7 @@ def batches(draw) -> Batch:
     first = draw(st.integers(0, 2**53))
     count = draw(st.integers(0, 6))
     batch = Batch(site=draw(ids), device=draw(ids), run=draw(ids), first=first, count=count + 2)
+    batch.untrusted = draw(st.booleans())
     seqs = sorted(
         draw(st.sets(st.integers(first, first + count + 1), min_size=count, max_size=count))
     )

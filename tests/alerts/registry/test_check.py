@@ -12,6 +12,7 @@ from alerts.registry.model import (
     ChannelKind,
     Circuit,
     Device,
+    Format,
     Names,
     Override,
     PlaceKind,
@@ -74,6 +75,24 @@ TWIN = Device(
     names=Names(zh="甲"),
     bindings=(Binding(place="laobakou", metrics=("do", "ph")),),
 )
+PLUG = Device(
+    id="plug",
+    site="linjiang",
+    names=Names(zh="插座"),
+    format=Format.TASMOTA,
+    address="plug-1",
+    bindings=(Binding(place="shed-2", port="7", metrics=("frequency",)),),
+)
+
+
+def plug(**changes: Any) -> Callable[[Registry], Registry]:
+    return more("devices", replace(PLUG, **changes))
+
+
+def maps(**mapping: str) -> tuple[Binding, ...]:
+    return (Binding(place="shed-2", port="7", metrics=("frequency",), mapping=mapping),)
+
+
 ROWS: list[tuple[str, Callable[[Registry], Registry], str]] = [
     ("a cell's id", lambda r: replace(r, cell="River Side"), "sites.toml: cell: 'River Side' is no id"),
     ("an id in capitals", first("people", id="Zhang"), "people.toml: people[Zhang].id: 'Zhang' is no id"),
@@ -112,6 +131,18 @@ ROWS: list[tuple[str, Callable[[Registry], Registry], str]] = [
      "addresses[1].to: 'a@b@c' is no mail address"),
     ("a key in the open", first("devices", command_key="0123456789abcdef"),
      "devices[laobakou-01].command_key: the key itself stands here"),
+    ("a foreign device without an address", plug(address=""), "devices[plug].address: is empty"),
+    ("an address with spaces", plug(address=" plug-1"), "devices[plug].address: ' plug-1' is no address"),
+    ("a half wildcard", plug(address="shed/plug+"), "devices[plug].address: 'shed/plug+' is no topic pattern"),
+    ("an address of everything", plug(address="#"), "devices[plug].address: '#' is not its own topic"),
+    ("an address of ours", plug(address="shouwang/v1/linjiang/x/readings"), "is not its own topic"),
+    ("an address of another's", lambda r: more("devices", replace(PLUG, id="plug-2"))(plug()(r)),
+     "devices[plug-2].address: is that of plug too"),
+    ("a zone nobody knows", plug(zone="Asia/Linjiang"), "devices[plug].zone: no time zone"),
+    ("a command key of a foreign device", plug(command_key="env:X"), "devices[plug].command_key: foreign devices take"),
+    ("a mapping to what is not bound", plug(bindings=maps(X="frequenzy")), "did you mean 'frequency'?"),
+    ("a mapping of our own device", first("devices", bindings=maps(X="frequency")), "bindings[1].mapping: the device speaks our"),
+    ("an address of our own device", first("devices", address="x"), "devices[laobakou-01].address: the device speaks our"),
     ("an announcer that is no device", first("people", addresses=announcer("linjiang/laobakou-1")),
      "addresses[1].to: there is no device 'linjiang/laobakou-1'; did you mean 'linjiang/laobakou-01'?"),
     ("an announcer behind a reference", first("people", addresses=announcer("env:BOX")),
@@ -154,6 +185,14 @@ def test_each_mistake_is_found(
 
 def test_a_sound_registry_has_no_problem() -> None:
     assert check(DEMO) == []
+
+
+def test_a_sound_foreign_device_has_no_problem() -> None:
+    for address in ("plug-1", "tele/+/plug-1/#", "shellies/shelly1pm-84cca8"):
+        assert (
+            check(plug(address=address, zone="Asia/Shanghai", bindings=maps(X="frequency"))(DEMO))
+            == []
+        )
 
 
 def test_a_second_device_is_named_once_a_place_and_not_once_a_metric() -> None:

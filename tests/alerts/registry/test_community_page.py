@@ -4,7 +4,7 @@ import re
 import tomllib
 from pathlib import Path
 
-from alerts.registry.model import ChannelKind, PlaceKind, PostRole, Source
+from alerts.registry.model import ChannelKind, Format, PlaceKind, PostRole, Source
 from alerts.registry.toml import examine
 
 PAGE = (Path(__file__).parents[3] / "docs" / "community.md").read_text("utf-8")
@@ -12,7 +12,7 @@ SAMPLES = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
 
 
 def test_every_sample_has_the_right_shape(tmp_path: Path) -> None:
-    assert len(SAMPLES) == 6
+    assert len(SAMPLES) == 7
     for n, sample in enumerate(SAMPLES):
         tomllib.loads(sample)
         (tmp_path / f"{n}.toml").write_text(sample, "utf-8")
@@ -26,5 +26,5 @@ def test_every_sample_has_the_right_shape(tmp_path: Path) -> None:
 
 
 def test_every_word_of_the_model_is_explained() -> None:
-    words = [*PlaceKind, *PostRole, *ChannelKind, *Source]
+    words = [*PlaceKind, *PostRole, *ChannelKind, *Source, *Format]
     assert [word.value for word in words if f"`{word.value}`" not in PAGE] == []

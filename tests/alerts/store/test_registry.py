@@ -13,6 +13,7 @@ from alerts.registry.model import (
     ChannelKind,
     Circuit,
     Device,
+    Format,
     Names,
     Override,
     Person,
@@ -28,6 +29,7 @@ from tests.alerts.incidents.community import NOW, REGISTRY
 
 IDS = st.from_regex(r"[a-z0-9-]{1,12}", fullmatch=True)
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
+WORDS = st.dictionaries(TEXTS, TEXTS, max_size=2)
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False, width=32)
 OVERRIDES = st.builds(
     Override,
@@ -56,7 +58,16 @@ def registries(draw):
     ports = many(st.builds(Port, id=IDS, names=NAMES, circuit=IDS))
     circuits = many(st.builds(Circuit, id=IDS, names=NAMES, rating_a=NUMBERS))
     bindings = st.lists(
-        st.builds(Binding, place=IDS, port=IDS, metrics=many(IDS, str), interval_s=NUMBERS),
+        st.builds(
+            Binding,
+            place=IDS,
+            port=IDS,
+            metrics=many(IDS, str),
+            interval_s=NUMBERS,
+            component=TEXTS,
+            mapping=WORDS,
+            units=WORDS,
+        ),
         max_size=3,
     ).map(tuple)
     addresses = st.lists(
@@ -74,7 +85,21 @@ def registries(draw):
             )
         ),
         devices=draw(
-            many(st.builds(Device, site=homes, id=IDS, names=NAMES, bindings=bindings), here)
+            many(
+                st.builds(
+                    Device,
+                    site=homes,
+                    id=IDS,
+                    names=NAMES,
+                    bindings=bindings,
+                    format=st.sampled_from(Format),
+                    address=TEXTS,
+                    zone=IDS,
+                    ignore=many(TEXTS, str),
+                    options=WORDS,
+                ),
+                here,
+            )
         ),
         people=draw(many(st.builds(Person, site=homes, id=IDS, name=TEXTS, addresses=addresses))),
         tiers=draw(
