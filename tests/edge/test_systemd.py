@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from edge.journal.journal import Journal
 from edge.systemd import Systemd
 from tests.edge.device import Device, Server, wait_until
 
@@ -121,16 +122,36 @@ def test_ready_is_said_when_the_journal_is_open_and_the_sensors_run(
     assert words == ["READY=1", "STOPPING=1"]
 
 
-def test_ready_is_not_said_with_a_journal_that_cannot_be_opened(
+def test_ready_is_not_said_while_another_process_holds_the_journal(
+    device: Device, ear: Ear, address: str
+) -> None:
+    device.write(SENSOR)
+    holder = Journal(device.folder / "journal.db")
+    try:
+        start(device, address)
+        assert device.process is not None
+        device.process.communicate(timeout=20)
+    finally:
+        holder.close()
+    assert device.process.returncode == 3
+    assert ear.heard() == []
+
+
+@pytest.mark.parametrize("address", ["file"], indirect=True)
+def test_a_journal_that_cannot_be_opened_is_told_and_keeps_nothing_from_working(
     device: Device, ear: Ear, address: str
 ) -> None:
     device.write(SENSOR)
     (device.folder / "journal.db").mkdir()
     start(device, address)
-    assert device.process is not None
-    device.process.communicate(timeout=20)
-    assert device.process.returncode == 3
-    assert ear.heard() == []
+    words: list[str] = []
+
+    def is_told() -> bool:
+        words.extend(ear.heard())
+        return any("the disk refuses" in word for word in words)
+
+    wait_until(is_told, "the status says so")
+    assert "READY=1" in words
 
 
 def beats_stop(ear: Ear) -> bool:
