@@ -24,8 +24,8 @@ from benchmarks.device import ROOT, Device
 from benchmarks.guard import guard
 from benchmarks.receiver import Seen, Server
 from benchmarks.report import Figure, report
-from edge.agent import new_run
 from edge.contract.quality import Quality
+from edge.identity import new_run
 from edge.journal.journal import Journal
 from edge.journal.notebook import Notebook
 from edge.sensors.port import Sample

@@ -56,3 +56,15 @@ def changed(one: Layer, other: Layer) -> set[str]:
     """The keys whose values differ between two layers."""
     keys = one.values.keys() | other.values.keys()
     return {key for key in keys if one.values.get(key) != other.values.get(key)}
+
+
+def while_running(before: EdgeConfig, wished: EdgeConfig) -> EdgeConfig:
+    """What can be taken up without a restart: the line, the journal's pace, the agent's own."""
+    return replace(
+        before,
+        mqtt=wished.mqtt,
+        journal=replace(before.journal, durability_s=wished.journal.durability_s),
+        health_interval_s=wished.health_interval_s,
+        resend_s=wished.resend_s,
+        backlog_per_s=wished.backlog_per_s,
+    )
