@@ -1,6 +1,5 @@
 """``shouwang-edge``: run the agent, check its configuration, read its sensors, put another version in place."""
 
-import argparse
 import json
 import logging
 import os
@@ -14,9 +13,10 @@ from typing import TYPE_CHECKING
 from edge.clock import VARIABLE, Clock
 from edge.errors import ConfigError, JournalError
 from edge.settings.overlay import Overlay
-from edge.verbs import check, placing, read
 
 if TYPE_CHECKING:
+    import argparse
+
     from edge.agent import Agent
 
 DONE, WRONG, MISSING = 0, 2, 3
@@ -24,6 +24,20 @@ DONE, WRONG, MISSING = 0, 2, 3
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit code: 0 done, 2 the configuration or the call is wrong, 3 the journal is not there."""
+    match list(sys.argv[1:] if arguments is None else arguments):
+        case ["run", path] if not path.startswith("-"):
+            # As systemd calls it: argparse and the other commands would stay in memory (0.4 MB).
+            return _begin(Path(path))
+        case given:
+            call = _parse(given)
+    return int(call.act(call)) if "act" in call else _begin(call.config)
+
+
+def _parse(arguments: Sequence[str]) -> "argparse.Namespace":
+    import argparse
+
+    from edge.verbs import check, placing, read
+
     parser = argparse.ArgumentParser(
         prog="shouwang-edge", description="The agent of Shouwang: measures, keeps, sends."
     )
@@ -34,11 +48,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     check.add_to(commands)
     read.add_to(commands)
     placing.add_to(commands)
-    call = parser.parse_args(arguments)
-    if "act" in call:
-        return int(call.act(call))
+    return parser.parse_args(arguments)
+
+
+def _begin(path: Path) -> int:
     try:
-        overlay = Overlay(call.config)
+        overlay = Overlay(path)
         clock = Clock.from_environment() if os.environ.get(VARIABLE) else None
     except (ConfigError, ValueError) as error:
         print(error, file=sys.stderr)

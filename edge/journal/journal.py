@@ -61,10 +61,12 @@ class Journal:
     """The writer. Opening takes the lock, sets a damaged file aside, and creates a missing one.
 
     JournalBusy when another process holds it; JournalError when the disk or its rights refuse.
+    ``cache_kb`` bounds the pages that SQLite keeps in memory; without it they come to 2 MB.
     """
 
-    def __init__(self, path: Path | str) -> None:
+    def __init__(self, path: Path | str, *, cache_kb: int | None = None) -> None:
         self.path = Path(path)
+        self._cache_kb = cache_kb
         self.set_aside: Path | None = None
         self._is_open = True
         self._lock = -1 if str(path) == MEMORY else _lock(self.path)
@@ -112,6 +114,8 @@ class Journal:
             db.execute("PRAGMA auto_vacuum = INCREMENTAL")  # only before the first table
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
+        if self._cache_kb is not None:
+            db.execute(f"PRAGMA cache_size = -{self._cache_kb}")
         db.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
         if is_new:
             db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA}")

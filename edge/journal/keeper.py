@@ -17,6 +17,7 @@ from edge.sensors.port import Sample
 
 SHELTER_BYTES = 4_000_000  # about 25,000 readings: seven hours at one a second
 RETRY_S = 5.0  # real: between attempts at a disk that refuses
+CACHE_KB = 512  # of the journal's pages: 1.6 MB less than SQLite's own, and a drain as quick
 LONGEST_RETRY_S = 60.0  # real: each attempt writes to a card that may be full of faults
 
 _log = logging.getLogger(__name__)
@@ -112,7 +113,7 @@ class Keeper:
         return max(0.0, self._retry_s - now_s) if self.is_sheltered else None
 
     def _open(self) -> Journal:
-        journal = Journal(self._config.path)
+        journal = Journal(self._config.path, cache_kb=CACHE_KB)
         if journal.set_aside is not None:
             self._news = f"damaged, set aside as {journal.set_aside.name}; a new one is begun"
             _log.error("journal: damaged, set aside as %s; a new one is begun", journal.set_aside)

@@ -12,24 +12,29 @@ import socket
 import ssl
 import threading
 import time
+import urllib
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
-from paho.mqtt.client import (
-    Client,
-    ConnectFlags,
-    DisconnectFlags,
-    MQTTMessage,
-    topic_matches_sub,
-)
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from edge.later import later
 from edge.link import refusals, tls
 from edge.link.config import MqttConfig
 from edge.link.version import Outcome
+
+with later(urllib, "request"):  # paho wants it for SOCKS proxies alone
+    from paho.mqtt.client import (
+        Client,
+        ConnectFlags,
+        DisconnectFlags,
+        MQTTMessage,
+        topic_matches_sub,
+    )
 
 QOS = 1
 # What waits for a device longer than this is of no use: receipts are said again, the configuration
@@ -89,16 +94,18 @@ class Connection:
         logger = logging.Logger("paho", logging.ERROR)
         logger.addHandler(self._trouble)
         self._client.enable_logger(logger)
+        # Bytes: a str goes through the codec idna, ASCII or not, whose tables take 0.4 MB.
+        host: Any = config.host.encode() if config.host.isascii() else config.host
         if self._plan.is_5:
             properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
             properties.SessionExpiryInterval = SESSION_S
             properties.ReceiveMaximum = RECEIVE_MAXIMUM
             self._client.connect(
-                config.host, config.port, config.keep_alive_s,
+                host, config.port, config.keep_alive_s,
                 clean_start=False, properties=properties,
             )  # fmt: skip
         else:
-            self._client.connect(config.host, config.port, config.keep_alive_s)
+            self._client.connect(host, config.port, config.keep_alive_s)
         self._client.loop_start()
 
     def publish(self, topic: str, payload: bytes, retain: bool) -> bool:
