@@ -130,7 +130,7 @@ def steady(house: House, seconds: float) -> tuple[Figures, dict[str, str]]:
         "cpu_meter_percent": round(busy[0] / took_s * 100, 2),
         "start_cpu_s": round(statistics.median(starts[1:]), 2),
     }, {
-        "rss_mb": f"VmRSS after {took_s:.0f} s: paho, PZEM-004T by pymodbus on a pty, DS18B20",
+        "rss_mb": f"VmRSS after {took_s:.0f} s: paho, PZEM-004T on a pty, DS18B20",
         "rss_peak_mb": "VmHWM of the same",
         "pss_mb": "the same, pages shared with other processes by their share",
         "rss_probe_alone_mb": "paho and DS18B20",
