@@ -1,0 +1,182 @@
+"""Shouwang as a consumer of the queue, in a process of its own that says how far it has come.
+
+``python -m benchmarks.drain.ours bare|whole CONFIG PROGRESS``: ``whole`` is the watch as it is
+shipped; ``bare`` is link, intake, journal and store writer alone. PROGRESS is a small file that is
+replaced 20 times a second.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import orjson
+
+from alerts.registry.model import Registry
+from alerts.store.operations import Operations
+from benchmarks.drain.village import registry
+from collector import log as logs
+from collector.config import Config, read_config
+from collector.follower import Follower
+from collector.journaling import Journaling
+from collector.link.mqtt5 import Mqtt5Link
+from collector.link.port import FILTERS, Broker
+from collector.listening import Listening
+from collector.opening import open_store
+from collector.watch import Watch
+from collector.writer import Writer
+from edge.clock import Clock
+from edge.contract.command import Result
+from edge.contract.settings import Reported
+from edge.contract.status import Status
+from edge.journal.journal import Journal
+from tests.services.servers import Influxd, Mosquitto
+
+CELL = "bench"
+CLIENT = f"shouwang-{CELL}"
+SUBSCRIPTIONS = FILTERS
+LOOK_S = 0.05
+
+_CONFIG = """
+cell = "{cell}"
+[mqtt]
+url = "{broker}"
+[store]
+kind = "influx"
+url = "{influx}"
+org = "{org}"
+bucket = "{bucket}"
+token = "env:INFLUX_TOKEN"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Counts since the start: messages confirmed, readings stored, entries left to the rules."""
+
+    messages: int
+    stored: int
+    unjudged: int
+    unrolled: int
+
+
+def settle(folder: Path, devices: int, broker: Mosquitto, influx: Influxd, bucket: str) -> Path:
+    """A configuration, and an operations database in which the devices are registered."""
+    (folder / "state").mkdir(parents=True)
+    config = folder / "shouwang.toml"
+    text = _CONFIG.format(
+        cell=CELL, broker=broker.url, influx=influx.url, org=influx.org, bucket=bucket
+    )
+    config.write_text(text, "utf-8")
+    with Operations(f"sqlite:///{folder / 'state' / 'operations.db'}") as operations:
+        operations.set_up()
+        operations.save_registry(registry(devices), "bench", "a village", datetime.now(UTC))
+    return config
+
+
+def command(config: Path, kind: str) -> list[str]:
+    """What starts the consumer; its progress is in ``progress`` beside the configuration."""
+    progress = config.with_name("progress")
+    return [sys.executable, "-m", "benchmarks.drain.ours", kind, str(config), str(progress)]
+
+
+def read(config: Path) -> Progress:
+    """How far the consumer has come."""
+    try:
+        return Progress(**orjson.loads(config.with_name("progress").read_bytes()))
+    except FileNotFoundError:
+        return Progress(0, 0, 0, 0)
+
+
+async def bare(config: Config, clock: Clock, path: Path) -> None:
+    """Link, intake, journal and store writer, wired as the watch wires them."""
+    with Operations(config.operations_url.reveal()) as operations:
+        known = operations.registry()
+    journaling = Journaling(journal := Journal(config.journal_path))
+    store = open_store(config, clock=clock)
+    await store.set_up()
+    writer = Writer(Follower(journaling, "store"), store)
+    listening = Listening(
+        journaling,
+        journal.ranges(),
+        clock,
+        lambda sites: Mqtt5Link(Broker.at(config.mqtt.url, CLIENT), sites=sites),
+        _Deaf(),
+    )
+    listening.use(known)
+    observed = lambda: Progress(listening.counts.messages, writer.stored, 0, 0)  # noqa: E731
+    try:
+        await asyncio.gather(
+            journaling.run(), writer.run(), listening.run(), _note(path, observed), _ended()
+        )
+    except SystemExit:
+        await journaling.close()
+        raise
+
+
+async def whole(config: Config, clock: Clock, path: Path) -> None:
+    """The watch itself."""
+    watch = Watch(config, clock)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, watch.stop)
+
+    def observed() -> Progress:
+        if not hasattr(watch, "judging"):
+            return Progress(0, 0, 0, 0)
+        last = watch.journaling.last
+        return Progress(
+            watch.listening.counts.messages,
+            watch.writer.stored,
+            last - watch.judging.engine.position,
+            last - watch.followers["roll-up"].reached,
+        )
+
+    noting = asyncio.create_task(_note(path, observed))
+    try:
+        await watch.run()
+    finally:
+        noting.cancel()
+
+
+async def _note(path: Path, observed: Callable[[], Progress]) -> None:
+    scratch = path.with_name("progress.new")
+    while True:
+        scratch.write_bytes(orjson.dumps(asdict(observed())))
+        os.replace(scratch, path)
+        await asyncio.sleep(LOOK_S)
+
+
+async def _ended() -> None:
+    stopped = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
+    await stopped.wait()
+    raise SystemExit(0)
+
+
+class _Deaf:
+    """Nobody hears what is not measured."""
+
+    def saw(self, site: str, device: str, status: Status) -> None: ...
+
+    def heard(self, site: str, device: str, result: Result) -> None: ...
+
+    async def pressed(self, site: str, device: str, result: Result) -> None: ...
+
+    def reported(self, site: str, device: str, reported: Reported) -> None: ...
+
+
+def main(argv: list[str]) -> None:
+    kind, config, progress = argv
+    logs.set_up("watch")
+    run = whole if kind == "whole" else bare
+    with contextlib.suppress(SystemExit):
+        asyncio.run(run(read_config(Path(config)), Clock(), Path(progress)))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

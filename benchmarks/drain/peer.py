@@ -1,0 +1,112 @@
+"""Telegraf, the peer: the same messages from the same broker into the same InfluxDB.
+
+Two configurations: its fastest parser (line protocol), and the very packs that devices of ours send
+(SenML by ``xpath_json``). Both acknowledge after the write, as Telegraf does at QoS 1 with a
+persistent session.
+"""
+
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.drain.village import SITE
+from tests.services.servers import REPOSITORY, Influxd, Missing, Mosquitto
+
+CLIENT = "telegraf"
+# The broker hands out 4,000 unacknowledged messages, so a batch must be smaller than that.
+BATCH = 2_000
+UNDELIVERED = 20_000
+BUFFER = 1_000_000  # a backlog message is 500 metrics, and what overflows is dropped
+
+_CONFIG = """
+[agent]
+  interval = "1s"
+  flush_interval = "1s"
+  metric_batch_size = {batch}
+  metric_buffer_limit = {buffer}
+  omit_hostname = true
+
+[[outputs.influxdb_v2]]
+  urls = ["{url}"]
+  token = "{token}"
+  organization = "{org}"
+  bucket = "{bucket}"
+  content_encoding = "identity"
+
+[[inputs.mqtt_consumer]]
+  servers = ["tcp://{host}:{port}"]
+  topics = ["{topic}"]
+  client_id = "{client}"
+  qos = 1
+  persistent_session = true
+  max_undelivered_messages = {undelivered}
+  topic_tag = ""
+"""
+_LINE = """  data_format = "influx"
+  influx_timestamp_precision = "1ms"
+"""
+_DEVICE = f"""
+  [[inputs.mqtt_consumer.topic_parsing]]
+    topic = "shouwang/v1/{SITE}/+/readings"
+    tags = "_/_/site/device/_"
+"""
+_SENML = (
+    """  data_format = "xpath_json"
+  [[inputs.mqtt_consumer.xpath]]
+    metric_name = "'reading'"
+    timestamp = "/*[1]/bt"
+    timestamp_format = "unix"
+    field_selection = "/*"
+    field_name = "n"
+    field_value = "number(v)"
+    [inputs.mqtt_consumer.xpath.tags]
+      place = "substring-before(/*[1]/bn, '/')"
+"""
+    + _DEVICE
+)
+# The records of a backlog have times of their own, so each is a metric of its own.
+_BACKLOG = (
+    """  data_format = "xpath_json"
+  [[inputs.mqtt_consumer.xpath]]
+    metric_name = "'reading'"
+    metric_selection = "/*"
+    timestamp = "sum(t) + number(/*[1]/bt)"
+    timestamp_format = "unix"
+    field_selection = "."
+    field_name = "n"
+    field_value = "number(v)"
+    [inputs.mqtt_consumer.xpath.tags]
+      place = "substring-before(/*[1]/bn, '/')"
+"""
+    + _DEVICE
+)
+FORMS = {
+    "line": ("bench/line/+", _LINE),
+    "senml": (f"shouwang/v1/{SITE}/+/readings", _SENML),
+    "backlog": (f"shouwang/v1/{SITE}/+/readings", _BACKLOG),
+}
+
+
+def find_telegraf() -> Path:
+    """Build it where Go is, or find it in the cache; Missing says what is wanting."""
+    done = subprocess.run(
+        [REPOSITORY / "tests/services/telegraf.sh"], stdout=subprocess.PIPE, text=True, check=False
+    )
+    if done.returncode:
+        raise Missing("Telegraf is not there and could not be built; its own words are above")
+    return Path(done.stdout.strip())
+
+
+def command(
+    binary: Path, folder: Path, form: str, broker: Mosquitto, influx: Influxd, bucket: str
+) -> Sequence[str]:
+    """What starts Telegraf on this form of message."""
+    topic, parser = FORMS[form]
+    config = folder / "telegraf.conf"
+    text = _CONFIG.format(
+        batch=BATCH, buffer=BUFFER, undelivered=UNDELIVERED, client=CLIENT, topic=topic,
+        url=influx.url, token=influx.token, org=influx.org, bucket=bucket,
+        host=broker.host, port=broker.port,
+    )  # fmt: skip
+    config.write_text(text + parser, "utf-8")
+    return [str(binary), "--config", str(config), "--quiet"]
