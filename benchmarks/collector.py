@@ -8,7 +8,6 @@ into InfluxDB 2.7. ``line`` and ``senml`` are Telegraf, ``bare`` is Shouwang's l
 import argparse
 import os
 import shutil
-import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -123,15 +122,11 @@ class Bench:
                 assert self._telegraf is not None
                 form = "backlog" if backlog else name
                 topic, _ = peer.FORMS[form]
-                command = list(
-                    peer.command(self._telegraf, folder, form, broker, influx, bucket)
-                )
+                command = list(peer.command(self._telegraf, folder, form, broker, influx, bucket))
                 client = peer.CLIENT
                 leave_session(*address, client, [topic], version=4)
             publish(*address, make(devices, rounds, start_ms))
-            found = drain(
-                command, env, client, count, end, broker, influx, bucket, is_done=is_done
-            )
+            found = drain(command, env, client, count, end, broker, influx, bucket, is_done=is_done)
         shutil.rmtree(folder)
         return found
 
@@ -169,18 +164,14 @@ class Bench:
             def tell(rounds: range) -> None:
                 nonlocal sent
                 start_ms = int(time.time()) * 1000 - rounds.stop * 1_000
-                sent += publish(
-                    broker.host, broker.port, village.packs(devices, rounds, start_ms)
-                )
+                sent += publish(broker.host, broker.port, village.packs(devices, rounds, start_ms))
 
             def has_done() -> bool:
                 done = ours.read(config)
                 return done.stored >= sent * village.READINGS and done.unjudged == 0
 
             connected = f" as {ours.CLIENT} ".encode()
-            consumer.wait(
-                lambda: connected in broker.log.read_bytes(), "connection", CONNECT_S
-            )
+            consumer.wait(lambda: connected in broker.log.read_bytes(), "connection", CONNECT_S)
             time.sleep(1.0)  # subscribed; nothing of what it says of itself tells so
             tell(range(1))
             consumer.wait(has_done, "end of the first round", DRAIN_S)

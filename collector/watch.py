@@ -29,6 +29,7 @@ from collector.commanding import Commanding
 from collector.config import Config, Protocol, read_config
 from collector.errors import EXIT_CONFIG, EXIT_OUTSIDE, ConfigError
 from collector.follower import Follower
+from collector.garbage import settle_garbage
 from collector.journaling import Journaling, Work
 from collector.judging import Judging
 from collector.keeper import Falls, keep
@@ -197,6 +198,7 @@ class Watch:
     def _use(self, registry: Registry, *, fresh: bool = True) -> None:
         self.commanding.use(registry)
         self.listening.use(registry, fresh=fresh)
+        settle_garbage()
 
     async def _tick(self) -> None:
         while True:

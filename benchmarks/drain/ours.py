@@ -17,12 +17,12 @@ from pathlib import Path
 
 import orjson
 
-from alerts.registry.model import Registry
 from alerts.store.operations import Operations
 from benchmarks.drain.village import registry
 from collector import log as logs
 from collector.config import Config, read_config
 from collector.follower import Follower
+from collector.garbage import settle_garbage
 from collector.journaling import Journaling
 from collector.link.mqtt5 import Mqtt5Link
 from collector.link.port import FILTERS, Broker
@@ -109,6 +109,7 @@ async def bare(config: Config, clock: Clock, path: Path) -> None:
         _Deaf(),
     )
     listening.use(known)
+    settle_garbage()
     observed = lambda: Progress(listening.counts.messages, writer.stored, 0, 0)  # noqa: E731
     try:
         await asyncio.gather(

@@ -1,7 +1,7 @@
 """Ranges of ``seq``: which readings of a run are on a disk; and the ``received`` payload."""
 
 import json
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from edge.contract.ids import is_id
@@ -42,15 +42,14 @@ class Ranges:
 
     def missing(self, lo: int, hi: int) -> list[tuple[int, int]]:
         """The parts of ``lo..hi`` that are not in the set, in order."""
+        los, his = self._lo, self._hi
         gaps = []
-        for have_lo, have_hi in self:
-            if have_hi < lo:
-                continue
-            if have_lo > hi:
-                break
-            if have_lo > lo:
-                gaps.append((lo, have_lo - 1))
-            lo = have_hi + 1
+        at = bisect_left(his, lo)  # the first interval that is not all before
+        while at < len(los) and los[at] <= hi:
+            if los[at] > lo:
+                gaps.append((lo, los[at] - 1))
+            lo = his[at] + 1
+            at += 1
         if lo <= hi:
             gaps.append((lo, hi))
         return gaps

@@ -21,6 +21,7 @@ from edge.contract.metrics import METRICS
 from edge.contract.quality import Quality
 from edge.contract.ranges import MAX_SEQ
 from edge.contract.reading import Batch, Decoded, Reading, Rejected
+from edge.contract.regular import read_regular
 
 MAX_BYTES = 1_000_000  # a pack of 500 readings has about 30 kB; a device on 2G sends far less
 MAX_RECORDS = 5_000
@@ -129,6 +130,10 @@ def decode(
     if dropped is None:
         return Rejected(topic, "'dropped' is a list of [run, first, last, reason]", payload)
     assert isinstance(run, str)
+    newest_ms = now_ms + AHEAD_MS
+    regular = read_regular(records, site, device, YEAR_2000_MS, newest_ms, _NAME_LENGTH)
+    if regular is not None:
+        return Decoded(regular, (), dropped)
     batch = Batch(site=site, device=device, run=run, first=seq, count=len(records))
     rejected: list[Rejected] = []
     base = _Base()

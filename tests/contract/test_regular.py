@@ -1,0 +1,121 @@
+"""A regular pack means the same read as columns and read record by record.
+
+A label that nobody knows is ignored (RFC 8428, section 4.4) and makes a pack irregular, so each pack
+is read once as it is and once with such a label.
+"""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge.contract import senml
+from edge.contract.metrics import METRICS
+from edge.contract.reading import Batch, Decoded, Rejected
+from edge.contract.regular import read_regular
+
+NOW_MS = 1_795_390_000_000
+BASE = {"bn": "reach/", "bt": 1_795_389_000.0, "run": "r", "seq": 7}
+PH = {"n": "ph", "u": "pH", "v": 7.0}
+
+numbers = st.one_of(
+    st.floats(-1e6, 1e6),
+    st.integers(-10, 10),
+    st.sampled_from([0, -0.0, 2**63, 2**63 + 1, -(2**63) - 1, 10**400, 1.7e308, True, None, "1"]),
+)
+base_names = st.sampled_from(
+    ["", "a/", "a/b/", "a", "a/b", "/", "a//", "A/", "a/b/c/", "x" * 201 + "/", 5, None]
+)
+times = st.sampled_from([0, 60, -60.5, 1e9, -1_795_389_000.0, 1e300, 2**70, True, None, "1"])
+known = st.sampled_from([(name, metric.senml) for name, metric in METRICS.items()])
+strange = st.sampled_from([("ph", "V"), ("a/ph", "pH"), ("p", "pH"), ("ph", None), (3, None)])
+labels: dict[str, Any] = {
+    "t": times,
+    "q": st.sampled_from([1, 2, 3, 4, 9, 0, 1.0, True, None]),
+    "bn": base_names,
+    "bt": times,
+    "bu": st.just("pH"),
+    "bv": st.just(1.0),
+    "vb": st.sampled_from([True, False, 1, None]),
+    "vs": st.just("text"),
+    "why": st.just("a word"),
+    "bver": st.sampled_from([10, 11]),
+    "must_": st.just(1),
+}
+
+
+@st.composite
+def packs(draw) -> list[dict[str, Any]]:
+    """Mostly regular, each with a few things that are not."""
+    records: list[dict[str, Any]] = []
+    for _ in range(draw(st.integers(1, 6))):
+        name, unit = draw(known)
+        records.append({"n": name, "u": unit, "v": draw(st.floats(-1e6, 1e6))})
+    records[0] |= BASE
+    if draw(st.booleans()):
+        for record in records[1:]:
+            record["t"] = draw(st.integers(-600, 600))
+    for _ in range(draw(st.integers(0, 2))):
+        record = draw(st.sampled_from(records))
+        change = draw(st.sampled_from(["label", "number", "name", "less"]))
+        if change == "label":
+            label = draw(st.sampled_from(sorted(labels)))
+            record[label] = draw(labels[label])
+        elif change == "number":
+            record["v"] = draw(numbers)
+        elif change == "name":
+            record["n"], record["u"] = draw(strange)
+        else:
+            record.pop(draw(st.sampled_from(["n", "u", "v", "bn", "bt"])), None)
+    return records
+
+
+def decode(records: object) -> Decoded | Rejected:
+    payload = json.dumps(records).encode()
+    return senml.decode(payload, topic="t", site="s", device="d", now_ms=NOW_MS)
+
+
+def read(records: list[Any]) -> Batch | None:
+    """The pack read as columns, or None."""
+    return read_regular(records, "s", "d", senml.YEAR_2000_MS, NOW_MS + senml.AHEAD_MS, 200)
+
+
+@settings(deadline=None, max_examples=400)
+@given(packs())
+def test_both_ways_of_reading_agree(records) -> None:
+    got = decode(records)
+    odd = [*records[:-1], records[-1] | {"ignored": 1}]
+    assert read(odd) is None
+    wanted = decode(odd)
+    assert isinstance(got, Decoded)
+    assert isinstance(wanted, Decoded)
+    assert repr(got.batch) == repr(wanted.batch)  # as -0.0 == 0.0
+    assert [(r.seq, r.reason) for r in got.rejected] == [(r.seq, r.reason) for r in wanted.rejected]
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        [BASE | PH],
+        [BASE | PH, PH | {"t": 60}, PH | {"t": 120.5, "q": 3}],
+        [BASE | PH, {"bn": "shed/p1/", "n": "power", "u": "W", "v": 5}, PH | {"bn": ""}],
+        [BASE | {"n": "door", "u": "/", "vb": True}, PH],
+        [BASE | {"dropped": [["r", 0, 6, "space"]]} | PH],
+    ],
+)
+def test_what_devices_of_ours_send_is_regular(records) -> None:
+    assert read(records) is not None
+
+
+def test_what_an_encoder_of_ours_wrote_is_regular() -> None:
+    got = decode([BASE | PH, PH | {"t": 60}])
+    assert isinstance(got, Decoded)
+    again = json.loads(senml.encode(list(got.batch.readings())))
+    assert read(again) is not None
+
+
+@pytest.mark.parametrize("records", [[BASE | PH, 5], [BASE | PH, "text"], [BASE | PH, []]])
+def test_what_is_no_record_is_irregular(records) -> None:
+    assert read(records) is None
