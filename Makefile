@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint types pytest wheel services clean
+.PHONY: help install demo test lint types pytest fuzz wheel services clean
 
 # Options of a command: make demo ARGS="--speed 60"
 ARGS ?=
@@ -30,6 +30,14 @@ test: lint types  ## formatting, lint, types and all tests
 
 pytest: $(INSTALLED)  ## tests alone; ARGS="-k journal"
 	@$(BIN)/pytest -q $(ARGS)
+
+# Seconds for each decoder: make fuzz SECONDS=600 ARGS="line tts"
+SECONDS ?= 60
+
+fuzz: $(INSTALLED)  ## atheris on every decoder; SECONDS=60 for each, ARGS="line" for one
+	@$(BIN)/python -c 'import atheris' 2>/dev/null || .ci/install --group fuzz \
+	  || echo "atheris could not be installed here: it has packages for Linux on x86-64 only"
+	@$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(ARGS)
 
 # The uv that .ci/install used: the machine's own, else the one it brought.
 wheel: $(INSTALLED)  ## one file to install on devices and servers, in dist/

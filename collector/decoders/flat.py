@@ -10,19 +10,26 @@ from collector.decoders.port import Garbled
 
 MAX_BYTES = 200_000
 MOST_LEAVES = 2_000
-DEEPEST = 12
+DEEPEST = 12  # of what is taken apart into leaves
+MOST_LEVELS = 60  # of any message
 
 Leaf = float | str | bool
 
 
 def loads(payload: bytes) -> Any:
-    """The JSON in a payload; Garbled when it is none or too large."""
+    """The JSON in a payload; Garbled when it is none, too large, or nested too deeply.
+
+    orjson reads deeper than it writes, and than ``repr`` goes: nobody behind this need think of it.
+    """
     if len(payload) > MAX_BYTES:
         raise Garbled(f"the message has {len(payload)} bytes; at most {MAX_BYTES}")
     try:
-        return orjson.loads(payload)
+        body = orjson.loads(payload)
     except orjson.JSONDecodeError as error:
         raise Garbled(f"not JSON: {str(error)[:120]}") from error
+    if payload.count(b"{") + payload.count(b"[") > MOST_LEVELS:
+        _refuse_depth(body)
+    return body
 
 
 def leaves(body: Any) -> dict[str, Leaf]:
@@ -47,6 +54,21 @@ def number(leaf: object) -> float | None:
     if isinstance(leaf, int | float) and abs(leaf) < 1e300 and isfinite(leaf):
         return float(leaf)
     return None
+
+
+def _refuse_depth(body: Any) -> None:
+    level = [body]
+    for _ in range(MOST_LEVELS + 1):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, dict | list)
+        ]
+        if not level:
+            return
+    raise Garbled(f"nested deeper than {MOST_LEVELS}")
 
 
 def _walk(body: Any, name: str, depth: int) -> Iterator[tuple[str, Leaf]]:

@@ -34,6 +34,8 @@ class Told:
     refused: tuple[tuple[str, bytes], ...] = ()
     """Parts that could not be used: (reason, the part)."""
     online: bool | None = None
+    number: tuple[str, int] | None = None
+    """(session, count) where the source numbers its messages: the same again is a double."""
 
 
 class Garbled(ValueError):

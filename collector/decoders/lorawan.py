@@ -1,0 +1,49 @@
+"""What LoRaWAN network servers have in common: a decoded object, a frame counter, who heard it how well."""
+
+from typing import Any
+
+from collector.decoders.flat import leaves, number
+from collector.decoders.port import Garbled, Record
+
+MOST_FRAMES = 2**32
+
+
+def values(decoded: Any, at_ms: int | None) -> list[Record]:
+    """The numbers and booleans of a decoded object by dotted name; texts measure nothing."""
+    if not isinstance(decoded, dict):
+        raise Garbled("the decoded payload is an object")
+    found = []
+    for name, leaf in leaves(decoded).items():
+        value = float(leaf) if isinstance(leaf, bool) else number(leaf)
+        if value is not None and not isinstance(leaf, str):
+            found.append(Record(name, value, at_ms=at_ms))
+    return found
+
+
+def signal(heard_by: Any, at_ms: int | None) -> list[Record]:
+    """``rx.rssi``, at the gateway that heard the frame best."""
+    strengths = [
+        strength
+        for gateway in (heard_by if isinstance(heard_by, list) else [])[:100]
+        if isinstance(gateway, dict)
+        and not isinstance(gateway.get("rssi"), str)
+        and (strength := number(gateway.get("rssi"))) is not None
+    ]
+    if not strengths:
+        return []
+    return [Record("rx.rssi", max(strengths), "signal", "dBm", at_ms, spare=True)]
+
+
+def frame_number(raw: Any) -> int:
+    """The frame counter; both servers leave a zero out."""
+    if raw is None:
+        return 0
+    if type(raw) is not int or not 0 <= raw < MOST_FRAMES:
+        raise Garbled(f"{str(raw)[:20]!r} is no frame counter")
+    return raw
+
+
+def part(body: Any, name: str) -> dict[str, Any]:
+    """The object ``name`` within; empty when there is none."""
+    found = body.get(name) if isinstance(body, dict) else None
+    return found if isinstance(found, dict) else {}

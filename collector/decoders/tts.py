@@ -1,0 +1,47 @@
+"""The Things Stack v3 by MQTT in JSON: ``v3/<application>@<tenant>/devices/<device>/up``.
+
+Only ``up`` measures; join, down/..., location/solved and service/data say nothing of it. A simulated
+uplink is refused: somebody tries the console, and no alarm may come of it. Names are those of the
+decoded payload, and ``rx.rssi``. Fields by the documentation of its data formats, which says that
+empty ones are left out. The time is the network server's: gateways need not have a clock.
+"""
+
+import re
+
+from collector.decoders.flat import loads
+from collector.decoders.lorawan import frame_number, part, signal, values
+from collector.decoders.moments import iso_ms
+from collector.decoders.port import Garbled, Told
+
+_TOPIC = re.compile(r"(?:.+/)?devices/([^/]+)/([^/]+)(?:/.+)?")
+
+
+def told(topic: str, payload: bytes) -> Told:
+    """What an uplink says; nothing for other messages; Garbled when it cannot be used."""
+    found = _TOPIC.fullmatch(topic)
+    if found is None:
+        raise Garbled("the topic is not v3/<application>/devices/<device>/up")
+    if found[2] != "up":
+        return Told()
+    body = loads(payload)
+    ids = part(body, "end_device_ids")
+    if ids.get("device_id") != found[1]:
+        named = str(ids.get("device_id"))[:40]
+        raise Garbled(f"the topic's device is {found[1][:40]!r}, the message's {named!r}")
+    uplink = part(body, "uplink_message")
+    if not uplink:
+        raise Garbled("no 'uplink_message' in it")
+    if body.get("simulated"):
+        return Told(refused=(("simulated in the console", payload[:1000]),))
+    at = uplink.get("received_at", body.get("received_at"))
+    if at is not None and not isinstance(at, str):
+        raise Garbled(f"received_at {str(at)[:40]!r} is no text")
+    at_ms = iso_ms(at) if at else None
+    records = signal(uplink.get("rx_metadata"), at_ms)
+    if uplink.get("decoded_payload") is not None:
+        records = values(uplink["decoded_payload"], at_ms) + records
+    elif uplink.get("frm_payload"):
+        raise Garbled("no decoded payload: give the device a payload formatter")
+    session = uplink.get("session_key_id")
+    session = session if isinstance(session, str) and len(session) <= 64 else ""
+    return Told(records=tuple(records), number=(session, frame_number(uplink.get("f_cnt"))))
