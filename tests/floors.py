@@ -23,9 +23,11 @@ PURE = (
     "alerts.incidents",
     "alerts.registry.model",
     "alerts.registry.check",
+    "alerts.registry.options",
     "alerts.messages",
     "alerts.speech",
     "alerts.replay",
+    "collector.decoders",
     "collector.intake",
 )
 IO_MODULES = frozenset(

@@ -8,6 +8,7 @@ from datetime import datetime
 from difflib import get_close_matches
 from zoneinfo import ZoneInfo
 
+from alerts.registry import options
 from alerts.registry.model import (
     Address,
     ChannelKind,
@@ -202,6 +203,8 @@ class _Check:
             key = "command_key" if device.command_key else "can_cut_power"
             yield self._bad("devices", n, f"{spot}.{key}", "foreign devices take no commands",
                             "remove it")  # fmt: skip
+        for where, what, remedy in options.problems(device):
+            yield self._bad("devices", n, f"{spot}.{where}", what, remedy)
         if device.zone:
             try:
                 ZoneInfo(device.zone)

@@ -12,16 +12,15 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
+from alerts.registry.options import EPOCHS, ISO
 from collector.decoders.flat import loads, number
 from collector.decoders.moments import epoch_ms, iso_ms, pattern_ms
-from collector.decoders.pointer import ABSENT, look_up, problem
+from collector.decoders.pointer import ABSENT, look_up
 from collector.decoders.port import Garbled, Record, Told
 from collector.decoders.refused import Refused
 
 MOST_SAMPLES = 5_000
 MOST_RECORDS = 5_000
-EPOCHS = {"epoch-s": "s", "epoch-ms": "ms", "epoch-us": "us", "epoch-ns": "ns"}
-ISO = "iso"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,21 +33,11 @@ class Shape:
     time: str = ""
     """Pointer to the time; empty where the source says none."""
     time_format: str = ISO
-    """``iso``, ``epoch-s``, ``epoch-ms``, ``epoch-us``, ``epoch-ns``, or a pattern of strptime."""
+    """ISO, a key of EPOCHS, or a pattern of strptime."""
     zone: ZoneInfo | None = None
     """Of times that name none."""
     words: Mapping[str, float] = field(default_factory=dict)
     """Texts that stand for numbers: {"ON": 1}."""
-
-    def problems(self) -> list[str]:
-        """What is wrong with the mapping itself."""
-        found = [problem(pointer) for pointer in (*self.values, self.samples, self.time)]
-        wrong = [text for text in found if text]
-        if self.time_format not in EPOCHS and self.time_format != ISO:
-            if "%" not in self.time_format:
-                known = ", ".join((ISO, *EPOCHS))
-                wrong.append(f"{self.time_format!r} is none of {known}, nor a pattern of strptime")
-        return wrong
 
 
 def told(payload: bytes, shape: Shape) -> Told:

@@ -5,16 +5,6 @@ from typing import Any
 
 ABSENT: Any = object()
 _INDEX = re.compile(r"0|[1-9]\d{0,5}", re.ASCII)
-_STRAY = re.compile(r"~(?![01])")
-
-
-def problem(pointer: str) -> str | None:
-    """Why this is no JSON pointer; None when it is one."""
-    if pointer and not pointer.startswith("/"):
-        return f"{pointer[:40]!r} is no JSON pointer: it begins with '/'"
-    if _STRAY.search(pointer):
-        return f"{pointer[:40]!r} is no JSON pointer: write '~' as '~0' and '/' in a name as '~1'"
-    return None
 
 
 def look_up(body: Any, pointer: str) -> Any:

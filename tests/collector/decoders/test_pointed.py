@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from collector.decoders.pointed import Shape, told
-from collector.decoders.pointer import ABSENT, look_up, problem
+from collector.decoders.pointer import ABSENT, look_up
 from collector.decoders.port import Garbled, Record
 
 # A sonde's gateway: a head, then samples with their own times in local time.
@@ -71,7 +71,6 @@ def test_times_are_read_as_the_mapping_says(time, time_format, zone, at_ms) -> N
         time_format=time_format,
         zone=ZoneInfo(zone) if zone else None,
     )
-    assert shape.problems() == []
     said = told(json.dumps({"t": time, "v": 1}).encode(), shape)
     assert said.records == (Record("/v", 1.0, at_ms=at_ms),)
 
@@ -163,14 +162,4 @@ DOCUMENT = {
     ],
 )
 def test_the_pointers_of_the_standard_lead_where_it_says(pointer, expected) -> None:
-    assert problem(pointer) is None
     assert look_up(DOCUMENT, pointer) == expected
-
-
-def test_a_mapping_that_cannot_work_is_named() -> None:
-    shape = Shape(values=("o2", "/a~2"), time="/t", time_format="epoch")
-    problems = shape.problems()
-    assert len(problems) == 3
-    assert "begins with '/'" in problems[0]
-    assert "~0" in problems[1]
-    assert "epoch-s" in problems[2]
