@@ -51,17 +51,39 @@ def _parse(arguments: Sequence[str]) -> "argparse.Namespace":
     return parser.parse_args(arguments)
 
 
+class _Ending:
+    """Being told to stop; also before there is an agent, which then stops as soon as it has begun."""
+
+    def __init__(self) -> None:
+        self._agent: Agent | None = None
+        self._is_told = False
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._tell())
+
+    def stop(self, agent: "Agent") -> None:
+        """This is whom to stop from now on."""
+        self._agent = agent
+        if self._is_told:
+            agent.stop()
+
+    def _tell(self) -> None:
+        self._is_told = True
+        if self._agent is not None:
+            self._agent.stop()
+
+
 def _begin(path: Path) -> int:
+    ending = _Ending()
     try:
         overlay = Overlay(path)
         clock = Clock.from_environment() if os.environ.get(VARIABLE) else None
     except (ConfigError, ValueError) as error:
         print(error, file=sys.stderr)
         return WRONG
-    return _run(overlay, clock)
+    return _run(overlay, clock, ending)
 
 
-def _run(overlay: Overlay, clock: Clock | None) -> int:
+def _run(overlay: Overlay, clock: Clock | None, ending: _Ending) -> int:
     from edge.agent import Agent
 
     logging.basicConfig(
@@ -71,8 +93,7 @@ def _run(overlay: Overlay, clock: Clock | None) -> int:
     overlay.begin()
     config = overlay.config
     agent = Agent(config, clock, overlay)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: agent.stop())
+    ending.stop(agent)
     try:
         summary = agent.run()
     except JournalError as error:

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -118,6 +119,22 @@ def test_birth_goodbye_and_last_will_are_said(broker, server, device) -> None:
     cut_ms = server.statuses[4].cut_ms  # what was measured after this may be lost
     assert cut_ms is not None
     assert killed_ms - 10_000 < cut_ms <= killed_ms
+
+
+def test_a_device_that_is_stopped_as_it_starts_ends_in_order(device) -> None:
+    device.write(SIMULATED.format(interval_s=60, more=""))
+    device.start()
+    # Its handlers are there before it reads its file, long before it measures.
+    wait_until(lambda: _catches(device.process.pid, signal.SIGTERM), "it hears a signal")
+    summary = device.stop()
+    assert summary["run"]
+
+
+def _catches(pid: int, number: signal.Signals) -> bool:
+    """Whether the process has a handler for the signal (proc(5), SigCgt)."""
+    status = Path(f"/proc/{pid}/status").read_text("ascii")
+    caught = next(line.split()[1] for line in status.splitlines() if line.startswith("SigCgt"))
+    return bool(int(caught, 16) >> (number - 1) & 1)
 
 
 def test_readings_stay_until_the_server_names_them_and_are_sent_again(server, device) -> None:

@@ -184,7 +184,8 @@ def test_a_restart_in_the_same_boot_dates_what_was_measured_before_it(
     server.hush()
     at = (device.folder / "log").stat().st_size
     device.start(set_to(NEVER_SET))
-    wait_until(lambda: count(device) >= 1, "the third run measures")
+    wait_until(lambda: b"connected" in (device.folder / "log").read_bytes()[at:], "a third run")
+    wait_until(lambda: count(device) >= 1, "which measures")
     device.stop()
     assert b"unknown" not in (device.folder / "log").read_bytes()[at:]
 
