@@ -24,11 +24,13 @@ lint: $(INSTALLED)  ## formatting and lint
 types: $(INSTALLED)  ## mypy --strict
 	@$(BIN)/mypy
 
-# pytest comes last, so that the last line of the run is its own.
+# The journeys are paced by the clock and want the machine to themselves; the others wait for other
+# processes most of the time, so several run at once. They come last, so that the last line is theirs.
 test: lint types  ## formatting, lint, types and all tests
-	@$(BIN)/pytest -q $(ARGS)
+	@$(BIN)/pytest -q tests/journeys
+	@$(BIN)/pytest -q --numprocesses 3 --dist loadfile --ignore tests/journeys
 
-pytest: $(INSTALLED)  ## tests alone; ARGS="-k journal"
+pytest: $(INSTALLED)  ## tests alone, one at a time; ARGS="-k journal"
 	@$(BIN)/pytest -q $(ARGS)
 
 # Seconds for each decoder: make fuzz SECONDS=600 ARGS="line tts"
