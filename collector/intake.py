@@ -5,13 +5,17 @@ of its settings) or a question about the time. Readings that are held (on disk, 
 not registered is never told that anything is held, so it keeps what it has until it is registered.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from collections.abc import Mapping as Map
 from dataclasses import dataclass, field, replace
 
 import orjson
 
 from alerts.registry.model import Registry
 from alerts.rules.inputs import DeviceSaid
+from collector.decoders.foreign import Mapping, Newest, bind
+from collector.decoders.port import Garbled, Told
+from collector.foreigners import Foreigners
 from collector.link.port import Message
 from collector.records import stream
 from edge.contract.command import Result, decode_result
@@ -22,7 +26,7 @@ from edge.contract.ranges import Ranges
 from edge.contract.reading import Batch, Decoded, ReadingClass, Rejected
 from edge.contract.senml import decode
 from edge.contract.settings import Reported, decode_reported
-from edge.contract.status import Status
+from edge.contract.status import State, Status
 from edge.contract.topics import SERVER, Kind, Topic
 from edge.journal.rows import DeadLetter
 
@@ -35,9 +39,10 @@ _STRANGERS_MOST = 1_000  # runs of strangers remembered; beyond, their readings 
 
 
 class Bindings:
-    """Which (place, port, metric) each registered device may speak of."""
+    """Which (place, port, metric) each registered device may speak of; what foreign ones mean."""
 
     def __init__(self, registry: Registry) -> None:
+        self.foreign = Foreigners(registry)
         about_itself = {
             ("", "", name) for name, metric in METRICS.items() if metric.cls is ReadingClass.HEALTH
         }
@@ -51,6 +56,7 @@ class Bindings:
                 }
             )
             for device in registry.devices
+            if not device.is_foreign
         }
 
     def of(self, site: str, device: str) -> frozenset[_Key] | None:
@@ -89,6 +95,7 @@ class Counts:
     readings: int = 0
     doubles: int = 0
     dead: int = 0
+    ignored: int = 0  # values of foreign devices that nobody asked for
     dropped: int = 0  # announced by devices as dropped under their own cap
     suspect: int = 0
     failed: int = 0
@@ -128,11 +135,12 @@ class Intake:
     journal is written in the same order.
     """
 
-    def __init__(self, bindings: Bindings, held: Mapping[tuple[str, str], Ranges]) -> None:
+    def __init__(self, bindings: Bindings, held: Map[tuple[str, str], Ranges]) -> None:
         self.bindings = bindings
         self._held: _Held = {key: Ranges(ranges) for key, ranges in held.items()}
         self._strange: _Held = {}
         self._said: dict[tuple[str, str], Status] = {}
+        self._newest: Newest = {}
 
     def judge(self, messages: Iterable[Message], now_ms: int) -> Judged:
         """What these messages say, in order."""
@@ -164,9 +172,7 @@ class Intake:
     def _take(self, judged: Judged, message: Message, now_ms: int) -> None:
         topic = Topic.parse(message.topic)
         if topic is None:
-            self._bury(
-                judged, message, "the topic is not shouwang/v1/<site>/<device>/<kind>", now_ms
-            )
+            self._foreign(judged, message, now_ms)
         elif topic.kind is Kind.READINGS or topic.kind is Kind.HEALTH:
             if message.retained:
                 # Old news that the broker kept: whoever retained it, it is never fresh.
@@ -212,13 +218,57 @@ class Intake:
         self._bury_records(judged, message, rejected, now_ms)
         batch = self._bound(judged, message, batch, allowed, now_ms)
         if len(batch):
-            qualify(batch)
-            judged.counts.readings += len(batch)
-            judged.counts.suspect += batch.quality.count(_SUSPECT)
-            judged.counts.failed += batch.quality.count(_FAIL)
-            judged.batches.append(batch)
+            self._keep(judged, batch)
         judged.counts.doubles += doubles
         self._note(judged, name, batch.run, lo, hi, new)
+
+    def _foreign(self, judged: Judged, message: Message, now_ms: int) -> None:
+        who = self.bindings.foreign.at(message.topic)
+        if who is None:
+            reason = (
+                "neither shouwang/v1/<site>/<device>/<kind> nor the topic of a registered device"
+            )
+            self._bury(judged, message, reason, now_ms)
+            return
+        try:
+            told = who.decode(message.topic, message.payload, now_ms)
+        except Garbled as error:
+            self._bury(judged, message, str(error), now_ms)
+            return
+        if message.retained and (told.records or told.refused):
+            judged.counts.stale += (
+                1  # the broker's memory: whether it is there is news, what it measured is not
+            )
+            told = Told(online=told.online)
+        self._told(judged, message, who.mapping, told, now_ms)
+
+    def tell(self, mapping: Mapping, told: Told, topic: str, raw: bytes, now_ms: int) -> Judged:
+        """What a frame of a foreign device says that came by another way than the broker's."""
+        judged = Judged()
+        judged.counts.messages += 1
+        self._told(judged, Message(topic, raw, False, 0), mapping, told, now_ms)
+        return judged
+
+    def _told(
+        self, judged: Judged, message: Message, mapping: Mapping, told: Told, now_ms: int
+    ) -> None:
+        bound = bind(told, mapping, self._newest, message.topic[:512], now_ms)
+        device, batch = mapping.device, bound.batch
+        self._bury_records(judged, message, bound.rejected, now_ms)
+        judged.counts.ignored += bound.ignored
+        judged.counts.doubles += bound.doubles
+        if bound.online is not None:
+            state = State.ONLINE if bound.online else State.OFFLINE
+            self._say(judged, device.site, device.id, Status(state=state))
+        if len(batch):
+            self._keep(judged, batch)
+
+    def _keep(self, judged: Judged, batch: Batch) -> None:
+        qualify(batch)
+        judged.counts.readings += len(batch)
+        judged.counts.suspect += batch.quality.count(_SUSPECT)
+        judged.counts.failed += batch.quality.count(_FAIL)
+        judged.batches.append(batch)
 
     def _stranger(self, judged: Judged, message: Message, batch: Batch, now_ms: int) -> None:
         """Neither held nor told: a dead letter that counts each reading once, however often sent."""
@@ -289,12 +339,14 @@ class Intake:
             return
         judged.statuses.append((topic.site, topic.device, status))
         # A new nonce is no news to the rules, and the journal is no place for one.
-        status = replace(status, nonce="")
-        key = (topic.site, topic.device)
+        self._say(judged, topic.site, topic.device, replace(status, nonce=""))
+
+    def _say(self, judged: Judged, site: str, device: str, status: Status) -> None:
+        key = (site, device)
         # Each reconnect brings every retained status again.
         if self._said.get(key) != status:
             self._said[key] = status
-            judged.said.append(DeviceSaid(topic.site, topic.device, status))
+            judged.said.append(DeviceSaid(site, device, status))
 
     def _question(self, judged: Judged, message: Message, topic: Topic, now_ms: int) -> None:
         try:

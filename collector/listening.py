@@ -69,6 +69,8 @@ class Listening:
         self._hears = hears
         self._intake = Intake(Bindings(Registry()), held)
         self._sites: tuple[str, ...] = ()
+        self._filters: tuple[str, ...] = ()
+        self._gone: set[str] = set()
         self._changed = asyncio.Event()
         self._fresh = asyncio.Event()
         self._under_way: set[asyncio.Task[None]] = set()
@@ -85,6 +87,12 @@ class Listening:
     def use(self, registry: Registry, *, fresh: bool = True) -> None:
         """From now on this registry binds; ``fresh`` when it came from the database just now."""
         self._intake.bindings = Bindings(registry)
+        filters = self._intake.bindings.foreign.filters
+        # The broker's session remembers what an older registry asked for.
+        self._gone = (self._gone | set(self._filters)) - set(filters)
+        self._filters = filters
+        if self.link is not None:
+            self.link.follow(filters)
         sites = tuple(site.id for site in registry.sites)
         if sites != self._sites:
             self._sites = sites
@@ -107,6 +115,8 @@ class Listening:
             try:
                 async with self._make_link(self._sites) as link:
                     self.link = link
+                    link.follow((*self._filters, *self._gone))
+                    link.follow(self._filters)
                     await self._listen(link)
             finally:
                 self.link = None

@@ -38,6 +38,13 @@ _GEN1_TOPIC = re.compile(r"shellies/[^/]+/(relay|emeter|meter|sensor|ext_tempera
 _COMPONENT = re.compile(r"[a-z0-9]+:\d{1,4}")
 
 
+def patterns(address: str) -> tuple[str, ...]:
+    """Topics of a Shelly by its prefix: ``shellies/<id>`` (Gen1), else that of Gen2 and later."""
+    if address.startswith("shellies/"):
+        return (f"{address}/#",)
+    return tuple(f"{address}/{end}" for end in ("online", "status/+", "events/rpc"))
+
+
 def told(topic: str, payload: bytes) -> Told:
     """What the message says; Garbled when it cannot be used."""
     if topic.endswith("/online"):

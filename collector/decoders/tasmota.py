@@ -23,6 +23,13 @@ _METRICS = {
     "ENERGY.Total": ("energy", "kWh"),
 }
 _POWER = re.compile(r"POWER(\d{0,2})")
+_PREFIX = "%prefix%"
+
+
+def patterns(address: str) -> tuple[str, ...]:
+    """Topics of a plug: ``plug-1`` or, with a FullTopic of its own, ``shed/%prefix%/plug-1``."""
+    full = address if _PREFIX in address else f"{_PREFIX}/{address}"
+    return tuple(full.replace(_PREFIX, prefix).rstrip("/") + "/+" for prefix in ("tele", "stat"))
 
 
 def told(topic: str, payload: bytes, zone: ZoneInfo | None = None) -> Told:

@@ -25,6 +25,7 @@ log = logging.getLogger("collector.link")
 
 BACK_OFF_S = (0.2, 15.0)  # first and longest pause between attempts, before jitter
 STEADY_S = 10.0  # a connection that held this long begins the back-off anew
+TOGETHER = 100  # subscriptions a packet
 FAREWELL_S = 1.0  # for the last words at a regular end, within serve's 5 s
 IN_FLIGHT = 200  # our own publications without PUBACK; the broker's window may be smaller
 
@@ -53,6 +54,9 @@ class LinkBase(ABC):
         self._sites = tuple(sites) if broker.user else tuple(sites[:1])
         self._filters = tuple(filters)
         self._jitter = jitter
+        self._followed: tuple[str, ...] = ()
+        self._gone: set[str] = set()
+        self._other = asyncio.Event()
         self._inbox = Inbox(self._pause, self._resume)
         self._turned = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -94,6 +98,12 @@ class LinkBase(ABC):
             self._send_acks(ids)
         self._inbox.done(messages)
 
+    def follow(self, filters: Sequence[str]) -> None:
+        self._gone |= set(self._followed) - set(filters)
+        self._gone -= set(filters)
+        self._followed = tuple(filters)
+        self._other.set()
+
     async def publish(
         self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False
     ) -> bool:
@@ -117,7 +127,12 @@ class LinkBase(ABC):
                     await self._open()
                 self._turn(True, "")
                 await self._say(State.ONLINE)
-                why = await self._ended()
+                following = asyncio.create_task(self._keep_following(), name="following")
+                try:
+                    why = await self._ended()
+                finally:
+                    following.cancel()
+                    await asyncio.gather(following, return_exceptions=True)
             except LinkDown as error:
                 why = str(error)
             except TimeoutError:
@@ -138,6 +153,25 @@ class LinkBase(ABC):
             self._turn(False, why)
             await asyncio.sleep(pause_s * (0.5 + self._jitter() / 2))
             pause_s = min(pause_s * 2, longest_s)
+
+    async def _keep_following(self) -> None:
+        """On this connection: subscribe to what is followed, and let go of what no longer is."""
+        heard: set[str] = set()
+        while True:
+            self._other.clear()
+            try:
+                for few in _chunks([one for one in self._followed if one not in heard]):
+                    heard.update(few)
+                    for pattern in await self._subscribe(few):
+                        # A device that may not be heard must not cost us the others.
+                        log.error("%s refuses the subscription %s", self.broker, pattern)
+                for few in _chunks(sorted(self._gone)):
+                    await self._unsubscribe(few)
+                    self._gone.difference_update(few)
+                    heard.difference_update(few)
+            except (OSError, LinkDown):
+                return  # the connection is ending; the next one begins anew
+            await self._other.wait()
 
     def _turn(self, connected: bool, why: str) -> None:
         if connected != self.connected or why != self.why:
@@ -193,6 +227,14 @@ class LinkBase(ABC):
         """Connect, be accepted, subscribe; LinkDown, OSError or ValueError when it fails."""
 
     @abstractmethod
+    async def _subscribe(self, filters: Sequence[str]) -> list[str]:
+        """Subscribe at QoS 1; those that the broker refuses. LinkDown when the connection ends."""
+
+    @abstractmethod
+    async def _unsubscribe(self, filters: Sequence[str]) -> None:
+        """Hear these no more. LinkDown when the connection ends."""
+
+    @abstractmethod
     async def _ended(self) -> str:
         """Until the connection ends: why."""
 
@@ -219,3 +261,7 @@ class LinkBase(ABC):
     @abstractmethod
     def _resume(self) -> None:
         """Read again."""
+
+
+def _chunks(filters: Sequence[str]) -> list[Sequence[str]]:
+    return [filters[at : at + TOGETHER] for at in range(0, len(filters), TOGETHER)]

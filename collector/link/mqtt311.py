@@ -34,8 +34,18 @@ class Mqtt311Link(LinkBase):
     async def _open(self) -> None:
         wire = self._wire = _Wire(self, self._will(), clean=not self._filters)
         await wire.connect()
-        if self._filters:
-            await wire.subscribe(self._filters)
+        for pattern in await self._subscribe(self._filters) if self._filters else ():
+            raise LinkDown(f"{self.broker} refuses the subscription {pattern}; check its rights")
+
+    async def _subscribe(self, filters: Sequence[str]) -> list[str]:
+        if self._wire is None:
+            raise LinkDown("not connected")
+        return await self._wire.subscribe(filters)
+
+    async def _unsubscribe(self, filters: Sequence[str]) -> None:
+        if self._wire is None:
+            raise LinkDown("not connected")
+        await self._wire.unsubscribe(filters)
 
     async def _ended(self) -> str:
         assert self._wire is not None
@@ -95,7 +105,7 @@ class _Wire:
         self._look: asyncio.TimerHandle | None = None
         self._is_paused = False
         self._accepted: asyncio.Future[ReasonCode] = self._loop.create_future()
-        self._subscribed: asyncio.Future[list[ReasonCode]] = self._loop.create_future()
+        self._answers: dict[int, asyncio.Future[list[ReasonCode]]] = {}
         self._pubacks: dict[int, asyncio.Future[bool]] = {}
         self.ended: asyncio.Future[str] = self._loop.create_future()
         broker = link.broker
@@ -121,6 +131,7 @@ class _Wire:
         client.on_socket_unregister_write = self._no_write
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
+        client.on_unsubscribe = self._on_subscribe
         client.on_publish = self._on_publish
         client.on_message = self._on_message
         client.on_disconnect = self._on_disconnect
@@ -134,13 +145,25 @@ class _Wire:
         if code.is_failure:
             raise LinkDown(_said("refuses the connection", str(code), broker))
 
-    async def subscribe(self, filters: Sequence[str]) -> None:
-        self.client.subscribe([(pattern, 1) for pattern in filters])
-        codes = await self._first(self._subscribed)
-        for pattern, code in zip(filters, codes, strict=True):
-            if code.is_failure:
-                what = f"refuses the subscription {pattern}"
-                raise LinkDown(_said(what, str(code), self._link.broker))
+    async def subscribe(self, filters: Sequence[str]) -> list[str]:
+        _, number = self.client.subscribe([(pattern, 1) for pattern in filters])
+        codes = await self._answer(number)
+        return [name for name, code in zip(filters, codes, strict=True) if code.is_failure]
+
+    async def unsubscribe(self, filters: Sequence[str]) -> None:
+        _, number = self.client.unsubscribe(list(filters))
+        await self._answer(number)
+
+    async def _answer(self, number: int | None) -> list[ReasonCode]:
+        """Of a SUBSCRIBE or UNSUBSCRIBE that has just been asked for."""
+        if number is None:
+            raise LinkDown("not connected")
+        answer = self._answers[number] = self._loop.create_future()
+        try:
+            codes: list[ReasonCode] = await self._first(answer)
+            return codes
+        finally:
+            self._answers.pop(number, None)
 
     async def publish(self, topic: str, payload: bytes, qos: int, retain: bool) -> bool:
         info = self.client.publish(topic, payload, qos=qos, retain=retain)
@@ -189,8 +212,9 @@ class _Wire:
     def _on_subscribe(
         self, client: Any, _: Any, mid: int, codes: list[ReasonCode], __: Any
     ) -> None:
-        if not self._subscribed.done():
-            self._subscribed.set_result(codes)
+        answer = self._answers.get(mid)
+        if answer is not None and not answer.done():
+            answer.set_result(codes)
 
     def _on_publish(self, client: Any, _: Any, mid: int, code: ReasonCode, __: Any) -> None:
         taken = self._pubacks.get(mid)

@@ -60,24 +60,36 @@ class Mqtt5Link(LinkBase):
         if answer.reason_code != mqtt5.ConnAckReasonCode.SUCCESS:
             raise LinkDown(_said("refuses the connection", answer.reason_code, broker))
         wire.keep_alive(answer.server_keep_alive or broker.keep_alive_s)
-        if self._filters:
-            await self._subscribe(wire)
+        for pattern in await self._subscribe(self._filters) if self._filters else ():
+            raise LinkDown(f"{broker} refuses the subscription {pattern}; check its rights")
 
-    async def _subscribe(self, wire: "_Wire") -> None:
-        filters = [
+    async def _subscribe(self, filters: Sequence[str]) -> list[str]:
+        wire = self._there()
+        asked = [
             mqtt5.TopicFilter(
                 pattern,
                 max_qos=_AT_LEAST_ONCE,
                 # As in 3.1.1: what is retained says so only when it is old.
                 retain_as_published=False,
             )
-            for pattern in self._filters
+            for pattern in filters
         ]
-        wire.write(mqtt5.SubscribePacket(wire.next_id(), filters))
-        answer = await wire.first(wire.suback)
-        for pattern, code in zip(self._filters, answer.reason_codes, strict=True):
-            if int(code) >= 128:
-                raise LinkDown(_said(f"refuses the subscription {pattern}", code, self.broker))
+        number = wire.next_id()
+        wire.write(mqtt5.SubscribePacket(number, asked))
+        answer = await wire.answer(number)
+        codes = zip(filters, answer.reason_codes, strict=True)
+        return [pattern for pattern, code in codes if int(code) >= 128]
+
+    async def _unsubscribe(self, filters: Sequence[str]) -> None:
+        wire = self._there()
+        number = wire.next_id()
+        wire.write(mqtt5.UnsubscribePacket(number, list(filters)))
+        await wire.answer(number)
+
+    def _there(self) -> "_Wire":
+        if self._wire is None:
+            raise LinkDown("not connected")
+        return self._wire
 
     async def _ended(self) -> str:
         assert self._wire is not None
@@ -146,9 +158,9 @@ class _Wire(asyncio.Protocol):
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._number = 0
         self.connack: asyncio.Future[mqtt5.ConnAckPacket] = loop.create_future()
-        self.suback: asyncio.Future[mqtt5.SubAckPacket] = loop.create_future()
         self.ended: asyncio.Future[str] = loop.create_future()
         self.pubacks: dict[int, asyncio.Future[int]] = {}
+        self._answers: dict[int, asyncio.Future[Any]] = {}  # SUBACK and UNSUBACK
 
     # Out
 
@@ -163,7 +175,7 @@ class _Wire(asyncio.Protocol):
         """A packet id that is free on this connection."""
         while True:
             self._number = self._number % 65_535 + 1
-            if self._number not in self.pubacks:
+            if self._number not in self.pubacks and self._number not in self._answers:
                 return self._number
 
     async def first(self, answer: "asyncio.Future[Any]") -> Any:
@@ -172,6 +184,14 @@ class _Wire(asyncio.Protocol):
         if answer.done():
             return answer.result()
         raise LinkDown(self.ended.result())
+
+    async def answer(self, number: int) -> Any:
+        """The SUBACK or UNSUBACK of this packet id; ``write`` has just asked for it."""
+        self._answers[number] = self._loop.create_future()
+        try:
+            return await self.first(self._answers[number])
+        finally:
+            self._answers.pop(number, None)
 
     def keep_alive(self, seconds: float) -> None:
         self._keep_alive_s = seconds
@@ -235,9 +255,10 @@ class _Wire(asyncio.Protocol):
         elif isinstance(packet, mqtt5.ConnAckPacket):
             if not self.connack.done():
                 self.connack.set_result(packet)
-        elif isinstance(packet, mqtt5.SubAckPacket):
-            if not self.suback.done():
-                self.suback.set_result(packet)
+        elif isinstance(packet, mqtt5.SubAckPacket | mqtt5.UnsubAckPacket):
+            answer = self._answers.get(packet.packet_id)
+            if answer is not None and not answer.done():
+                answer.set_result(packet)
         elif isinstance(packet, mqtt5.DisconnectPacket):
             self.end(_said("ends the connection", packet.reason_code, self._link.broker))
             self.close()

@@ -131,6 +131,13 @@ class Link(Protocol):
         """These are safe here. Whatever came by a connection that is gone comes again."""
         ...
 
+    def follow(self, filters: Sequence[str]) -> None:
+        """Hear these topics too, from now on and on each connection; those before no more.
+
+        One that the broker refuses is logged, and the others are heard.
+        """
+        ...
+
     async def publish(
         self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False
     ) -> bool:
