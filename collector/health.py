@@ -74,6 +74,7 @@ _HELP = {
     "stale": "Retained readings, ignored.",
     "readings": "Readings journalled.",
     "doubles": "Readings that were held already.",
+    "ignored": "Values of foreign devices that nobody asked for.",
     "dead": "Readings and messages refused.",
     "dropped": "Readings that devices announced as dropped by their own cap.",
     "suspect": "Readings judged suspect.",

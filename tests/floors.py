@@ -28,6 +28,7 @@ PURE = (
     "alerts.speech",
     "alerts.replay",
     "collector.decoders",
+    "collector.foreigners",
     "collector.intake",
 )
 IO_MODULES = frozenset(

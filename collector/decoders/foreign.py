@@ -113,7 +113,7 @@ def bind(told: Told, mapping: Mapping, newest: Newest, topic: str, now_ms: int) 
     )
     doubles, given = 0, dict[Series, int]()
     # Oldest first: times must rise within a series.
-    for record, target, value in sorted(pack.records, key=lambda one: one[0].at_ms or now_ms):
+    for record, target, value in sorted(pack.records, key=lambda one: _at_ms(one[0], now_ms)):
         key = (device.site, device.id, target.series)
         last_ms, last = newest.get(key, (0, None))
         at_ms, quality, reason = record.at_ms, record.quality, record.reason
@@ -184,6 +184,10 @@ def _drop_backlog_without_times(pack: _Pack, topic: str) -> None:
         else:
             kept.append(one)
     pack.records = kept
+
+
+def _at_ms(record: Record, now_ms: int) -> int:
+    return now_ms if record.at_ms is None else record.at_ms
 
 
 def _shift_ms(times: Sequence[int], now_ms: int) -> int:

@@ -2,7 +2,7 @@
 
 Names are ``<component>.<field>``, such as ``switch:0.apower`` or ``relay:0.power``. Gen1 says
 nothing of the time; of Gen2+ only events carry ``ts``. Retained values are the broker's memory and
-are never fresh: the caller leaves them out.
+are never fresh: the caller leaves them out. A relay's word is what was ordered, no proof: a port-state.
 """
 
 import re
@@ -10,7 +10,8 @@ import re
 from collector.decoders.flat import leaves, loads, number
 from collector.decoders.port import Garbled, Record, Told
 
-# Field -> (metric, unit), by Shelly's documentation of each component's status.
+# Field -> (metric, unit), by Shelly's documentation of each component's status. Without a metric the
+# mapping must say what it is.
 _GEN2 = {
     "apower": ("power", "W"),
     "voltage": ("voltage", "V"),
@@ -18,22 +19,27 @@ _GEN2 = {
     "pf": ("power-factor", ""),
     "freq": ("frequency", "Hz"),
     "aenergy.total": ("energy", "Wh"),
-    "temperature.tC": ("", "°C"),  # the plug's own inside
-    "tC": ("", "°C"),  # an added thermometer: what it measures, the mapping says
     "rh": ("humidity", "%"),
+    "battery.V": ("battery", "V"),
+    "tC": ("", "°C"),  # an added thermometer
+    "act_power": ("", "W"),  # an energy meter's phases: a_act_power, b_act_power, ...
 }
-_GEN2_FLAGS = {"output": "relay", "alarm": "", "state": ""}
+_PHASE = re.compile(r"(a|b|c|n|total)_")
+_ABOUT = {"wifi.rssi": ("signal", "dBm"), "sys.uptime": ("uptime", "s")}
+_GEN2_FLAGS = {("smoke", "alarm"): "smoke", ("flood", "alarm"): "water"}
 _GEN1 = {
     "power": ("power", "W"),
     "voltage": ("voltage", "V"),
     "current": ("current", "A"),
     "pf": ("power-factor", ""),
     "energy": ("energy", "Wmin"),  # watt-minutes
+    "total": ("energy", "Wh"),  # of an energy meter, whose "energy" begins anew
     "temperature": ("", "°C"),
     "humidity": ("humidity", "%"),
 }
-_GEN1_WORDS = {"on": 1.0, "off": 0.0, "true": 1.0, "false": 0.0, "1": 1.0, "0": 0.0}
-_GEN1_FLAGS = {"": "relay", "flood": "water", "smoke": "smoke", "state": "door"}
+_GEN1_WORDS = {"on": 1.0, "off": 0.0, "true": 1.0, "false": 0.0, "1": 1.0, "0": 0.0,
+               "open": 1.0, "close": 0.0}  # fmt: skip
+_GEN1_FLAGS = {"flood": "water", "smoke": "smoke", "state": "door"}
 _GEN1_TOPIC = re.compile(r"shellies/[^/]+/(relay|emeter|meter|sensor|ext_temperature)/(.+)")
 _COMPONENT = re.compile(r"[a-z0-9]+:\d{1,4}")
 
@@ -64,19 +70,29 @@ def told(topic: str, payload: bytes) -> Told:
 
 
 def _component(name: str, body: object, at_ms: int | None) -> tuple[Record, ...]:
-    if not _COMPONENT.fullmatch(name) or not isinstance(body, dict):
-        return ()  # sys, wifi, mqtt, cloud: the plug about itself
+    """A component's status. What has no meaning of its own here is spare: it may be mapped."""
+    if not isinstance(body, dict) or not (_COMPONENT.fullmatch(name) or name in ("wifi", "sys")):
+        return ()
+    kind = name.partition(":")[0]
     records = []
     for field, leaf in leaves(body).items():
-        metric, unit = _GEN2.get(field, ("", ""))
+        full = f"{name}.{field}"
         if isinstance(leaf, bool):
-            if field in _GEN2_FLAGS:
-                metric = _GEN2_FLAGS[field]
-                records.append(Record(f"{name}.{field}", float(leaf), metric, "", at_ms))
+            metric = "port-state" if field == "output" else _GEN2_FLAGS.get((kind, field), "")
+            records.append(Record(full, float(leaf), metric, "", at_ms, spare=not metric))
             continue
         value = None if isinstance(leaf, str) else number(leaf)
-        if value is not None and field != "id" and not field.startswith("aenergy.by_minute"):
-            records.append(Record(f"{name}.{field}", value, metric, unit, at_ms))
+        if value is None or field == "id" or field.startswith("aenergy.by_minute"):
+            continue
+        if kind in ("wifi", "sys"):
+            metric, unit = _ABOUT.get(full, ("", ""))
+            is_known = bool(metric)
+        else:
+            phase, plain = _PHASE.match(field), _PHASE.sub("", field, count=1)
+            is_known = plain in _GEN2
+            metric, unit = _GEN2.get(plain, ("", "°C" if field.endswith("tC") else ""))
+            metric = "" if phase else metric
+        records.append(Record(full, value, metric, unit, at_ms, spare=not is_known))
     return tuple(records)
 
 
@@ -96,20 +112,25 @@ def _event(body: object) -> tuple[Record, ...]:
 
 
 def _gen1(component: str, path: list[str], payload: bytes) -> tuple[Record, ...]:
-    """``relay/0`` is a word, ``relay/0/power`` a number, ``sensor/temperature`` has no number of its own."""
+    """``relay/0`` is a word, ``relay/0/power`` a number; ``sensor/temperature`` is not numbered."""
     numbered = path[0].isdigit()
     name = f"{component}:{path[0]}" if numbered else component
     field = "/".join(path[1:] if numbered else path)
-    text = payload.decode("ascii", "replace").strip()
+    text = payload.decode("ascii", "replace").strip().lower()
     full = f"{name}.{field}" if field else name
-    if field in _GEN1_FLAGS and text.lower() in _GEN1_WORDS:
-        if field or component == "relay":
-            return (Record(full, _GEN1_WORDS[text.lower()], _GEN1_FLAGS[field]),)
-    if not field and component == "relay":
+    if component == "relay" and not field:
         # "overpower": it has switched itself off.
-        return (Record(full, 0.0, "relay", reason=text[:40]),) if text == "overpower" else ()
+        reason = "it switched itself off: too much power" if text == "overpower" else ""
+        state = 0.0 if reason else _GEN1_WORDS.get(text)
+        return () if state is None else (Record(full, state, "port-state", reason=reason),)
+    if field in _GEN1_FLAGS and text in _GEN1_WORDS:
+        return (Record(full, _GEN1_WORDS[text], _GEN1_FLAGS[field]),)
     value = number(text)
     if value is None:
         return ()
-    metric, unit = _GEN1.get(field, ("", "°C" if component == "ext_temperature" else ""))
-    return (Record(full, value, metric, unit),)
+    metric, unit = _GEN1.get(field, ("", ""))
+    if (component, field) == ("emeter", "energy"):
+        metric = ""
+    if component == "ext_temperature":
+        unit = "°C"
+    return (Record(full, value, metric, unit, spare=not (metric or unit)),)

@@ -3,6 +3,7 @@
 The message's ``Time`` is the plug's local time without a zone, so it is believed only where the
 mapping names the zone; ``Epoch`` (with its option switched on) is UTC. Names are the payload's own,
 such as ``ENERGY.Power``; a plug with several phases or sockets counts them: ``ENERGY.Power.2``.
+POWER is what the plug has ordered its relay, no proof of it: a port-state, not our ``relay``.
 """
 
 import re
@@ -13,7 +14,7 @@ from collector.decoders.flat import Leaf, leaves, loads, number
 from collector.decoders.port import Garbled, Record, Told
 
 ONLINE, OFFLINE = b"Online", b"Offline"
-# The end of a leaf's name -> (metric, unit); Tasmota's documentation of ENERGY and of sensors.
+# A leaf's name -> (metric, unit); Tasmota's documentation of ENERGY and of its sensors.
 _METRICS = {
     "ENERGY.Power": ("power", "W"),
     "ENERGY.Voltage": ("voltage", "V"),
@@ -21,7 +22,13 @@ _METRICS = {
     "ENERGY.Factor": ("power-factor", ""),
     "ENERGY.Frequency": ("frequency", "Hz"),
     "ENERGY.Total": ("energy", "kWh"),
+    "ESP32.Temperature": ("cpu-temp", "°C"),
+    "Wifi.Signal": ("signal", "dBm"),
 }
+_SPARE = ("ENERGY.", "Wifi.")  # besides those above: derived sums, and the plug's own affairs
+_WORDS = {"ON": 1.0, "OFF": 0.0}
+_WRAPPED = {"STATUS8": "StatusSNS", "STATUS10": "StatusSNS", "STATUS11": "StatusSTS"}
+_INDEX = re.compile(r"\.\d+$")
 _POWER = re.compile(r"POWER(\d{0,2})")
 _PREFIX = "%prefix%"
 
@@ -39,37 +46,45 @@ def told(topic: str, payload: bytes, zone: ZoneInfo | None = None) -> Told:
         if payload not in (ONLINE, OFFLINE):
             raise Garbled(f"LWT says Online or Offline, got {payload[:20]!r}")
         return Told(online=payload == ONLINE)
-    if kind.startswith("POWER"):  # stat/<name>/POWER1: the bare word
-        body: object = {kind: payload.decode("ascii", "replace")}
+    if kind not in ("SENSOR", "STATE", "RESULT", *_WRAPPED) and not _POWER.fullmatch(kind):
+        return Told()  # births, settings, remote controls: nothing measured
+    body: object
+    if kind.startswith("POWER") and not payload.startswith(
+        b"{"
+    ):  # stat/<name>/POWER1: the bare word
+        body = {kind: payload.decode("ascii", "replace")}
     else:
         body = loads(payload)
+    if isinstance(body, dict) and kind in _WRAPPED:
+        body = body.get(_WRAPPED[kind])
     if not isinstance(body, dict):
         raise Garbled("a JSON object was expected")
+    if kind == "RESULT":  # the answer to any command; only a switch's tells of something
+        body = {name: leaf for name, leaf in body.items() if _POWER.fullmatch(name)}
     at_ms = _at_ms(body, zone)
-    unit = "°F" if body.get("TempUnit") == "F" else "°C"
-    records = []
-    for name, leaf in leaves(body).items():
-        record = _record(name, leaf, unit, at_ms)
-        if record is not None:
-            records.append(record)
-    return Told(records=tuple(records))
+    degrees = "°F" if body.get("TempUnit") == "F" else "°C"
+    is_state = kind in ("STATE", "STATUS11")
+    records = (_record(name, leaf, degrees, at_ms, is_state) for name, leaf in leaves(body).items())
+    return Told(records=tuple(record for record in records if record is not None))
 
 
-def _record(name: str, leaf: Leaf, temperature: str, at_ms: int | None) -> Record | None:
+def _record(
+    name: str, leaf: Leaf, degrees: str, at_ms: int | None, is_state: bool
+) -> Record | None:
+    word = _WORDS.get(leaf) if isinstance(leaf, str) else None
     if _POWER.fullmatch(name):
-        words = {"ON": 1.0, "OFF": 0.0}
-        state = words.get(leaf) if isinstance(leaf, str) else None
-        return None if state is None else Record(name, state, "relay", "", at_ms)
-    value = number(leaf) if not isinstance(leaf, str) else None
-    if value is None:
+        return None if word is None else Record(name, word, "port-state", "", at_ms)
+    value = word if isinstance(leaf, str) else number(leaf)
+    if value is None or name == "Epoch":
         return None
-    plain = re.sub(r"\.\d+$", "", name)
+    plain = _INDEX.sub("", name)
     metric, unit = _METRICS.get(plain, ("", ""))
-    if not metric and plain.endswith(".Temperature"):
-        unit = temperature  # which temperature it is, the mapping says
-    if not metric and plain.endswith(".Humidity"):
+    spare = not metric and (is_state or plain.startswith(_SPARE) or plain.endswith(".DewPoint"))
+    if plain.endswith((".Temperature", ".DewPoint")):
+        unit = degrees  # which temperature it is, the mapping says
+    elif plain.endswith(".Humidity"):
         metric, unit = "humidity", "%"
-    return Record(name, value, metric, unit, at_ms)
+    return Record(name, value, metric, unit, at_ms, spare=spare)
 
 
 def _at_ms(body: dict[str, object], zone: ZoneInfo | None) -> int | None:
@@ -81,10 +96,10 @@ def _at_ms(body: dict[str, object], zone: ZoneInfo | None) -> int | None:
         return None
     try:
         at = datetime.fromisoformat(text)
-    except ValueError as error:
+        if at.tzinfo is None:
+            if zone is None:
+                return None
+            at = at.replace(tzinfo=zone)
+        return round(at.timestamp() * 1000)
+    except (ValueError, OverflowError) as error:
         raise Garbled(f"Time {text[:40]!r} is no time") from error
-    if at.tzinfo is None:
-        if zone is None:
-            return None
-        at = at.replace(tzinfo=zone)
-    return round(at.timestamp() * 1000)

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from alerts.registry.model import Binding, Device, Names, Registry
+from alerts.registry.model import Binding, Device, Format, Names, Registry
 from alerts.rules.inputs import DeviceSaid
+from collector.decoders.port import Record, Told
 from collector.intake import Bindings, Intake, qualify
 from collector.link.port import Message
 from edge.contract.command import Result, Verb, encode_result
@@ -313,3 +314,90 @@ def test_a_garbled_or_a_strangers_answer_is_a_dead_letter(kind, device, payload)
     topic = f"shouwang/v1/riverside/{device}/{kind}"
     judged = intake().judge([Message(topic, payload or said[kind], False, 1)], NOW_MS)
     assert (len(judged.letters), judged.answers, judged.reports) == (1, [], [])
+
+
+PLUG = Device(
+    id="plug",
+    site="riverside",
+    names=Names(zh="插座"),
+    format=Format.TASMOTA,
+    address="plug-1",
+    bindings=(Binding(place="shed", port="p1", metrics=("power", "energy")),),
+)
+
+
+def plugged() -> Intake:
+    return intake(registry=replace(REGISTRY, devices=(BOX, PLUG)))
+
+
+def tasmota(kind: str, payload: bytes, *, retained: bool = False) -> Message:
+    return Message(f"tele/plug-1/{kind}", payload, retained, 0)
+
+
+ENERGY = b'{"ENERGY":{"Total":1.5,"Power":90000}}'
+
+
+def test_a_foreign_devices_readings_are_bound_converted_and_judged():
+    judged = plugged().judge([tasmota("SENSOR", ENERGY), message(reading(0))], NOW_MS)
+    batch, own = judged.batches
+    assert (batch.device, batch.untrusted, own.untrusted) == ("plug", True, False)
+    assert list(zip(batch.metric, batch.value, batch.quality, strict=True)) == [
+        ("energy", 1500.0, Quality.GOOD),
+        ("power", 90000.0, Quality.FAIL),
+    ]
+    # The source numbers nothing, so there is nothing to confirm to it.
+    assert judged.covers == [("riverside/box", "r1", 0, 0)]
+    assert judged.spoke == [("riverside/box", "r1", 0)]
+    assert (judged.counts.readings, judged.counts.failed) == (3, 1)
+
+
+def test_what_the_broker_kept_of_a_foreign_device_is_never_fresh():
+    judged = plugged().judge([tasmota("SENSOR", ENERGY, retained=True)], NOW_MS)
+    assert (judged.batches, judged.letters, judged.counts.stale) == ([], [], 1)
+
+
+def test_a_kept_last_will_says_whether_it_is_there_once():
+    kept = tasmota("LWT", b"Online", retained=True)
+    judged = plugged().judge([kept, kept, tasmota("LWT", b"Offline")], NOW_MS)
+    assert [(one.device, one.status.state) for one in judged.said] == [
+        ("plug", State.ONLINE),
+        ("plug", State.OFFLINE),
+    ]
+
+
+def test_what_a_foreign_device_says_and_nobody_mapped_is_a_dead_letter():
+    payload = b'{"ENERGY":{"Power":5},"SHT3X":{"Humidity":50}}'
+    judged = plugged().judge([tasmota("SENSOR", payload)], NOW_MS)
+    assert [letter.reason for letter in judged.letters] == [
+        "SHT3X.Humidity is not mapped for device plug"
+    ]
+    assert (judged.counts.readings, judged.counts.dead) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("topic", "payload", "reason"),
+    [
+        ("tele/plug-1/SENSOR", b"{", "not JSON"),
+        ("tele/plug-2/SENSOR", ENERGY, "neither shouwang/v1/<site>/<device>/<kind> nor the topic"),
+        (
+            "shouwang/v1/riverside/plug/readings",
+            encode([reading(0)]),
+            "plug of site riverside is not",
+        ),
+    ],
+)
+def test_foreign_words_that_cannot_be_used_are_dead_letters(topic, payload, reason):
+    judged = plugged().judge([Message(topic, payload, False, 0)], NOW_MS)
+    assert judged.batches == []
+    assert [reason in letter.reason for letter in judged.letters] == [True]
+
+
+def test_a_frame_that_came_by_another_way_is_taken_like_a_message():
+    station = intake(registry=replace(REGISTRY, devices=(replace(PLUG, format=Format.HJ212),)))
+    mapping = station.bindings.foreign.mapping("riverside", "plug")
+    assert mapping is not None
+    told = Told(records=(Record("a", 40.0, "power"),), refused=(("no number", b"x"),))
+    judged = station.tell(mapping, told, "hj212/plug-1", b"raw", NOW_MS)
+    assert [batch.value for batch in judged.batches] == [[40.0]]
+    assert [letter.reason for letter in judged.letters] == ["no number"]
+    assert judged.counts.messages == 1

@@ -77,6 +77,68 @@ async def test_what_is_acknowledged_does_not_come_again(make, broker):
     assert [m.payload for m in messages] == [b"third"]
 
 
+async def test_it_follows_what_it_is_told_to_and_lets_go_of_the_rest(make, broker):
+    async with make(broker, filters=[READINGS]) as link, _speaker(broker) as speaker:
+        link.follow(["tele/a/+", "tele/b/+"])
+        await _connected(link)
+        await _heard_on(link, speaker, "tele/a/SENSOR", "tele/b/SENSOR")
+        link.follow(["tele/b/+", "tele/c/+"])
+        await _heard_on(link, speaker, "tele/c/SENSOR")
+        await speaker.publish("tele/a/SENSOR", b"late")
+        for topic in ("tele/b/SENSOR", READINGS):
+            await speaker.publish(topic, b"last")
+        topics = [m.topic for m in await _receive(link, 2)]
+    assert topics == ["tele/b/SENSOR", READINGS]
+
+
+async def test_a_new_connection_hears_what_is_followed_at_once(make, mosquitto_server):
+    server = mosquitto_server()
+    broker = Broker.at(server.url, "follower")
+    async with make(broker, filters=[READINGS]) as link:
+        link.follow([f"tele/p{number}/+" for number in range(250)])
+        await _connected(link)
+        server.kill()
+        await _lost(link)
+        server.start()
+        await _connected(link)
+        async with _speaker(broker) as speaker:
+            await _heard_on(link, speaker, "tele/p0/SENSOR", "tele/p249/SENSOR")
+
+
+async def test_what_a_session_remembers_of_an_older_registry_is_let_go(make, broker):
+    async with make(broker, filters=[READINGS]) as link, _speaker(broker) as speaker:
+        link.follow(["tele/old/+"])
+        await _connected(link)
+        await _heard_on(link, speaker, "tele/old/SENSOR")
+    async with make(broker, filters=[READINGS]) as link, _speaker(broker) as speaker:
+        link.follow(["tele/old/+", "tele/new/+"])
+        link.follow(["tele/new/+"])
+        await _connected(link)
+        await _heard_on(link, speaker, "tele/new/SENSOR")
+        await speaker.publish("tele/old/SENSOR", b"late")
+        await speaker.publish(READINGS, b"last")
+        topics = [m.topic for m in await _receive(link, 1)]
+    assert topics == [READINGS]
+
+
+async def _heard_on(link: LinkBase, speaker: LinkBase, *topics: str) -> None:
+    """Each of these is heard, once the broker has the subscription."""
+    async with asyncio.timeout(SOON_S):
+        for topic in topics:
+            number, heard = 0, b""
+            while heard != b"%d" % number:
+                number += 1
+                await speaker.publish(topic, b"%d" % number)
+                try:
+                    async with asyncio.timeout(0.1):
+                        while heard != b"%d" % number:
+                            messages = await link._inbox.take()
+                            await link.ack(messages)
+                            heard = messages[-1].payload if messages[-1].topic == topic else b""
+                except TimeoutError:
+                    pass
+
+
 async def test_what_is_not_acknowledged_comes_again(make, broker):
     async with make(broker, filters=[READINGS]) as link, _speaker(broker) as speaker:
         await _connected(link)

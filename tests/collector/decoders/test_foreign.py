@@ -132,8 +132,8 @@ def volts(*values: tuple[int | None, float | None], quality=Quality.NOT_EVALUATE
         ),
         (
             "a pack of 1970 ends now",
-            [1000, 2000, 61_000],
-            [NOW_MS - 60_000, NOW_MS - 59_000, NOW_MS],
+            [2000, 0, 61_000],
+            [NOW_MS - 61_000, NOW_MS - 59_000, NOW_MS],
             Quality.SUSPECT,
         ),
         (
