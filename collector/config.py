@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, Valida
 
 from alerts.secrets import Secret, SecretError, is_reference, resolve
 from collector.errors import ConfigError
+from collector.listeners.config import ListenerConfig
 from edge.contract.ids import is_id
 
 _STRICT: dict[str, Any] = {"extra": "forbid"}
@@ -205,6 +206,7 @@ class Config:
     journal: JournalConfig = JournalConfig()
     mail: MailConfig = MailConfig()
     notices: NoticesConfig = NoticesConfig()
+    listener: tuple[ListenerConfig, ...] = ()
 
     @property
     def journal_path(self) -> Path:

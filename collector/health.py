@@ -89,6 +89,13 @@ _HELP = {
     "receipts": "Receipts sent to devices.",
     "commands": "Commands sent to devices.",
     "commits": "Transactions of the journal.",
+    "peers_connections": "Connections of devices that speak TCP.",
+    "peers_refused": "Connections beyond the bound of a listener.",
+    "peers_heard": "Messages of devices that speak TCP.",
+    "peers_noise": "Pieces of noise where a message was expected; dead letters.",
+    "peers_strangers": "Messages of devices that are not registered, or from another address.",
+    "peers_lost": "Bytes that a relay passed on and could not read.",
+    "peers_falls": "Connections that fell by a bug.",
     "needed": "Readings that the journal's cap took before a consumer had them.",
 }
 

@@ -67,7 +67,7 @@ class Listening:
         self._clock = clock
         self._make_link = make_link
         self._hears = hears
-        self._intake = Intake(Bindings(Registry()), held)
+        self.intake = Intake(Bindings(Registry()), held)
         self._sites: tuple[str, ...] = ()
         self._filters: tuple[str, ...] = ()
         self._gone: set[str] = set()
@@ -86,8 +86,8 @@ class Listening:
 
     def use(self, registry: Registry, *, fresh: bool = True) -> None:
         """From now on this registry binds; ``fresh`` when it came from the database just now."""
-        self._intake.bindings = Bindings(registry)
-        filters = self._intake.bindings.foreign.filters
+        self.intake.bindings = Bindings(registry)
+        filters = self.intake.bindings.foreign.filters
         # The broker's session remembers what an older registry asked for.
         self._gone = (self._gone | set(self._filters)) - set(filters)
         self._filters = filters
@@ -140,11 +140,11 @@ class Listening:
     async def _take_in(self, link: LinkBase) -> None:
         async for messages in link.batches():
             now_ms = self._clock.now_ms()
-            judged = self._intake.judge(messages, now_ms)
+            judged = self.intake.judge(messages, now_ms)
             said: list[tuple[int, What]] = [(now_ms, one) for one in judged.said]
             said += [(now_ms, batch) for batch in judged.batches]
             # Taken before anything later is let pass: it tells of what this commit will hold.
-            intervals = self._intake.intervals(judged.spoke)
+            intervals = self.intake.intervals(judged.spoke)
             work = Work(said=said, covers=judged.covers, letters=judged.letters)
             self._journaling.submit(work)
             task = asyncio.create_task(self._confirm(link, messages, judged, intervals, work))

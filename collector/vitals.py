@@ -52,6 +52,8 @@ class Vitals:
             "falls": watch.falls.count,
             "needed": watch.needed,
         }
+        if watch.config.listener:
+            counters |= {f"peers_{name}": n for name, n in asdict(watch.listeners.counts).items()}
         return WatchStatus(
             at_ms=now_ms,
             started_ms=self._started_ms,
@@ -74,6 +76,7 @@ class Vitals:
         problems = watch.judging.engine.problems
         whys = {
             "link": _first(watch.listening.why, fallen.get("link"), fallen.get("sight")),
+            "listeners": _first(watch.listeners.why, fallen.get("listeners")),
             "journal": _first(watch.journaling.why, fallen.get("journal-care")),
             "rules": _first(
                 watch.judging.why,

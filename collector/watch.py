@@ -30,6 +30,7 @@ from collector.config import Config, Protocol, read_config
 from collector.errors import EXIT_CONFIG, EXIT_OUTSIDE, ConfigError
 from collector.follower import Follower
 from collector.garbage import settle_garbage
+from collector.intake import Judged
 from collector.journaling import Journaling, Work
 from collector.judging import Judging
 from collector.keeper import Falls, keep
@@ -37,6 +38,8 @@ from collector.link.base import LinkBase
 from collector.link.mqtt5 import Mqtt5Link
 from collector.link.mqtt311 import Mqtt311Link
 from collector.link.port import Broker
+from collector.listeners.door import HouseDoor
+from collector.listeners.room import Listeners
 from collector.listening import Listening
 from collector.opening import open_channels, open_store
 from collector.operating import Operating
@@ -117,6 +120,9 @@ class Watch:
         self.listening = Listening(
             self.journaling, journal.ranges(), clock, self._make_link, self.ordering
         )
+        self.door = HouseDoor(self.journaling, clock, self.listening.intake.tell, self._note)
+        stack.callback(self.door.close)
+        self.listeners = Listeners(config.listener, self.door, clock)
         self.vitals = Vitals(self)
 
     async def _begin(self) -> None:
@@ -155,6 +161,7 @@ class Watch:
             "registry": lambda: self.operating.watch_registry(self._adopt),
             "link": self.listening.run,
             "sight": self.listening.look,
+            "listeners": self.listeners.run,
             "ticks": self._tick,
             "rules": self.judging.run,
             "climb": self.operating.climb,
@@ -198,7 +205,13 @@ class Watch:
     def _use(self, registry: Registry, *, fresh: bool = True) -> None:
         self.commanding.use(registry)
         self.listening.use(registry, fresh=fresh)
+        self.door.use(registry)
         settle_garbage()
+
+    def _note(self, judged: Judged) -> None:
+        """What a listener heard is on disk."""
+        self.listening.counts.add(judged.counts)
+        self.listening.roll.note(judged, self.clock.now_ms())
 
     async def _tick(self) -> None:
         while True:

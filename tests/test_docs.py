@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import unquote
 
 import pytest
@@ -96,11 +96,12 @@ def settings(config: Any) -> dict[str, dict[str, str]]:
     tables: dict[str, dict[str, str]] = {"At the top": {}}
     for one in fields(config):
         value = getattr(config, one.name)
-        if is_dataclass(value):
+        of = get_args(one.type)  # a table that may stand several times is a tuple of its class
+        kind: Any = type(value) if is_dataclass(value) else of[0] if of else None
+        if is_dataclass(kind):
             tables[one.name] = {
-                key.name: "" if key.default in ("", ()) else str(key.default)
-                for key in fields(value)
-                if key.default is not MISSING
+                key.name: "" if key.default in ("", (), MISSING) else str(key.default)
+                for key in fields(kind)
             }
         else:
             tables["At the top"][one.name] = str(value)

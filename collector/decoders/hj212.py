@@ -12,8 +12,8 @@ from datetime import datetime
 from collector.decoders.port import Garbled, Record, Told
 from edge.contract.quality import Quality
 
-ANSWER_WANTED, IS_SPLIT = 1, 2  # bits of Flag
-DATA_ANSWER = "9014"
+ANSWER_WANTED = 1  # bit of Flag; the next says "split", the rest are the standard's version
+DATA_ANSWER, NOTICE_ANSWER = "9014", "9013"
 SYSTEM = "91"  # ST of what the two ends say about the talk itself
 # What a CN brings, and which of a factor's values stands for it.
 DATA = {"2011": "Rtd", "2051": "Avg", "2061": "Avg", "2031": "Avg"}
@@ -119,16 +119,18 @@ def parse(segment: bytes) -> Packet:
 def told(packet: Packet, at_ms: int | None) -> Told:
     """The records of a data packet measured at ``at_ms`` (its own time, or that of its first part).
 
-    ``name`` is ``w01009`` for real-time values, ``w01009-Avg.2061`` for the means of CN 2061.
+    ``name`` is ``w01009`` for real-time values, ``w01009-Avg.2061`` for the means of CN 2061. Means
+    have no metric of their own, or they would mix with the real-time values: a mapping takes them.
     """
     suffix = DATA[packet.cn]
+    is_live = suffix == "Rtd"
     flags = {factor: text.strip() for factor, kind, text in packet.fields if kind == "Flag"}
     records, refused = [], []
     for factor, kind, text in packet.fields:
         if kind != suffix:
             continue
         metric, unit = FACTORS.get(factor, ("", ""))
-        name = factor if suffix == "Rtd" else f"{factor}-{suffix}.{packet.cn}"
+        name = factor if is_live else f"{factor}-{suffix}.{packet.cn}"
         flag = flags.get(factor, "N").upper() or "N"
         quality, reason = FLAGS.get(flag, (Quality.SUSPECT, f"the station's flag is {flag[:8]!r}"))
         value = _number(text)
@@ -137,15 +139,18 @@ def told(packet: Packet, at_ms: int | None) -> Told:
             continue
         if quality is Quality.MISSING:
             value = None
-        records.append(Record(name, value, metric, unit, at_ms, quality, reason))
+        metric = metric if is_live else ""
+        records.append(Record(name, value, metric, unit, at_ms, quality, reason, spare=not is_live))
     return Told(records=tuple(records), refused=tuple(refused))
 
 
 def answer(packet: Packet) -> bytes:
-    """The segment that says the data has come (CN 9014), with the packet's own QN."""
+    """The segment that says the packet has come, with its own QN and the same version's Flag."""
     qn = f"QN={packet.qn};" if packet.qn else ""
-    text = f"{qn}ST={SYSTEM};CN={DATA_ANSWER};PW={packet.password};MN={packet.mn};Flag=4;CP=&&&&"
-    return text.encode("ascii", "replace")
+    cn = NOTICE_ANSWER if packet.cn.startswith("1") else DATA_ANSWER
+    flag = f"Flag={packet.flag & ~3};"
+    head = f"{qn}ST={SYSTEM};CN={cn};PW={packet.password};MN={packet.mn};{flag}"
+    return f"{head}CP=&&&&".encode("ascii", "replace")
 
 
 def moment_ms(digits: str) -> int:

@@ -16,6 +16,8 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from collector.decoders import (
+    ap3000,
+    ap3000_frame,
     chirpstack,
     hj212,
     hj212_frame,
@@ -131,6 +133,22 @@ def _hj212(data: bytes) -> None:
         _told(partial(packet, segment))
 
 
+def _ap3000(data: bytes) -> None:
+    whole, cut = ap3000_frame.Frames(), ap3000_frame.Frames()
+    together = [*whole.feed(data), *whole.end()]
+    step = 1 if len(data) < 2_000 else 997
+    apart = [found for at in range(0, len(data), step) for found in cut.feed(data[at : at + step])]
+    frames = [found for found in together if isinstance(found, ap3000_frame.Frame)]
+    # However the network cuts the stream, the same frames come out.
+    assert frames == [found for found in apart if isinstance(found, ap3000_frame.Frame)]
+    if data:
+        board = ap3000_frame.Frame(board=0x0A000001, message=1, command=data[0], data=data[1:200])
+        frames.append(board)
+    for frame in frames:
+        _told(partial(ap3000.told, frame))
+        ap3000.answer(frame, 0)
+
+
 def _told(decode: Callable[[], Told]) -> None:
     """The decoder raises Garbled or gives records that can be kept."""
     try:
@@ -241,4 +259,14 @@ TARGETS = {
         ),
     ),
     "hj212": Target(run=_hj212, seeds=(_SEGMENT, hj212_frame.frame(_SEGMENT))),
+    "ap3000": Target(
+        run=_ap3000,
+        seeds=(
+            b"89860413161892009275link"
+            + bytes.fromhex("444e5910003b37ab0401002198080200000905ee02")
+            + b"link"
+            + bytes.fromhex("444e590b00010000 0a0100420400009d02"),
+            bytes.fromhex("1701550c0903e810270000000000000000010c0c555a0000"),
+        ),
+    ),
 }
