@@ -4,9 +4,8 @@ from dataclasses import dataclass
 
 from alerts.registry.model import Registry
 from collector.decoders.foreign import Mapping
-from collector.decoders.formats import CODECS, Codec
+from collector.decoders.formats import CODECS, Decode
 from collector.decoders.patterns import Patterns
-from collector.decoders.port import Told
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,11 +13,8 @@ class Foreigner:
     """A device of another language."""
 
     mapping: Mapping
-    codec: Codec
-
-    def decode(self, topic: str, payload: bytes, now_ms: int) -> Told:
-        """What the message says; Garbled when it cannot be used."""
-        return self.codec.decode(self.mapping.device, topic, payload, now_ms)
+    decode: Decode
+    """What a message says; Garbled when it cannot be used."""
 
 
 class Foreigners:
@@ -35,8 +31,9 @@ class Foreigners:
             codec = CODECS.get(device.format)
             if codec is None:
                 continue
+            foreigner = Foreigner(mapping, codec.decoder(device))
             for pattern in codec.patterns(device):
-                self._by_topic.add(pattern, Foreigner(mapping, codec))
+                self._by_topic.add(pattern, foreigner)
                 filters[pattern] = None
         self.filters = tuple(filters)
 

@@ -13,6 +13,7 @@ import orjson
 
 from alerts.registry.model import Registry
 from alerts.rules.inputs import DeviceSaid
+from collector.decoders.doubles import Doubles
 from collector.decoders.foreign import Mapping, Newest, bind
 from collector.decoders.port import Garbled, Told
 from collector.foreigners import Foreigners
@@ -141,6 +142,7 @@ class Intake:
         self._strange: _Held = {}
         self._said: dict[tuple[str, str], Status] = {}
         self._newest: Newest = {}
+        self._doubles = Doubles()
 
     def judge(self, messages: Iterable[Message], now_ms: int) -> Judged:
         """What these messages say, in order."""
@@ -252,8 +254,12 @@ class Intake:
     def _told(
         self, judged: Judged, message: Message, mapping: Mapping, told: Told, now_ms: int
     ) -> None:
+        device = mapping.device
+        if told.number and self._doubles.knows((device.site, device.id), told.number):
+            judged.counts.doubles += len(told.records)
+            return
         bound = bind(told, mapping, self._newest, message.topic[:512], now_ms)
-        device, batch = mapping.device, bound.batch
+        batch = bound.batch
         self._bury_records(judged, message, bound.rejected, now_ms)
         judged.counts.ignored += bound.ignored
         judged.counts.doubles += bound.doubles

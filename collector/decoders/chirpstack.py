@@ -9,11 +9,16 @@ published documentation).
 import re
 
 from collector.decoders.flat import loads
-from collector.decoders.lorawan import frame_number, part, signal, values
+from collector.decoders.lorawan import number, part, signal, values
 from collector.decoders.moments import iso_ms
 from collector.decoders.port import Garbled, Told
 
 _TOPIC = re.compile(r"(?:.+/)?device/([0-9a-fA-F]{16})/event/([a-z]+)")
+
+
+def patterns(address: str) -> tuple[str, ...]:
+    """What to subscribe to for the device of this devEUI."""
+    return (f"application/+/device/{address.lower()}/event/up",)
 
 
 def told(topic: str, payload: bytes) -> Told:
@@ -39,4 +44,4 @@ def told(topic: str, payload: bytes) -> Told:
         raise Garbled("no decoded object: give the device profile a codec")
     session = body.get("devAddr")
     session = session if isinstance(session, str) and len(session) <= 16 else ""
-    return Told(records=tuple(records), number=(session, frame_number(body.get("fCnt"))))
+    return Told(records=tuple(records), number=number(session, body.get("fCnt"), at_ms))

@@ -111,15 +111,16 @@ class Frames:
 
     def _cut_short(self) -> Noise | None:
         """A frame whose end has not come; a new head behind a line's end says it never will."""
-        again = self._waiting.find(b"\r\n##", 2)
-        if again < 0:
+        if self._waiting.find(b"\r\n##", 2) < 0:
             return None
-        return self._noise(again, "shorter than its length says")
+        return self._skip("shorter than its length says")
 
     def _skip(self, reason: str) -> Noise:
-        """This head begins no frame: go on at the next one, if it is here."""
+        """This head begins no frame: go on at the next one, of which the first half may be here."""
         again = self._waiting.find(HEAD, 2)
-        return self._noise(len(self._waiting) if again < 0 else again, reason)
+        if again < 0:
+            again = len(self._waiting) - (1 if self._waiting.endswith(b"#") else 0)
+        return self._noise(again, reason)
 
     def _noise(self, size: int, reason: str) -> Noise:
         raw = bytes(self._waiting[:size])

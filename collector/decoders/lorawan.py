@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from collector.decoders.flat import leaves, number
+from collector.decoders import flat
 from collector.decoders.port import Garbled, Record
 
 MOST_FRAMES = 2**32
@@ -13,8 +13,8 @@ def values(decoded: Any, at_ms: int | None) -> list[Record]:
     if not isinstance(decoded, dict):
         raise Garbled("the decoded payload is an object")
     found = []
-    for name, leaf in leaves(decoded).items():
-        value = float(leaf) if isinstance(leaf, bool) else number(leaf)
+    for name, leaf in flat.leaves(decoded).items():
+        value = float(leaf) if isinstance(leaf, bool) else flat.number(leaf)
         if value is not None and not isinstance(leaf, str):
             found.append(Record(name, value, at_ms=at_ms))
     return found
@@ -27,20 +27,22 @@ def signal(heard_by: Any, at_ms: int | None) -> list[Record]:
         for gateway in (heard_by if isinstance(heard_by, list) else [])[:100]
         if isinstance(gateway, dict)
         and not isinstance(gateway.get("rssi"), str)
-        and (strength := number(gateway.get("rssi"))) is not None
+        and (strength := flat.number(gateway.get("rssi"))) is not None
     ]
     if not strengths:
         return []
     return [Record("rx.rssi", max(strengths), "signal", "dBm", at_ms, spare=True)]
 
 
-def frame_number(raw: Any) -> int:
-    """The frame counter; both servers leave a zero out."""
-    if raw is None:
-        return 0
-    if type(raw) is not int or not 0 <= raw < MOST_FRAMES:
-        raise Garbled(f"{str(raw)[:20]!r} is no frame counter")
-    return raw
+def number(session: str, counter: Any, at_ms: int | None) -> tuple[str, int] | None:
+    """By what the same uplink is known when it is delivered twice; servers leave a counter of 0 out.
+
+    The counter alone is none: a device whose counter is not checked begins anew when its battery is
+    changed. None for an uplink without a time.
+    """
+    if counter is not None and (type(counter) is not int or not 0 <= counter < MOST_FRAMES):
+        raise Garbled(f"{str(counter)[:20]!r} is no frame counter")
+    return None if at_ms is None else (f"{session} {at_ms}", counter or 0)
 
 
 def part(body: Any, name: str) -> dict[str, Any]:

@@ -9,11 +9,16 @@ empty ones are left out. The time is the network server's: gateways need not hav
 import re
 
 from collector.decoders.flat import loads
-from collector.decoders.lorawan import frame_number, part, signal, values
+from collector.decoders.lorawan import number, part, signal, values
 from collector.decoders.moments import iso_ms
 from collector.decoders.port import Garbled, Told
 
 _TOPIC = re.compile(r"(?:.+/)?devices/([^/]+)/([^/]+)(?:/.+)?")
+
+
+def patterns(address: str) -> tuple[str, ...]:
+    """What to subscribe to: ``address`` is the device's id, or its topic as far as the id."""
+    return (f"{address}/up" if "/" in address else f"v3/+/devices/{address}/up",)
 
 
 def told(topic: str, payload: bytes) -> Told:
@@ -44,4 +49,4 @@ def told(topic: str, payload: bytes) -> Told:
         raise Garbled("no decoded payload: give the device a payload formatter")
     session = uplink.get("session_key_id")
     session = session if isinstance(session, str) and len(session) <= 64 else ""
-    return Told(records=tuple(records), number=(session, frame_number(uplink.get("f_cnt"))))
+    return Told(records=tuple(records), number=number(session, uplink.get("f_cnt"), at_ms))

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from collector.decoders.flat import MAX_BYTES
+from collector.decoders.hj212_frame import frame
 from tests.fuzz.targets import TARGETS
 
 EXAMPLES = 100
@@ -52,6 +53,21 @@ def test_good_messages_are_taken(name) -> None:
         TARGETS[name].run(seed)
 
 
+GOOD = frame(b"CP=&&&&")
+# What atheris once found.
+FOUND = {
+    "a head cut in two behind a garbled one": ("hj212", b"##015" + GOOD),
+    "nothing but line ends": ("hj212", b"\r\n" * 5_000),
+    "a good frame within a short one": ("hj212", b"##0100" + GOOD + GOOD),
+}
+
+
+@pytest.mark.parametrize("kind", FOUND)
+def test_what_was_found_once_is_mended(kind) -> None:
+    name, raw = FOUND[kind]
+    TARGETS[name].run(raw)
+
+
 @pytest.mark.parametrize("name", TARGETS)
 def test_garbled_bytes_raise_nothing_undeclared(name) -> None:
     target = TARGETS[name]
@@ -76,7 +92,7 @@ def test_any_json_raises_nothing_undeclared(name) -> None:
     filled()
 
 
-@pytest.mark.parametrize("name", [name for name in TARGETS if name != "hj212"])
+@pytest.mark.parametrize("name", TARGETS)
 @pytest.mark.parametrize("kind", HEAVY)
 def test_a_heavy_message_costs_little(name, kind) -> None:
     tracemalloc.start()

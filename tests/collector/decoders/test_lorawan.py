@@ -79,13 +79,13 @@ RECORDS = (
 def test_an_uplink_of_chirpstack_is_read() -> None:
     said = chirpstack.told(CHIRPSTACK_TOPIC, json.dumps(CHIRPSTACK).encode())
     assert said.records == RECORDS
-    assert said.number == ("00189440", 41)
+    assert said.number == (f"00189440 {AT_MS}", 41)
 
 
 def test_an_uplink_of_the_things_stack_is_read() -> None:
     said = tts.told(TTS_TOPIC, json.dumps(TTS).encode())
     assert said.records == RECORDS
-    assert said.number == ("AXA50tHUGUucuzS/bCGMNw==", 41)
+    assert said.number == (f"AXA50tHUGUucuzS/bCGMNw== {AT_MS}", 41)
 
 
 @pytest.mark.parametrize("event", ["join", "ack", "txack", "status", "log", "location"])
@@ -104,10 +104,18 @@ def test_other_messages_of_the_things_stack_measure_nothing(kind) -> None:
 
 def test_a_counter_at_zero_is_left_out_by_both() -> None:
     first = {key: value for key, value in CHIRPSTACK.items() if key != "fCnt"}
-    assert chirpstack.told(CHIRPSTACK_TOPIC, json.dumps(first).encode()).number == ("00189440", 0)
+    said = chirpstack.told(CHIRPSTACK_TOPIC, json.dumps(first).encode())
+    assert said.number == (f"00189440 {AT_MS}", 0)
     uplink = {key: value for key, value in TTS["uplink_message"].items() if key != "f_cnt"}
     said = tts.told(TTS_TOPIC, json.dumps({**TTS, "uplink_message": uplink}).encode())
-    assert said.number == ("AXA50tHUGUucuzS/bCGMNw==", 0)
+    assert said.number == (f"AXA50tHUGUucuzS/bCGMNw== {AT_MS}", 0)
+
+
+def test_an_uplink_without_a_time_has_no_number() -> None:
+    first = {key: value for key, value in CHIRPSTACK.items() if key != "time"}
+    said = chirpstack.told(CHIRPSTACK_TOPIC, json.dumps(first).encode())
+    assert said.number is None
+    assert {record.at_ms for record in said.records} == {None}
 
 
 @pytest.mark.parametrize(
