@@ -8,7 +8,6 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -39,25 +38,6 @@ start = "2019-01-17T08:00Z"
 history_s = 86400000
 columns = { temp = "water-temp", cond = "conductivity" }
 """
-
-
-@pytest.fixture
-def broker(mosquitto_server):
-    return mosquitto_server()
-
-
-@pytest.fixture
-def server(broker) -> Iterator[Server]:
-    server = Server(broker.host, broker.port)
-    yield server
-    server.close()
-
-
-@pytest.fixture
-def device(broker, tmp_path: Path) -> Iterator[Device]:
-    device = Device(folder=tmp_path, url=broker.url)
-    yield device
-    device.discard()
 
 
 def write_recording(folder: Path, rows: int, *, step_s: int = 900) -> None:

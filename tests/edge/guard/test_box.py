@@ -95,18 +95,6 @@ class Owner:
 
 
 @pytest.fixture
-def broker(mosquitto_server):
-    return mosquitto_server()
-
-
-@pytest.fixture
-def server(broker) -> Iterator[Server]:
-    server = Server(broker.host, broker.port)
-    yield server
-    server.close()
-
-
-@pytest.fixture
 def owner(broker) -> Iterator[Owner]:
     owner = Owner(broker.host, broker.port)
     yield owner

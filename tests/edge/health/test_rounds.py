@@ -13,7 +13,7 @@ from edge.health.board import Board
 from edge.health.probe import Roots, Value
 from edge.health.rounds import Rounds
 from edge.runner import Measured
-from tests.edge.device import Device, Server, wait_until
+from tests.edge.device import wait_until
 
 SENSOR = (
     '[[sensor]]\nkind = "simulated"\nplace = "shed-1"\nmetrics = ["shed-temp"]\ninterval_s = 1\n'
@@ -69,25 +69,6 @@ def test_a_probe_that_raises_gives_what_it_had_and_is_told_once(caplog) -> None:
         assert given.get(timeout=10).samples[0].metric == "cpu-load"
         wait_until(lambda: not rounds.is_asking("bad"), "the thread has ended")
     assert len([r for r in caplog.records if "raise anything" in r.message]) == 1
-
-
-@pytest.fixture
-def broker(mosquitto_server):
-    return mosquitto_server()
-
-
-@pytest.fixture
-def server(broker) -> Iterator[Server]:
-    server = Server(broker.host, broker.port)
-    yield server
-    server.close()
-
-
-@pytest.fixture
-def device(broker, tmp_path: Path) -> Iterator[Device]:
-    device = Device(folder=tmp_path, url=broker.url)
-    yield device
-    device.discard()
 
 
 def mmcli(folder: Path, body: str) -> str:

@@ -28,18 +28,6 @@ HASTY = 'keep_alive_s = 5\nconnect_s = 1\nprotocol = "{}"'
 
 
 @pytest.fixture
-def broker(mosquitto_server):
-    return mosquitto_server()
-
-
-@pytest.fixture
-def server(broker) -> Iterator[Server]:
-    server = Server(broker.host, broker.port)
-    yield server
-    server.close()
-
-
-@pytest.fixture
 def proxy(broker) -> Iterator[Proxy]:
     with Proxy(broker.host, broker.port) as proxy:
         yield proxy

@@ -217,11 +217,6 @@ def test_the_broker_s_own_words_for_ending_are_told(code, text) -> None:
         assert text in link.reasons[0]
 
 
-@pytest.fixture
-def broker(mosquitto_server):
-    return mosquitto_server()
-
-
 @pytest.mark.mosquitto
 def test_another_client_under_our_name_is_named(broker) -> None:
     with Link(broker.port) as first:

@@ -1,8 +1,5 @@
 """Measuring in a running agent: from what a file says to what arrives at the server."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from tests.edge.device import Device, Server, wait_until
@@ -26,25 +23,6 @@ date = 2020-05-01
 who = "Mei"
 due = 365
 """
-
-
-@pytest.fixture
-def broker(mosquitto_server):
-    return mosquitto_server()
-
-
-@pytest.fixture
-def server(broker) -> Iterator[Server]:
-    server = Server(broker.host, broker.port)
-    yield server
-    server.close()
-
-
-@pytest.fixture
-def device(broker, tmp_path: Path) -> Iterator[Device]:
-    device = Device(folder=tmp_path, url=broker.url)
-    yield device
-    device.discard()
 
 
 def test_a_cold_gauge_warms_up_and_then_only_changes_arrive_calibrated_and_without_a_gap(

@@ -12,7 +12,7 @@ import pytest
 from edge.cli import main
 from edge.contract.settings import SettingsState
 from edge.settings.kept import ENDING
-from tests.edge.device import Device, Server, wait_until
+from tests.edge.device import Device, wait_until
 from tests.edge.wishing import Carrier, Wisher
 
 pytestmark = pytest.mark.mosquitto
@@ -27,18 +27,6 @@ interval_s = 600
 seed = 7
 """
 LONG_S = 600.0
-
-
-@pytest.fixture
-def broker(mosquitto_server):
-    return mosquitto_server()
-
-
-@pytest.fixture
-def server(broker) -> Iterator[Server]:
-    server = Server(broker.host, broker.port)
-    yield server
-    server.close()
 
 
 @pytest.fixture

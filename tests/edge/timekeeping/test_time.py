@@ -69,11 +69,6 @@ class Stopwatch(threading.Thread):
 
 
 @pytest.fixture
-def broker(mosquitto_server):
-    return mosquitto_server()
-
-
-@pytest.fixture
 def server(broker) -> Iterator[Server]:
     server = Server(broker.host, broker.port)
     server.clock = Clock()
