@@ -10,7 +10,7 @@ from datetime import datetime, tzinfo
 from typing import Protocol
 
 from alerts.figures import clean, figures, fill, local, minutes, unit, zone
-from alerts.incidents.model import Incident
+from alerts.incidents.model import Incident, State
 from alerts.incidents.who import place_of, tiers_of
 from alerts.notify.notice import NoticeReason
 from alerts.phrases import DO, EN, ROLES, SEVERITIES, ZH, Phrases
@@ -23,6 +23,7 @@ from alerts.registry.model import (
     Registry,
     Source,
 )
+from alerts.rules.transition import SOURCE, UNTRUSTED
 from alerts.words import SECOND_LOOK_CLASSES, IncidentClass, Language
 from edge.contract.metrics import METRICS
 from edge.contract.subject import SubjectKind
@@ -128,6 +129,8 @@ def notice_words(
         lines = _ending(rule, incident, registry, language, reason, head, now)
     elif reason is NoticeReason.SECOND_LOOK:
         lines = [words.look_again.format(where=head.where, name=head.name), words.look]
+        if incident.facts.get(SOURCE) == UNTRUSTED and incident.state is not State.RECOVERED:
+            lines.insert(1, words.unproven)
         if _by_water(incident, registry):
             lines.append(words.not_to_the_water)
     else:

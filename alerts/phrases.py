@@ -29,6 +29,7 @@ class Phrases:
     still_to_look: str
     look_again: str
     look: str
+    unproven: str
     not_to_the_water: str
     closed: str
     unconfirmed: str
@@ -69,6 +70,7 @@ ZH = Phrases(
     still_to_look="还要有人到现场复查，确认了才算完。",
     look_again="{where}：{name}，数值已经恢复，请复查。",
     look="请到现场看看，拍张照就行，不用打字。",
+    unproven="但这个设备的数据可能被人冒充，不能算数：有人到现场看过才算完。",
     not_to_the_water="天黑、下大雨就别去水边；去不了点一下就行，会请别人去。",
     closed="{where}：{name}，已复查确认，到此结束。",
     unconfirmed="{where}：{name}，到时间自动结束，没有人到现场确认过。",
@@ -112,6 +114,8 @@ EN = Phrases(
     still_to_look="Somebody still has to look at the place; it ends once that is confirmed.",
     look_again="{where}: {name}. The figures are back to normal; please look again.",
     look="Go and have a look. A photo is enough, no typing.",
+    unproven="But anybody could have sent these figures, so they prove nothing: it is over once "
+    "somebody has looked.",
     not_to_the_water="Not to the water after dark or in heavy rain; "
     "one tap says you can't go and somebody else is asked.",
     closed="{where}: {name}. Looked at again and confirmed; closed.",

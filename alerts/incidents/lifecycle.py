@@ -10,19 +10,20 @@ from typing import Any
 
 from alerts.incidents.model import DutyKind, Incident, State, StoryKind, StoryLine
 from alerts.notify.notice import NoticeReason
+from alerts.rules.transition import UNTRUSTED, Transition
 from alerts.rules.transition import Change as RuleChange
-from alerts.rules.transition import Transition
-from alerts.words import SECOND_LOOK_CLASSES, Severity
+from alerts.words import NIGHT_CLASSES, SECOND_LOOK_CLASSES, Severity
 
 
 class Event(StrEnum):
-    """What can happen to an incident. The first six are the rule's, the others people's or time's."""
+    """What can happen to an incident. The first seven are the rule's, the others people's or time's."""
 
     HELD = "held"  # the rule holds it for true
     UPDATED = "updated"  # new figures, no worse than people have been told
     ROSE = "rose"  # worse than people have been told
     CLEARED = "cleared"  # the rule has cleared, and somebody must look again
     ENDED = "ended"  # the rule has cleared, and nobody needs to look again
+    UNPROVEN = "unproven"  # the rule has cleared by the word of an untrusted source alone
     RELAPSED = "relapsed"  # back before it was closed
     ACKNOWLEDGED = "acknowledged"  # a person takes over
     EXPIRED = "expired"  # the acknowledgement has run out
@@ -41,6 +42,7 @@ TRANSITIONS: dict[State, dict[Event, State]] = {
         Event.FALSE_ALARM: State.ACKNOWLEDGED,
         Event.CLEARED: State.RECOVERED,
         Event.ENDED: State.CLOSED,
+        Event.UNPROVEN: State.OPEN,
         Event.STILL_THERE: State.OPEN,
         Event.CONFIRMED: State.CLOSED,
     },
@@ -52,6 +54,7 @@ TRANSITIONS: dict[State, dict[Event, State]] = {
         Event.FALSE_ALARM: State.ACKNOWLEDGED,
         Event.CLEARED: State.RECOVERED,
         Event.ENDED: State.CLOSED,
+        Event.UNPROVEN: State.ACKNOWLEDGED,
         Event.STILL_THERE: State.ACKNOWLEDGED,
         Event.CONFIRMED: State.CLOSED,
     },
@@ -112,8 +115,12 @@ def event_of(incident: Incident | None, transition: Transition) -> Event | None:
         return None if transition.change is RuleChange.CLEARED else Event.RELAPSED
     if transition.change is RuleChange.CLEARED:
         if incident.seen_on_site:
-            return None  # the rule had cleared before a person found it still there
-        return Event.CLEARED if needs_second_look(incident) else Event.ENDED
+            return None  # the rule had cleared before, and it was not believed
+        if not needs_second_look(incident):
+            return Event.ENDED
+        # Whoever can forge a reading must not be able to send people home.
+        doubted = transition.is_untrusted and incident.cls in NIGHT_CLASSES
+        return Event.UNPROVEN if doubted else Event.CLEARED
     # A false alarm mutes all of it until it has cleared once.
     if transition.severity > incident.worst and not incident.false_alarm:
         return Event.ROSE
@@ -247,6 +254,19 @@ def _cleared(
     )
 
 
+def _unproven(
+    old: Incident, new: Incident, now: datetime, by: Transition | None, act: Act, timers: Timers
+) -> Change:
+    look = {"duty": DutyKind.SECOND_LOOK, "because": UNTRUSTED}
+    return Change(
+        incident=replace(new, seen_on_site=True),
+        story=(StoryLine(at=now, kind=StoryKind.DUTY_OPENED, facts=dict(look)),),
+        duty_ends="recovered",
+        duties=(DutyKind.SECOND_LOOK,),
+        notices=(NoticeReason.SECOND_LOOK,),
+    )
+
+
 def _ended(
     old: Incident, new: Incident, now: datetime, by: Transition | None, act: Act, timers: Timers
 ) -> Change:
@@ -375,6 +395,7 @@ _STEPS = {
     Event.ROSE: _rose,
     Event.CLEARED: _cleared,
     Event.ENDED: _ended,
+    Event.UNPROVEN: _unproven,
     Event.RELAPSED: _relapsed,
     Event.STILL_THERE: _still_there,
     Event.ACKNOWLEDGED: _acknowledged,
@@ -396,7 +417,9 @@ def _figures(incident: Incident, transition: Transition) -> Incident:
         if (figure := getattr(transition, name)) is not None:
             changes[name] = figure
     if transition.change is not RuleChange.CLEARED:
-        changes["severity"] = transition.severity
+        eased = transition.severity < incident.severity
+        if not (eased and transition.is_untrusted and incident.cls in NIGHT_CLASSES):
+            changes["severity"] = transition.severity
     return replace(incident, **changes)
 
 

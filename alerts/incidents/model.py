@@ -59,7 +59,8 @@ class Incident:
     worst: Severity = Severity.INFO
     """The worst it has been since it opened or came back: what people have been told of."""
     seen_on_site: bool = False
-    """Somebody found it still there after the rule had cleared: only a person ends it."""
+    """The rule has cleared, but somebody found it still there, or nobody proved that it is over:
+    only a person ends it."""
     version: int = 0
     """Rises with each change: acts compare and set it."""
 

@@ -19,6 +19,8 @@ MEANINGS: dict[Event, str] = {
     Event.CLEARED: "The rule has cleared. Somebody must look again (复查).",
     Event.ENDED: "The rule has cleared, and nobody needs to look again: upkeep, the watch itself, "
     "what was for the record only, or a false alarm.",
+    Event.UNPROVEN: "The rule has cleared by the word of an untrusted source alone: a person has to "
+    "look before it is over, the climb goes on, and no timer closes it.",
     Event.RELAPSED: "Back before it was closed: the same incident, from the first tier on.",
     Event.ACKNOWLEDGED: "A person takes over: the climb stops. It comes too late once the rule has "
     "cleared.",
@@ -65,6 +67,10 @@ def _lines() -> Iterator[str]:
         "| event | what has happened |",
         "|---|---|",
         *(f"| {event} | {MEANINGS[event]} |" for event in Event),
+        "",
+        f"A source is untrusted when its protocol lets anybody speak for it (a plug, a bureau's "
+        f"station). It raises what it likes, and never clears {_all(NIGHT_CLASSES)}, nor makes it "
+        f"milder. A trusted device that saw the same danger does.",
         "",
         f"Second look after {_all(SECOND_LOOK_CLASSES)}. Nobody is given a deadline for it; after "
         f"{_hours(TIMERS.second_look.total_seconds())} it closes as unconfirmed. An acknowledgement "

@@ -20,7 +20,7 @@ from alerts.rules.packs import PackError, Packs, Problem, problems, read_packs
 from alerts.rules.plan import Key, Plan, plan
 from alerts.rules.rule import DeviceState, Shift, State
 from alerts.rules.snapshot import Snapshot
-from alerts.rules.transition import Change, Transition
+from alerts.rules.transition import SOURCE, UNTRUSTED, Change, Transition
 from edge.contract.quality import WITHHELD
 from edge.contract.reading import Batch
 
@@ -39,6 +39,7 @@ class Engine:
         self._plan = Plan()
         self._books: dict[tuple[str, str], Book] = {}
         self._waiting: dict[int, State] = {}
+        self._doubtful: frozenset[int] = frozenset()
         self._pack_problems: tuple[Problem, ...] = ()
         self._aside: dict[Key, str] = {}
         self._out: list[Transition] = []
@@ -191,13 +192,19 @@ class Engine:
             self._waiting[state.order] = state
         else:
             self._waiting.pop(state.order, None)
+        if not shifts:
+            return
         book: Book = state.standing
+        what = self._entry.what
+        doubtful = state.order in self._doubtful or (isinstance(what, Batch) and what.untrusted)
         for shift in shifts:
             change = book.note(state.device, shift)
             if change is not None:
-                self._tell(book, change, shift, state.device)
+                self._tell(book, change, shift, state.device, doubtful)
 
-    def _tell(self, book: Book, change: Change, shift: Shift, device: str) -> None:
+    def _tell(
+        self, book: Book, change: Change, shift: Shift, device: str, doubtful: bool = False
+    ) -> None:
         key = (book.rule.id, str(book.subject))
         nth = self._nth.get(key, 0)
         self._nth[key] = nth + 1
@@ -221,7 +228,7 @@ class Engine:
                 value=shift.value,
                 limit=shift.limit,
                 peak=shift.peak,
-                facts=dict(shift.facts or {}),
+                facts=dict(shift.facts or {}) | ({SOURCE: UNTRUSTED} if doubtful else {}),
             )
         )
 
@@ -282,3 +289,6 @@ class Engine:
     def _gather_waiting(self) -> None:
         states = self._plan.states.values()
         self._waiting = {state.order: state for state in states if state.waits()}
+        self._doubtful = self._plan.heard_of(
+            (device.site, device.id) for device in self._registry.devices if device.is_foreign
+        )

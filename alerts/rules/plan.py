@@ -1,6 +1,6 @@
 """The plan: which states listen to which series, from the packs and the registry."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from alerts.registry.model import Binding, Device, Place, Registry
@@ -36,6 +36,15 @@ class Plan:
     states: dict[Key, State] = field(default_factory=dict)
     seats: dict[Key, Seat] = field(default_factory=dict)
     keys: list[Key] = field(default_factory=list)
+
+    def heard_of(self, devices: Iterable[tuple[str, str]]) -> frozenset[int]:
+        """The states (by ``order``) to which any of these devices speaks."""
+        found: set[int] = set()
+        for device in devices:
+            found.update(state.order for state in self.devices.get(device, ()))
+            for taps in self.series.get(device, {}).values():
+                found.update(state.order for state, _ in taps)
+        return frozenset(found)
 
     def withdraw(self, key: Key) -> State | None:
         """Take a state out of everything that would feed it."""

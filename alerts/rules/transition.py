@@ -6,6 +6,8 @@ from enum import StrEnum
 from alerts.words import IncidentClass, Severity
 from edge.contract.subject import Subject
 
+SOURCE, UNTRUSTED = "source", "untrusted"  # a fact and its word
+
 
 class Change(StrEnum):
     RAISED = "raised"
@@ -21,6 +23,7 @@ class Transition:
     changes, ``nth`` counts them. ``since_ms`` is when the danger began (the first breach), ``at_ms``
     when the rule held it for true (both observed time); ``seen_ms`` when the record arrived.
     ``facts`` are the figures that messages show: numbers in the metric's unit, and short words.
+    One that an untrusted source has brought about says so in them.
     """
 
     rule: str
@@ -42,6 +45,11 @@ class Transition:
     limit: float | None = None
     peak: float | None = None
     facts: dict[str, float | str] = field(default_factory=dict)
+
+    @property
+    def is_untrusted(self) -> bool:
+        """Whether anybody could have said what brought it about."""
+        return self.facts.get(SOURCE) == UNTRUSTED
 
     @property
     def key(self) -> tuple[str, str, str, int, int]:

@@ -220,6 +220,80 @@ def test_figures_are_the_newest_and_clearing_keeps_the_severity():
     assert change.incident.facts == {"a": 1.0}
 
 
+FORGEABLE = {"source": "untrusted"}
+
+
+@pytest.mark.parametrize(
+    ("cls", "proved"),
+    [
+        (IncidentClass.FIRE, False),
+        (IncidentClass.FLOOD, False),
+        (IncidentClass.SAFETY, False),
+        (IncidentClass.POLLUTION, True),
+        (IncidentClass.UPKEEP, True),
+    ],
+)
+def test_an_untrusted_source_clears_no_fire_flood_or_safety(cls, proved):
+    incident = replace(opened(cls=cls), next_step_at=LATER)
+    change = hear(incident, says(2, Said.CLEARED, cls=cls, facts=FORGEABLE))
+    assert change is not None
+    assert (change.incident.state is State.OPEN) is not proved
+    if proved:
+        return
+    # It climbs on, no timer ends it, and people are asked to look.
+    assert change.incident.next_step_at == LATER
+    assert lifecycle.step(change.incident, Event.TIMED_OUT, LATER) is None
+    assert change.duties == (DutyKind.SECOND_LOOK,)
+    assert change.notices == (NoticeReason.SECOND_LOOK,)
+    assert after(change.incident, Event.CONFIRMED, act=MEI).state is State.CLOSED
+
+
+def test_an_acknowledgement_stands_when_an_untrusted_source_says_it_is_over():
+    fire = opened(cls=IncidentClass.FIRE)
+    taken = after(fire, Event.ACKNOWLEDGED, act=MEI)
+    change = hear(taken, says(2, Said.CLEARED, cls=IncidentClass.FIRE, facts=FORGEABLE))
+    assert change is not None
+    assert change.incident.state is State.ACKNOWLEDGED
+    assert hear(change.incident, says(3, Said.CLEARED, cls=IncidentClass.FIRE)) is None
+    again = hear(change.incident, says(4, cls=IncidentClass.FIRE))
+    assert again is not None
+    assert cleared(again.incident).state is State.RECOVERED
+
+
+def test_a_false_alarm_ends_by_an_untrusted_word_as_well():
+    muted = after(opened(cls=IncidentClass.FIRE), Event.FALSE_ALARM, act=replace(MEI, note="香"))
+    change = hear(muted, says(2, Said.CLEARED, cls=IncidentClass.FIRE, facts=FORGEABLE))
+    assert change is not None
+    assert change.incident.state is State.CLOSED
+
+
+@pytest.mark.parametrize(
+    ("cls", "facts", "shown"),
+    [
+        (IncidentClass.FIRE, FORGEABLE, Severity.CRITICAL),
+        (IncidentClass.FIRE, {}, Severity.MINOR),
+        (IncidentClass.POLLUTION, FORGEABLE, Severity.MINOR),
+    ],
+)
+def test_an_untrusted_source_makes_no_fire_milder(cls, facts, shown):
+    worst = opened(cls=cls, severity=Severity.CRITICAL)
+    milder = says(2, Said.SEVERITY, cls=cls, severity=Severity.MINOR, facts=facts)
+    change = hear(worst, milder)
+    assert change is not None
+    assert change.incident.severity is shown
+
+
+def test_an_untrusted_source_raises_and_makes_it_worse_like_any_other():
+    minor = opened(cls=IncidentClass.FIRE, severity=Severity.MINOR, facts=FORGEABLE)
+    worse = says(
+        2, Said.SEVERITY, cls=IncidentClass.FIRE, severity=Severity.CRITICAL, facts=FORGEABLE
+    )
+    change = hear(minor, worse)
+    assert change is not None
+    assert change.notices == (NoticeReason.SEVERITY,)
+    assert change.incident.severity is Severity.CRITICAL
+
+
 def test_a_story_line_keeps_on_whose_behalf_it_was_done():
     act = Act(who="wen", origin="desk", on_behalf_of="lao-li")
     first = hear(None, polluted(1))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerts.registry.model import PlaceKind, Registry
+from alerts.registry.model import Format, PlaceKind, Registry
 from alerts.rules.engine import Engine
 from alerts.rules.inputs import (
     DeviceSaid,
@@ -21,6 +21,7 @@ from alerts.rules.ladder import Ladder
 from alerts.rules.transition import Change, Transition
 from alerts.words import Severity
 from edge.contract.quality import Quality
+from edge.contract.reading import Batch
 from edge.contract.status import State, Status
 from tests.alerts.rules import worlds
 from tests.alerts.rules.worlds import PACKS, T0, batch, journal, registry
@@ -387,3 +388,89 @@ def test_any_interleaving_that_keeps_each_series_in_order_gives_the_same(
         return {(t.rule, t.change.value, int(t.severity), t.at_ms) for t in found}
 
     assert sayings(mixed) == sayings([*first, *second])
+
+
+TWO = registry(PlaceKind.REACH, "do", interval_s=60, devices=("box", "plug"))
+FOREIGN = replace(
+    TWO,
+    devices=(TWO.devices[0], replace(TWO.devices[1], format=Format.TASMOTA, address="plug")),
+)
+LOW, CALM = (1, 1, 1, 1), (3, 3, 3, 3, 3)
+
+
+def forged(said: tuple[int, What]) -> tuple[int, What]:
+    at_ms, what = said
+    assert isinstance(what, Batch)
+    return at_ms, replace(what, untrusted=True)
+
+
+def doubted(world: Registry, whats: list[tuple[int, What]]) -> list[tuple[str, bool]]:
+    """(change, whether anybody could have said it)."""
+    said = feed(journal(world, PACKS, whats))
+    return [(t.change.value, t.is_untrusted) for t in said if t.rule == "do-low"]
+
+
+@pytest.mark.parametrize(
+    ("why", "world", "whats", "wanted"),
+    [
+        (
+            "our own device is believed",
+            FOREIGN,
+            [do(0, *LOW), do(4, *CALM)],
+            [("raised", False), ("cleared", False)],
+        ),
+        (
+            "a foreign one raises, and its all clear is marked",
+            FOREIGN,
+            [do(0, *LOW, device="plug"), do(4, *CALM, device="plug")],
+            [("raised", True), ("cleared", True)],
+        ),
+        (
+            "also when a tick brings it about",
+            FOREIGN,
+            [do(0, 1, 1, device="plug"), at(3, Tick()), do(3.5, 3, device="plug"), at(8, Tick())],
+            [("raised", True), ("cleared", True)],
+        ),
+        (
+            "where ours saw it as well, it is over when ours says so",
+            FOREIGN,
+            [
+                do(0, *LOW, device="plug"),
+                do(1, *LOW),
+                do(6, *CALM, device="plug"),
+                do(7, *CALM),
+            ],
+            [("raised", True), ("cleared", False)],
+        ),
+        (
+            "and while only the foreign one still sees it, its last word counts for nothing",
+            FOREIGN,
+            [
+                do(0, *LOW, device="plug"),
+                do(1, *LOW),
+                do(6, *CALM),
+                do(7, *CALM, device="plug"),
+            ],
+            [("raised", True), ("cleared", True)],
+        ),
+        (
+            "a batch that says so itself is doubted whatever the registry says by now",
+            TWO,
+            [do(0, *LOW), forged(do(4, *CALM))],
+            [("raised", False), ("cleared", True)],
+        ),
+    ],
+)
+def test_what_an_untrusted_source_brings_about_says_so(why, world, whats, wanted) -> None:
+    assert doubted(world, whats) == wanted, why
+
+
+def test_a_restart_doubts_the_same_sources() -> None:
+    entries = journal(FOREIGN, PACKS, [do(0, *LOW, device="plug"), do(4, *CALM, device="plug")])
+    engine = Engine("j")
+    before = feed(entries[:-1], engine)
+    after = feed(entries[-1:], Engine.load(engine.dump()))
+    assert [(t.change, t.is_untrusted) for t in (*before, *after)] == [
+        (Change.RAISED, True),
+        (Change.CLEARED, True),
+    ]
