@@ -307,6 +307,15 @@ Open: http://127.0.0.1:8600/i/7""",
 点开处理：http://127.0.0.1:8600/i/7""",
     ),
     (
+        "the second look after an all-clear that anybody could have sent says so",
+        POWER, power(facts={"source": "untrusted"}), NoticeReason.SECOND_LOOK, EN,
+        """[demo, injected data] [Please look again] Shed 2 socket 7: power too high
+[demo, injected data] Shed 2 socket 7: power too high. The figures are back to normal; please look again.
+But anybody could have sent these figures, so they prove nothing: it is over once somebody has looked.
+Go and have a look. A photo is enough, no typing.
+XXX""",
+    ),
+    (
         "closing by time is told as unconfirmed",
         POWER, power(state=State.CLOSED, unconfirmed=True, recovered_at=NOW), NoticeReason.CLOSED, EN,
         """[demo, injected data] [Closed] Shed 2 socket 7: power too high

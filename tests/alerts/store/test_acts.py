@@ -11,7 +11,7 @@ from alerts.incidents.model import State, StoryKind
 from alerts.notify.outcome import Accepted
 from alerts.rules.transition import Change
 from alerts.store.operations import Operations
-from alerts.words import Language, Severity
+from alerts.words import IncidentClass, Language, Severity
 from tests.alerts.incidents.community import NOW, says
 from tests.alerts.store.conftest import PACKS
 
@@ -125,6 +125,17 @@ def test_still_there_opens_it_again_tells_and_asks_for_another_look(recovered):
     (last,) = recovered.duties(open=True)
     assert current(recovered.confirm_second_look(last.id, "wen", "fine", "", LATER)) is State.CLOSED
     assert recovered.duties(open=True) == []
+
+
+def test_an_all_clear_that_anybody_could_have_sent_waits_for_a_person(raised):
+    forged = says(2, Change.CLEARED, cls=IncidentClass.SAFETY, facts={"source": "untrusted"})
+    raised.take([forged], PACKS, NOW)
+    raised.climb(NOW + timedelta(days=3))
+    assert raised.incident(1).state is State.OPEN
+    (duty,) = raised.duties(open=True)
+    assert [n.reason for n in raised.due(LATER, 99)].count("second-look") >= 1
+    result = raised.confirm_second_look(duty.id, "wen", "fine", "看过了", LATER)
+    assert current(result) is State.CLOSED
 
 
 def test_a_look_at_what_the_rule_sees_again_closes_nothing(recovered):
