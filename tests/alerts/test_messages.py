@@ -313,7 +313,8 @@ Open: http://127.0.0.1:8600/i/7""",
 [demo, injected data] Shed 2 socket 7: power too high. The figures are back to normal; please look again.
 But anybody could have sent these figures, so they prove nothing: it is over once somebody has looked.
 Go and have a look. A photo is enough, no typing.
-XXX""",
+Ask: 陈经理 (property management) 0571-5550-0104
+Open: http://127.0.0.1:8600/i/7""",
     ),
     (
         "closing by time is told as unconfirmed",

@@ -133,7 +133,12 @@ def test_an_all_clear_that_anybody_could_have_sent_waits_for_a_person(raised):
     raised.climb(NOW + timedelta(days=3))
     assert raised.incident(1).state is State.OPEN
     (duty,) = raised.duties(open=True)
-    assert [n.reason for n in raised.due(LATER, 99)].count("second-look") >= 1
+    told = []
+    while due := raised.due(LATER, 10):
+        for notice in due:
+            raised.settle(notice.id, Accepted(), LATER)
+        told += [notice.reason for notice in due]
+    assert "second-look" in told
     result = raised.confirm_second_look(duty.id, "wen", "fine", "看过了", LATER)
     assert current(result) is State.CLOSED
 
