@@ -9,9 +9,11 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, ValidationInfo
 
-from alerts.secrets import Secret, SecretError, is_reference, resolve
+from alerts.secrets import Secret, is_reference, resolve
 from collector.errors import ConfigError
 from collector.listeners.config import ListenerConfig
+from collector.references import Reference, SecretReference, folder, reference
+from collector.uplink.config import UplinkConfig
 from edge.contract.ids import is_id
 
 _STRICT: dict[str, Any] = {"extra": "forbid"}
@@ -42,41 +44,20 @@ def _http_url(text: str) -> str:
     return text.rstrip("/")
 
 
-def _reference(text: str, info: ValidationInfo) -> str:
-    """``file:PATH`` is beside the configuration file, whose folder is the context."""
-    if is_reference(text) and text.startswith("file:"):
-        text = f"file:{_folder(info) / text.removeprefix('file:')}"
-    try:
-        resolve(text)
-    except SecretError as error:
-        raise ValueError(str(error)) from error
-    return text
-
-
-def _secret(text: str, info: ValidationInfo) -> str:
-    if text and not is_reference(text):
-        raise ValueError("write a reference, env:NAME or file:PATH, never the secret itself")
-    return _reference(text, info)
-
-
 def _database_url(text: str, info: ValidationInfo) -> str:
     # A URL that no parser takes is the database's to refuse.
     if not is_reference(text) and ":" in text.partition("://")[2].rpartition("@")[0]:
         raise ValueError("holds a password; put the whole URL behind env:NAME or file:PATH")
-    return _reference(text, info)
+    return reference(text, info)
 
 
 def _file(text: str, info: ValidationInfo) -> str:
     if not text:
         return ""
-    path = _folder(info) / text
+    path = folder(info) / text
     if not path.is_file():
         raise ValueError("no such file; name the CA's PEM file, relative to this one")
     return str(path)
-
-
-def _folder(info: ValidationInfo) -> Path:
-    return info.context if isinstance(info.context, Path) else Path()
 
 
 def _loopback(text: str) -> str:
@@ -91,8 +72,6 @@ def _loopback(text: str) -> str:
 
 BrokerUrl = Annotated[str, AfterValidator(_broker_url)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
-Reference = Annotated[str, AfterValidator(_reference)]
-SecretReference = Annotated[str, AfterValidator(_secret)]
 DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
 ExistingFile = Annotated[str, AfterValidator(_file)]
 
@@ -207,6 +186,7 @@ class Config:
     mail: MailConfig = MailConfig()
     notices: NoticesConfig = NoticesConfig()
     listener: tuple[ListenerConfig, ...] = ()
+    uplink: tuple[UplinkConfig, ...] = ()
 
     @property
     def journal_path(self) -> Path:
@@ -276,6 +256,10 @@ def _with_state(config: Config, state: Path) -> Config:
 def _together(raw: dict[str, Any]) -> list[str]:
     """Problems between keys; each key's own are found elsewhere."""
     problems = []
+    uplinks = raw.get("uplink")
+    names = [one.get("name") for one in uplinks] if isinstance(uplinks, list) else []
+    if len(set(map(str, names))) < len(names):
+        problems.append("uplink: a name stands twice; what was sent is remembered by it")
     store = raw.get("store")
     if isinstance(store, dict) and store.get("kind") == "influx":
         for key, example in (("url", "http://127.0.0.1:8086"), ("token", "env:INFLUX_TOKEN")):

@@ -52,6 +52,12 @@ class Vitals:
             "falls": watch.falls.count,
             "needed": watch.needed,
         }
+        uplinks = watch.uplinks.values()
+        if uplinks:
+            counters["uplink_sent"] = sum(one.sent for one in uplinks)
+            counters["uplink_again"] = sum(one.again for one in uplinks)
+            counters["uplink_late"] = sum(one.reports.late for one in uplinks)
+            counters["uplink_expired"] = sum(one.reports.expired for one in uplinks)
         if watch.config.listener:
             counters |= {f"peers_{name}": n for name, n in asdict(watch.listeners.counts).items()}
         return WatchStatus(
@@ -77,6 +83,10 @@ class Vitals:
         whys = {
             "link": _first(watch.listening.why, fallen.get("link"), fallen.get("sight")),
             "listeners": _first(watch.listeners.why, fallen.get("listeners")),
+            "uplinks": _first(
+                *(one.why for one in watch.uplinks.values()),
+                *(fallen.get(name) for name in watch.uplinks),
+            ),
             "journal": _first(watch.journaling.why, fallen.get("journal-care")),
             "rules": _first(
                 watch.judging.why,

@@ -47,6 +47,7 @@ from collector.ordering import Ordering
 from collector.records import dump_registry, load_registry
 from collector.stores.port import Store
 from collector.stores.retention import ClockWatch
+from collector.uplink.sending import Uplink
 from collector.vitals import Vitals
 from collector.writer import RollUp, Writer
 from edge.clock import Clock
@@ -123,6 +124,11 @@ class Watch:
         self.door = HouseDoor(self.journaling, clock, self.listening.intake.tell, self._note)
         stack.callback(self.door.close)
         self.listeners = Listeners(config.listener, self.door, clock)
+        self.uplinks = {}
+        for uplink in config.uplink:
+            name = f"uplink-{uplink.name}"
+            self.followers[name] = Follower(self.journaling, name)
+            self.uplinks[name] = Uplink(uplink, self.journaling, self.followers[name], clock)
         self.vitals = Vitals(self)
 
     async def _begin(self) -> None:
@@ -174,6 +180,7 @@ class Watch:
             "retention": self._retain,
             "journal-care": self._tend_journal,
             "status": self.vitals.run,
+            **{name: uplink.run for name, uplink in self.uplinks.items()},
         }
         running = [
             asyncio.create_task(keep(name, work, self.falls), name=name)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from alerts.registry.model import Device, Format
 
@@ -16,9 +17,13 @@ ISO = "iso"
 KEYS: Mapping[Format, tuple[str, ...]] = {
     Format.LINE: ("precision", "tags"),
     Format.JSON: ("samples", "time", "time_format", "words"),
+    Format.HJ212: ("peers",),
+    Format.AP3000: ("peers",),
 }
+Network = IPv4Network | IPv6Network
 _SOME_DAY = datetime(2024, 7, 3, 9, 46, 40, tzinfo=UTC)
 _NUMBER = re.compile(r"-?\d{1,15}(\.\d{1,15})?", re.ASCII)
+_BOARD = re.compile(r"[0-9a-fA-F]{8}")
 _EUI = re.compile(r"[0-9a-fA-F]{16}")
 _STRAY = re.compile(r"~(?![01])")
 
@@ -63,6 +68,11 @@ def json_options(options: Mapping[str, str]) -> JsonOptions:
     )
 
 
+def peers(options: Mapping[str, str]) -> tuple[Network, ...]:
+    """From where a device on TCP may speak; empty is anywhere. ValueError for what is no address."""
+    return tuple(ip_network(one) for one in options.get("peers", "").replace(",", " ").split())
+
+
 def problems(device: Device) -> Iterator[tuple[str, str, str]]:
     """(where within the device, what is wrong, the remedy)."""
     known = KEYS.get(device.format, ())
@@ -77,6 +87,15 @@ def problems(device: Device) -> Iterator[tuple[str, str, str]]:
             yield "options.precision", f"{precision!r} is no unit of timestamps", remedy
     if device.format is Format.JSON:
         yield from _json_problems(device)
+    if device.format in (Format.HJ212, Format.AP3000):
+        try:
+            peers(device.options)
+        except ValueError as error:
+            remedy = "write addresses and networks, e.g. 198.51.100.20, 198.51.100.0/24"
+            yield "options.peers", str(error), remedy
+    if device.format is Format.AP3000 and not _BOARD.fullmatch(device.address):
+        remedy = "write its physical id, 8 hexadecimal digits, e.g. 04ab373b"
+        yield "address", f"{device.address!r} is no board", remedy
     if device.format is Format.CHIRPSTACK and not _EUI.fullmatch(device.address):
         remedy = "write its 16 hexadecimal digits, e.g. a84041f4b1c2d3e4"
         yield "address", f"{device.address!r} is no devEUI", remedy

@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_address
 
 from alerts.registry.model import Device, Format, Registry
+from alerts.registry.options import peers
 from alerts.rules.inputs import What
 from collector.decoders.foreign import Mapping
 from collector.decoders.port import Told
@@ -17,7 +18,6 @@ from edge.journal.rows import DeadLetter
 
 AWAY_S = 180.0  # real seconds without a connection until a board that keeps one is called offline
 RAW_MOST = 4_096
-PEERS = "peers"  # the option that names from where a device may speak
 
 
 Tell = Callable[[Mapping, Told, str, bytes, int], Judged]
@@ -52,7 +52,7 @@ class HouseDoor:
         if mapping is None:
             return f"no {format} device with this address is registered"
         if not _may_speak(mapping.device, peer):
-            return f"device {mapping.device.id} may not speak from {peer}; see its option {PEERS}"
+            return f"device {mapping.device.id} may not speak from {peer}; see its option peers"
         return ""
 
     def take(self, format: str, topic: str, heard: Heard) -> "asyncio.Future[object]":
@@ -116,12 +116,12 @@ class HouseDoor:
 
 
 def _may_speak(device: Device, peer: str) -> bool:
-    allowed = device.options.get(PEERS, "").replace(",", " ").split()
-    if not allowed:
-        return True
     try:
+        allowed = peers(device.options)
+        if not allowed:
+            return True
         at = ip_address(peer.partition("%")[0])
         at = getattr(at, "ipv4_mapped", None) or at
-        return any(at in ip_network(one, strict=False) for one in allowed)
+        return any(at in network for network in allowed)
     except ValueError:
         return False  # what cannot be read lets nobody in

@@ -16,6 +16,7 @@ from collector.listeners.port import Heard, Noise
 JOIN_S = 60.0  # seconds in which all parts of a split packet must have come
 JOIN_MOST = 16  # split packets open at once on a connection
 PARTS_MOST = 64
+HELD_MOST = 200_000  # bytes of parts that wait for others
 _ANSWERS = ("9011", "9012", "9013", "9014")
 
 
@@ -26,6 +27,10 @@ class _Open:
     since_s: float
     count: int
     parts: dict[int, tuple[Packet, bytes]] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        return sum(len(raw) for _, raw in self.parts.values())
 
 
 class Hj212Talk:
@@ -68,9 +73,13 @@ class Hj212Talk:
             raise Garbled(f"part {packet.part} of {packet.parts}; at most {PARTS_MOST}")
         key = packet.mn, packet.cn, packet.qn
         if key not in self._open and len(self._open) >= JOIN_MOST:
-            yield self._given_up(min(self._open, key=lambda one: self._open[one].since_s))
+            yield self._given_up(self._oldest())
         joining = self._open.setdefault(key, _Open(now_s, packet.parts))
+        joining.count = max(joining.count, packet.parts)
         joining.parts[packet.part] = packet, raw
+        if sum(one.size for one in self._open.values()) > HELD_MOST:
+            yield self._given_up(self._oldest())
+            return
         if len(joining.parts) < joining.count:
             return
         del self._open[key]
@@ -84,6 +93,9 @@ class Hj212Talk:
         raws = tuple(raw for _, raw in parts)
         reply = b"".join(_answered(part) for part, _ in parts)
         yield Heard(packet.mn, whole, b"".join(map(frame, raws)), reply, (*key, *raws))
+
+    def _oldest(self) -> tuple[str, str, str]:
+        return min(self._open, key=lambda one: self._open[one].since_s)
 
     def _overdue(self, now_s: float) -> Iterator[Noise]:
         late = [key for key, one in self._open.items() if now_s - one.since_s > JOIN_S]

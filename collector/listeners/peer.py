@@ -94,7 +94,7 @@ class Peer:
                     break
                 await self._slow_down(len(data))
         finally:
-            await asyncio.shield(self.finish(talk))
+            self.finish(talk)
 
     async def overhear(self, talk: Talk, data: bytes) -> None:
         """Take in what passes by; nobody is answered and nobody sent away."""
@@ -151,10 +151,10 @@ class Peer:
                 await writer.drain()
         return is_over
 
-    async def finish(self, talk: Talk) -> None:
-        """What is left within the talk is noise; the devices have gone."""
+    def finish(self, talk: Talk) -> None:
+        """What is left within the talk is noise; the devices have gone. Nobody waits for the disk."""
         for left in talk.end():
-            await asyncio.shield(self._noted(left))
+            self._noted(left)
         for address in self._known:
             self._door.left(self._format, address)
 

@@ -47,7 +47,7 @@ async def relayed(
         server_writer.close()
         await asyncio.gather(*parts, return_exceptions=True)
         await _finish(listening, copy)
-        await asyncio.shield(peer.finish(talk))
+        peer.finish(talk)
 
 
 class _Moved:

@@ -6,7 +6,14 @@ from typing import Any
 import pytest
 
 from alerts.registry.model import Binding, Device, Format, Names
-from alerts.registry.options import JsonOptions, LineOptions, json_options, line_options, problems
+from alerts.registry.options import (
+    JsonOptions,
+    LineOptions,
+    json_options,
+    line_options,
+    peers,
+    problems,
+)
 
 DEVICE = Device(
     id="sonde",
@@ -46,6 +53,18 @@ def test_sound_options_are_read() -> None:
     assert line_options({}) == LineOptions(precision="ns", tags=())
 
 
+def test_where_a_device_on_tcp_may_speak_from_is_read() -> None:
+    board = replace(
+        DEVICE,
+        format=Format.AP3000,
+        address="04ab373b",
+        options={"peers": "192.0.2.7, 198.51.100.0/24"},
+    )
+    assert list(problems(board)) == []
+    assert [str(one) for one in peers(board.options)] == ["192.0.2.7/32", "198.51.100.0/24"]
+    assert peers({}) == ()
+
+
 @pytest.mark.parametrize(
     ("device", "where", "words"),
     [
@@ -62,6 +81,9 @@ def test_sound_options_are_read() -> None:
         (with_binding(mapping={"o2": "do"}), "bindings[0].mapping.o2", "'/o2'"),
         (with_binding(component="data"), "bindings[0].component", "whole pointers"),
         (replace(DEVICE, format=Format.CHIRPSTACK, options={}, address="x"), "address", "16 hexa"),
+        (with_options(Format.HJ212, peers="192.0.2.7, bureau"), "options.peers", "198.51.100.0/24"),
+        (with_options(Format.HJ212, peers="192.0.2.7/24"), "options.peers", "198.51.100.0/24"),
+        (replace(DEVICE, format=Format.AP3000, options={}, address="4ab373b"), "address", "8 hexa"),
         (replace(DEVICE, format=Format.TTS, options={}, address="+"), "address", "v3/"),
     ],
 )

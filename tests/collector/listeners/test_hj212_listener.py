@@ -162,6 +162,17 @@ def test_open_packets_are_bounded():
     assert not any(isinstance(one, Heard) for one in found)
 
 
+def test_the_bytes_of_open_packets_are_bounded():
+    talk = Hj212Talk()
+    long = "w01009-Rtd=6.2;" * 600
+    found = [
+        one
+        for n in range(1, 50)
+        for one in talk.feed(packet("1", long, more=f"PNUM=64;PNO={n};", flag=7), 0.0, 0.0)
+    ]
+    assert [type(one) for one in found] == [Noise] * 2
+
+
 async def test_a_heartbeat_is_answered_and_an_answer_is_not(tmp_path):
     async with house(tmp_path) as one:
         line = await one.dial()

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,10 +10,13 @@ from pathlib import Path
 import pytest
 
 from alerts.registry.model import Names, Place, PlaceKind, Port
+from collector.decoders.hj212 import told
 from collector.health import WatchStatus, read_watch
+from edge.clock import Clock
 from tests.collector.decoders.test_ap3000 import HEARTBEAT, POWER
 from tests.collector.listeners import room
 from tests.collector.listeners.test_hj212_listener import answer, packet
+from tests.collector.uplink.receiver import Receiver
 from tests.collector.village import REGISTRY, SITE, Process, settle
 from tests.services.servers import Mosquitto
 
@@ -40,20 +44,29 @@ def mosquitto(mosquitto_server) -> Mosquitto:
 
 
 @pytest.fixture
-def watch(tmp_path, mosquitto) -> Iterator[tuple[int, int]]:
-    """Its two ports."""
+def bureau() -> Receiver:
+    return Receiver()
+
+
+@pytest.fixture
+def watch(tmp_path, mosquitto, bureau) -> Iterator[tuple[int, int]]:
+    """Its two ports. Its clock runs fast: a report waits half a minute for what is under way."""
     config = settle(tmp_path, mosquitto.url, registry=VILLAGE)
     ports = room.free_port(), room.free_port()
     with config.open("a", encoding="utf-8") as file:
         for format, port in zip(("hj212", "ap3000"), ports, strict=True):
             file.write(f'[[listener]]\nformat = "{format}"\nport = {port}\n')
-    process = Process(config)
+        file.write(
+            f'[[uplink]]\nname = "bureau"\nto = "127.0.0.1:{bureau.port}"\nmn = "MN01"\n'
+            f'site = "{SITE}"\ncn = "2011"\nseries = {{ "laobakou/do" = "w01009" }}\n'
+        )
+    process = Process(config, Clock(time.time(), time.time(), 30.0))
     process.start()
     yield ports
     process.kill()
 
 
-async def test_a_station_and_a_board_are_stored_and_answered(watch, tmp_path):
+async def test_a_station_and_a_board_are_stored_answered_and_reported(watch, tmp_path, bureau):
     await _status(tmp_path, lambda status: _why(status, "listeners") == "")
     await _status(tmp_path, lambda status: _why(status, "link") == "")
     lines = [room.Line(*await asyncio.open_connection("127.0.0.1", port)) for port in watch]
@@ -70,6 +83,9 @@ async def test_a_station_and_a_board_are_stored_and_answered(watch, tmp_path):
     assert {(one.device, one.online) for one in status.devices} >= {
         ("station", True), ("board", True),
     }  # fmt: skip
+    async with bureau:
+        status = await _status(tmp_path, lambda status: status.counters["uplink_sent"] == 1)
+    assert [told(p, p.at_ms).records[0].value for p in bureau.heard] == [6.2]
     found = _stored(tmp_path)
     assert found["laobakou", "", "do"] == 6.2
     assert found["shed", "2", "power"] == 100
