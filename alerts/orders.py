@@ -1,4 +1,4 @@
-"""Orders: what people ask of a device, and what became of it.
+"""Orders: what people ask of a device or of the watch, and what became of it.
 
 An order is written into the operations database, where the watch, which alone speaks to devices,
 takes it up; the same row is the record of who asked what, when and why.
@@ -22,6 +22,13 @@ class OrderVerb(StrEnum):
     RESET = Verb.RESET.value
     ANNOUNCE = Verb.ANNOUNCE.value
     SET = "set"  # remote settings
+    REPLAY = "replay"  # dead letters; the watch itself does it, for the journal has one writer
+    PURGE = "purge"  # dead letters
+
+    @property
+    def is_for_watch(self) -> bool:
+        """Whether it concerns no device."""
+        return self in (OrderVerb.REPLAY, OrderVerb.PURGE)
 
 
 class OrderState(StrEnum):

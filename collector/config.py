@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, Valida
 
 from alerts.secrets import Secret, is_reference, resolve
 from collector.errors import ConfigError
+from collector.flood import Allowance
 from collector.listeners.config import ListenerConfig
 from collector.references import Reference, SecretReference, folder, reference
 from collector.uplink.config import UplinkConfig
@@ -149,6 +150,33 @@ class JournalConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLettersConfig:
+    """The caps of what is kept of dead letters, beside the journal's own; their counts stay."""
+
+    __pydantic_config__: ClassVar = _STRICT
+    megabytes: Annotated[int, Field(ge=1)] = 64
+    days: Annotated[float, Field(gt=0)] = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitsConfig:
+    """What one device may send, in real seconds; 0 is no limit. A burst saves up for that long."""
+
+    __pydantic_config__: ClassVar = _STRICT
+    device_messages_per_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 500
+    device_kilobytes_per_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 4096
+    device_burst_s: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 60
+
+    @property
+    def allowance(self) -> Allowance:
+        return Allowance(
+            messages_per_s=self.device_messages_per_s,
+            bytes_per_s=self.device_kilobytes_per_s * 1024,
+            burst_s=self.device_burst_s,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MailConfig:
     """Where e-mail is handed in; without a host the channel is not set up."""
 
@@ -183,6 +211,8 @@ class Config:
     desk: DeskConfig = DeskConfig()
     retention: RetentionConfig = RetentionConfig()
     journal: JournalConfig = JournalConfig()
+    deadletters: DeadLettersConfig = DeadLettersConfig()
+    limits: LimitsConfig = LimitsConfig()
     mail: MailConfig = MailConfig()
     notices: NoticesConfig = NoticesConfig()
     listener: tuple[ListenerConfig, ...] = ()

@@ -60,6 +60,10 @@ class WatchStatus:
     position: int = 0
     journal_bytes: int = 0
     devices: tuple[DeviceSeen, ...] = ()
+    letters: dict[str, int] = field(default_factory=dict)
+    """Dead records that lie there, by the class of their reason."""
+    floods: dict[str, int] = field(default_factory=dict)
+    """Messages dropped since the start, by the device that sent too many."""
 
     @property
     def at(self) -> datetime:
@@ -100,6 +104,10 @@ _HELP = {
     "peers_strangers": "Messages of devices that are not registered, or from another address.",
     "peers_lost": "Bytes that a relay passed on and could not read.",
     "peers_falls": "Connections that fell by a bug.",
+    "shifted": "Readings whose times could not be, dated by their arrival.",
+    "replayed": "Readings of dead letters that were taken in after all.",
+    "flooded": "Messages beyond a device's allowance, dropped.",
+    "letters_lost": "Dead records whose bytes a cap took.",
     "needed": "Readings that the journal's cap took before a consumer had them.",
 }
 
@@ -147,6 +155,12 @@ def _lines(status: WatchStatus) -> Iterator[str]:
     ):
         yield from _head(name, "gauge", text)
         yield f"shouwang_{name} {value}"
+    yield from _head("dead_letters", "gauge", "Dead records that lie there, by class of reason.")
+    for why, count in status.letters.items():
+        yield f"shouwang_dead_letters{_labels({'why': why})} {count}"
+    yield from _head("device_flooded_total", "counter", "Messages beyond a device's allowance.")
+    for name, count in status.floods.items():
+        yield f"shouwang_device_flooded_total{_labels({'device': name})} {count}"
     yield from _head("device_seen_seconds", "gauge", "When a device was last heard (house clock).")
     for device in status.devices:
         if device.seen_ms is not None:

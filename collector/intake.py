@@ -3,9 +3,10 @@
 A message becomes readings, dead letters, a device's word (its status, what became of a command or
 of its settings) or a question about the time. Readings that are held (on disk, or on their way there) are doubles. Quality is judged here, once. A device that is
 not registered is never told that anything is held, so it keeps what it has until it is registered.
+A dead letter is judged again as if it had just come, but for its time of arrival.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from collections.abc import Mapping as Map
 from dataclasses import dataclass, field, replace
 
@@ -15,9 +16,10 @@ from alerts.registry.model import Registry
 from alerts.rules.inputs import DeviceSaid
 from collector.decoders.doubles import Doubles
 from collector.decoders.foreign import Mapping, Newest, bind
-from collector.decoders.port import Garbled, Told
+from collector.decoders.port import Garbled, Record, Told
 from collector.foreigners import Foreigners
 from collector.link.port import Message
+from collector.moments import mend
 from collector.records import stream
 from edge.contract.command import Result, decode_result
 from edge.contract.gross import gross_quality, why_failed
@@ -25,17 +27,18 @@ from edge.contract.metrics import METRICS
 from edge.contract.quality import Quality
 from edge.contract.ranges import Ranges
 from edge.contract.reading import Batch, Decoded, ReadingClass, Rejected
-from edge.contract.senml import decode
+from edge.contract.senml import MAX_BYTES, decode
 from edge.contract.settings import Reported, decode_reported
 from edge.contract.status import State, Status
 from edge.contract.topics import SERVER, Kind, Topic
-from edge.journal.rows import DeadLetter
+from edge.journal.rows import DeadLetter, Kept
 
 _GOOD, _SUSPECT, _FAIL = int(Quality.GOOD), int(Quality.SUSPECT), int(Quality.FAIL)
 _STANDS = frozenset({int(Quality.MISSING), _FAIL})  # the device knows better
 _Key = tuple[str, str, str]
 _Held = dict[tuple[str, str], Ranges]
 _NONCE_LENGTH = 64
+REFUSED_SHARE = "refused-share"  # what the house says of a device; the device itself may not
 _STRANGERS_MOST = 1_000  # runs of strangers remembered; beyond, their readings are counted again
 
 
@@ -45,7 +48,9 @@ class Bindings:
     def __init__(self, registry: Registry) -> None:
         self.foreign = Foreigners(registry)
         about_itself = {
-            ("", "", name) for name, metric in METRICS.items() if metric.cls is ReadingClass.HEALTH
+            ("", "", name)
+            for name, metric in METRICS.items()
+            if metric.cls is ReadingClass.HEALTH and name != REFUSED_SHARE
         }
         self._by_device: dict[tuple[str, str], frozenset[_Key]] = {
             (device.site, device.id): frozenset(
@@ -97,6 +102,9 @@ class Counts:
     doubles: int = 0
     dead: int = 0
     ignored: int = 0  # values of foreign devices that nobody asked for
+    shifted: int = 0  # their times could not be
+    replayed: int = 0  # dead letters that were taken in after all
+    flooded: int = 0  # messages beyond a device's allowance
     dropped: int = 0  # announced by devices as dropped under their own cap
     suspect: int = 0
     failed: int = 0
@@ -126,7 +134,31 @@ class Judged:
     answers: list[Answered] = field(default_factory=list)
     reports: list[tuple[str, str, Reported]] = field(default_factory=list)
     """By site and device, what became of remote settings."""
+    refused: dict[tuple[str, str], int] = field(default_factory=dict)
+    """Records of registered devices that are dead, by site and device."""
     counts: Counts = field(default_factory=Counts)
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """A dead letter judged again; ``why`` says why it stays one, "" when it does not."""
+
+    letter: Kept
+    judged: Judged
+    why: str = ""
+
+    def renamed(self) -> DeadLetter:
+        """The letter under the reason of now."""
+        old = self.letter
+        return DeadLetter(
+            topic=old.topic,
+            reason=self.why,
+            raw=old.raw,
+            at_ms=old.at_ms,
+            count=old.count,
+            is_part=old.is_part,
+            is_numbered=Topic.parse(old.topic) is not None,
+        )
 
 
 class Intake:
@@ -154,6 +186,73 @@ class Intake:
             except Exception as error:  # a bug that one message meets must not stop the others
                 self._bury(judged, message, f"cannot be taken in, report this: {error!r}", now_ms)
         return judged
+
+    def judge_again(self, letters: Iterable[Kept]) -> list[Again]:
+        """What dead letters say now, each as of its arrival; nothing in them is news."""
+        again = []
+        for letter in letters:
+            judged = Judged()
+            try:
+                why = self._again(judged, letter)
+            except Exception as error:
+                judged, why = Judged(), f"cannot be taken in, report this: {error!r}"
+            if not why and not judged.batches and len(judged.letters) == 1:
+                # Refused as a whole once more; for the same reason it may stay where it is.
+                same = judged.letters[0].reason == letter.reason
+                why = letter.reason if same else ""
+            judged.batches = [replace(batch, is_news=False) for batch in judged.batches]
+            judged.counts.replayed = sum(len(batch) for batch in judged.batches)
+            again.append(Again(letter, Judged() if why else judged, why))
+        return again
+
+    def _again(self, judged: Judged, letter: Kept) -> str:
+        topic = Topic.parse(letter.topic)
+        if topic is None:
+            return self._foreign_again(judged, letter)
+        if topic.kind not in (Kind.READINGS, Kind.HEALTH):
+            return letter.reason  # only readings are judged again
+        if self.bindings.of(topic.site, topic.device) is None:
+            return _not_registered(topic.site, topic.device)
+        message = Message(letter.topic, letter.raw, False, 0)
+        if not letter.is_part:
+            self._readings(judged, message, topic, letter.at_ms)
+            return ""
+        decoded = self._decoded(message, topic, letter.at_ms)
+        if isinstance(decoded, Rejected):
+            return letter.reason
+        # Their numbers are held since the pack came, and they have stood aside from it alone.
+        seqs = orjson.loads(letter.raw)[0].get("seqs") or [decoded.batch.first]
+        batch = decoded.batch
+        batch.count = len(seqs)
+        batch.seq = [seqs[seq - batch.first] for seq in batch.seq]
+        rejected = [
+            replace(one, seq=seqs[one.seq - batch.first])
+            for one in decoded.rejected
+            if one.seq is not None
+        ]
+        self._take_in(judged, message, batch, rejected, letter.at_ms)
+        return ""
+
+    def _foreign_again(self, judged: Judged, letter: Kept) -> str:
+        who = self.bindings.foreign.at(letter.topic)
+        if who is None:
+            return letter.reason
+        message = Message(letter.topic, letter.raw, False, 0)
+        # Live values are not measured against what came hours ago, nor the other way round.
+        newest: Newest = {}
+        if letter.is_part:
+            records = [_foreign_record(part) for part in orjson.loads(letter.raw)]
+            if None in records:
+                return letter.reason
+            told = Told(records=tuple(record for record in records if record is not None))
+        else:
+            try:
+                told = who.decode(letter.topic, letter.raw, letter.at_ms)
+            except Garbled as error:
+                return str(error)
+        told = replace(told, online=None)
+        self._told(judged, message, who.mapping, told, letter.at_ms, newest)
+        return ""
 
     def intervals(
         self, spoke: Iterable[tuple[str, str, int]]
@@ -191,16 +290,11 @@ class Intake:
             self._report(judged, message, topic, now_ms)
 
     def _readings(self, judged: Judged, message: Message, topic: Topic, now_ms: int) -> None:
-        decoded = decode(
-            message.payload,
-            topic=message.topic,
-            site=topic.site,
-            device=topic.device,
-            now_ms=now_ms,
-            loads=orjson.loads,
-        )
+        decoded = self._decoded(message, topic, now_ms)
         if isinstance(decoded, Rejected):
             self._bury(judged, message, decoded.reason, now_ms)
+            if self.bindings.of(topic.site, topic.device) is not None:
+                _refuse(judged, topic.site, topic.device, 1)
             return
         batch, rejected = decoded.batch, decoded.rejected
         allowed = self.bindings.of(batch.site, batch.device)
@@ -217,12 +311,40 @@ class Intake:
             doubles = hi - lo + 1 - is_new.total
             batch = batch.only([i for i, seq in enumerate(batch.seq) if seq in is_new])
             rejected = tuple(r for r in rejected if r.seq is not None and r.seq in is_new)
-        self._bury_records(judged, message, rejected, now_ms)
-        batch = self._bound(judged, message, batch, allowed, now_ms)
-        if len(batch):
-            self._keep(judged, batch)
+        self._take_in(judged, message, batch, rejected, now_ms)
         judged.counts.doubles += doubles
         self._note(judged, name, batch.run, lo, hi, new)
+
+    def _decoded(self, message: Message, topic: Topic, now_ms: int) -> Decoded | Rejected:
+        return decode(
+            message.payload,
+            topic=message.topic,
+            site=topic.site,
+            device=topic.device,
+            now_ms=now_ms,
+            loads=orjson.loads,
+            any_time=True,
+        )
+
+    def _take_in(
+        self,
+        judged: Judged,
+        message: Message,
+        batch: Batch,
+        rejected: Sequence[Rejected],
+        now_ms: int,
+    ) -> None:
+        """Readings of a registered device that are new here."""
+        self._bury_records(judged, message, batch.run, rejected, now_ms)
+        judged.counts.shifted += mend(batch, now_ms)
+        allowed = self.bindings.of(batch.site, batch.device) or frozenset()
+        dead = len(rejected) + len(batch)
+        batch = self._bound(judged, message, batch, allowed, now_ms)
+        dead -= len(batch)
+        if dead:
+            _refuse(judged, batch.site, batch.device, dead)
+        if len(batch):
+            self._keep(judged, batch)
 
     def _foreign(self, judged: Judged, message: Message, now_ms: int) -> None:
         who = self.bindings.foreign.at(message.topic)
@@ -236,6 +358,7 @@ class Intake:
             told = who.decode(message.topic, message.payload, now_ms)
         except Garbled as error:
             self._bury(judged, message, str(error), now_ms)
+            _refuse(judged, who.mapping.device.site, who.mapping.device.id, 1)
             return
         if message.retained and (told.records or told.refused):
             judged.counts.stale += (
@@ -252,15 +375,25 @@ class Intake:
         return judged
 
     def _told(
-        self, judged: Judged, message: Message, mapping: Mapping, told: Told, now_ms: int
+        self,
+        judged: Judged,
+        message: Message,
+        mapping: Mapping,
+        told: Told,
+        now_ms: int,
+        newest: Newest | None = None,
     ) -> None:
         device = mapping.device
         if told.number and self._doubles.knows((device.site, device.id), told.number):
             judged.counts.doubles += len(told.records)
             return
-        bound = bind(told, mapping, self._newest, message.topic[:512], now_ms)
+        if newest is None:
+            newest = self._newest
+        bound = bind(told, mapping, newest, message.topic[:512], now_ms)
         batch = bound.batch
-        self._bury_records(judged, message, bound.rejected, now_ms)
+        if bound.rejected:
+            self._bury_records(judged, message, None, bound.rejected, now_ms)
+            _refuse(judged, device.site, device.id, len(bound.rejected))
         judged.counts.ignored += bound.ignored
         judged.counts.doubles += bound.doubles
         if bound.online is not None:
@@ -300,13 +433,13 @@ class Intake:
             Rejected(
                 message.topic,
                 f"{'/'.join(filter(None, keys[i]))} is not bound to device {batch.device}",
-                orjson.dumps({"value": batch.value[i], "at_ms": batch.at_ms[i]}),
+                record(batch, i),
                 batch.seq[i],
             )
             for i in range(len(batch))
             if keys[i] not in allowed
         ]
-        self._bury_records(judged, message, unbound, now_ms)
+        self._bury_records(judged, message, batch.run, unbound, now_ms)
         return batch.only([i for i in range(len(batch)) if keys[i] in allowed])
 
     def _announced(self, judged: Judged, message: Message, decoded: Decoded, now_ms: int) -> None:
@@ -319,7 +452,14 @@ class Intake:
                 raw = orjson.dumps({"run": run, "ranges": new})
                 text = f"dropped by the device: {reason or 'no reason given'}"
                 judged.letters.append(
-                    DeadLetter(topic=message.topic, reason=text, raw=raw, at_ms=now_ms, count=count)
+                    DeadLetter(
+                        topic=message.topic,
+                        reason=text,
+                        raw=raw,
+                        at_ms=now_ms,
+                        count=count,
+                        is_kept=False,
+                    )
                 )
                 judged.counts.dropped += count
             self._note(judged, name, run, lo, hi, new)
@@ -402,16 +542,22 @@ class Intake:
             DeadLetter(
                 topic=message.topic[:512],
                 reason=reason,
-                raw=message.payload[:4096],
+                raw=message.payload[:MAX_BYTES],
                 at_ms=now_ms,
                 count=count,
+                is_numbered=Topic.parse(message.topic) is not None,
             )
         )
 
     def _bury_records(
-        self, judged: Judged, message: Message, rejected: Iterable[Rejected], now_ms: int
+        self,
+        judged: Judged,
+        message: Message,
+        run: str | None,
+        rejected: Iterable[Rejected],
+        now_ms: int,
     ) -> None:
-        """One letter per reason, with the first record as the sample."""
+        """One letter per reason, with its records as a pack that can be judged again."""
         by_reason: dict[str, list[Rejected]] = {}
         for record in rejected:
             by_reason.setdefault(record.reason, []).append(record)
@@ -419,13 +565,67 @@ class Intake:
             judged.counts.dead += len(records)
             judged.letters.append(
                 DeadLetter(
-                    topic=message.topic,
+                    topic=message.topic[:512],
                     reason=reason,
-                    raw=records[0].raw,
+                    raw=_pack(run, records),
                     at_ms=now_ms,
                     count=len(records),
+                    is_part=True,
+                    is_numbered=run is not None,
                 )
             )
+
+
+def record(batch: Batch, i: int) -> bytes:
+    """One reading of the batch as a SenML record without need of a base."""
+    name = "/".join(filter(None, (batch.place[i], batch.port[i], batch.metric[i])))
+    body: dict[str, object] = {"n": name, "t": batch.at_ms[i] / 1000, "q": batch.quality[i]}
+    reason = batch.reasons.get(i, "")
+    if batch.value[i] is None:
+        body["vs"] = reason or "no value"
+    else:
+        body |= {"u": METRICS[batch.metric[i]].senml, "v": batch.value[i]}
+        if reason:
+            body["why"] = reason
+    return orjson.dumps(body)
+
+
+def _pack(run: str | None, records: Sequence[Rejected]) -> bytes:
+    """Refused records as a pack; ``seqs`` are their numbers, which need not be consecutive.
+
+    Those of a foreign device have no run and stay as they are, in a list.
+    """
+    parts = [_record(one.raw) for one in records]
+    if run is None:
+        return orjson.dumps(parts)
+    numbers = [one.seq for one in records]
+    return orjson.dumps([{"run": run, "seq": numbers[0], "seqs": numbers} | parts[0], *parts[1:]])
+
+
+def _record(raw: bytes) -> dict[str, object]:
+    """A refused record; what is none, or was cut short, is never taken for one again."""
+    try:
+        body = orjson.loads(raw)
+    except ValueError:
+        body = raw.decode("utf-8", "replace")
+    return body if isinstance(body, dict) else {"refused": body}
+
+
+def _foreign_record(part: object) -> Record | None:
+    """What ``collector.decoders.foreign`` wrote of a record that led nowhere."""
+    if not isinstance(part, dict) or not {"name", "value", "unit"} <= part.keys():
+        return None
+    return Record(
+        name=part["name"],
+        value=part["value"],
+        metric=part.get("metric", ""),
+        unit=part["unit"],
+        at_ms=part.get("at_ms"),
+    )
+
+
+def _refuse(judged: Judged, site: str, device: str, count: int) -> None:
+    judged.refused[site, device] = judged.refused.get((site, device), 0) + count
 
 
 def _not_registered(site: str, device: str) -> str:

@@ -23,6 +23,8 @@ log = logging.getLogger("collector.journal")
 GROUP_MOST = 5_000  # records a transaction: about 30 ms of the thread at five readings each
 AGAIN_S = (0.2, 5.0)  # first and longest pause while the disk refuses
 
+LETTERS_BYTES = 64 * 2**20  # of dead letters kept, unless told otherwise
+
 _T = TypeVar("_T")
 
 
@@ -40,6 +42,8 @@ class Work:
     """Facts with their arrival (ms, house clock), each a record."""
     covers: Sequence[tuple[str, str, int, int]] = ()
     letters: Sequence[DeadLetter] = ()
+    unburied: Sequence[int] = ()
+    """Ids of dead letters that are none any more."""
     puts: Sequence[tuple[str, str | int | bytes]] = ()
     done: "asyncio.Future[list[Entry]]" = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
@@ -49,12 +53,21 @@ class Work:
 class Journaling:
     """Owns the journal while it runs; ``why`` says why writing is held up, or ""."""
 
-    def __init__(self, journal: Journal, *, jitter: Callable[[], float] = random.random) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        *,
+        letters_bytes: int = LETTERS_BYTES,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
         self.id = journal.id
         self.last = journal.last
         self.why = ""
         self.commits = 0
+        self.letters_lost = 0
+        """Records of dead letters whose bytes the cap took; they stay counted."""
         self._journal = journal
+        self._letters_bytes = letters_bytes
         self._jitter = jitter
         self._followers: list[Offered] = []
         self._waiting: list[Work] = []
@@ -132,7 +145,9 @@ class Journaling:
         moves, self._moves = self._moves, {}
         pause_s, longest_s = AGAIN_S
         while True:
-            task = asyncio.ensure_future(self.call(lambda journal: _write(journal, group, moves)))
+            task = asyncio.ensure_future(
+                self.call(lambda journal: self._write(journal, group, moves))
+            )
             try:
                 # A transaction that has begun is seen through, also when we are asked to end.
                 first = await asyncio.shield(task)
@@ -177,23 +192,28 @@ class Journaling:
             if not work.done.done():
                 work.done.set_result(entries)
 
-
-def _write(journal: Journal, group: Sequence[Work], moves: dict[str, int]) -> int:
-    """One transaction; the position of its first record."""
-    try:
-        rows = [row(at_ms, what) for work in group for at_ms, what in work.said]
-        last = journal.append(rows) if rows else journal.last
-        for work in group:
-            for stream, run, lo, hi in work.covers:
-                journal.cover(stream, run, lo, hi)
-            if work.letters:
-                journal.bury(work.letters)
-            for name, value in work.puts:
-                journal.put(name, value)
-        for name, position in moves.items():
-            journal.move(name, position)
-        journal.commit()
-    except BaseException:
-        journal.rollback()
-        raise
-    return last - len(rows) + 1
+    def _write(self, journal: Journal, group: Sequence[Work], moves: dict[str, int]) -> int:
+        """One transaction; the position of its first record."""
+        lost = 0
+        try:
+            rows = [row(at_ms, what) for work in group for at_ms, what in work.said]
+            last = journal.append(rows) if rows else journal.last
+            for work in group:
+                for stream, run, lo, hi in work.covers:
+                    journal.cover(stream, run, lo, hi)
+                if work.unburied:
+                    journal.unbury(work.unburied)
+                if work.letters:
+                    journal.bury(work.letters)
+                for name, value in work.puts:
+                    journal.put(name, value)
+            if journal.letter_bytes > self._letters_bytes:
+                lost = journal.bound_letters(self._letters_bytes)
+            for name, position in moves.items():
+                journal.move(name, position)
+            journal.commit()
+        except BaseException:
+            journal.rollback()
+            raise
+        self.letters_lost += lost
+        return last - len(rows) + 1

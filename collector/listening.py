@@ -12,11 +12,13 @@ from typing import Protocol
 
 from alerts.registry.model import Registry
 from alerts.rules.inputs import Sight, What
+from collector.flood import STRANGERS, Allowance, Device, Floods, native
 from collector.intake import Answered, Bindings, Counts, Intake, Judged
 from collector.journaling import Journaling, Work
 from collector.link.base import LinkBase
 from collector.link.port import Message
 from collector.receipts import Receipts
+from collector.refusals import Refusals
 from collector.roll import Roll
 from edge.clock import Clock
 from edge.contract.command import Result
@@ -30,6 +32,8 @@ log = logging.getLogger("collector.watch")
 LOOK_S = 0.1  # real seconds between looks at the link
 QUIET_S, QUIET_MOST_S = 0.5, 2.0  # real seconds: what waited at the broker has come
 REGISTRY_WAIT_S = 5.0  # real seconds for the operations database; then the last known one serves
+
+NO_LIMIT = Allowance(messages_per_s=0, bytes_per_s=0, burst_s=1)
 
 Intervals = dict[str, dict[str, list[tuple[int, int]]]]
 
@@ -58,7 +62,12 @@ class Listening:
         clock: Clock,
         make_link: Callable[[Sequence[str]], LinkBase],
         hears: Hears,
+        allowance: Allowance = NO_LIMIT,
     ) -> None:
+        self.intake = Intake(Bindings(Registry()), held)
+        self.refusals = Refusals()
+        self.revision = 0
+        """Of the registry that binds."""
         self.link: LinkBase | None = None
         self.counts = Counts()
         self.receipts = Receipts()
@@ -67,7 +76,9 @@ class Listening:
         self._clock = clock
         self._make_link = make_link
         self._hears = hears
-        self.intake = Intake(Bindings(Registry()), held)
+        self._allowance = allowance
+        self._registered: frozenset[Device] = frozenset()
+        self._floods = Floods(allowance, self._whose)
         self._sites: tuple[str, ...] = ()
         self._filters: tuple[str, ...] = ()
         self._gone: set[str] = set()
@@ -93,6 +104,8 @@ class Listening:
         self._filters = filters
         if self.link is not None:
             self.link.follow(filters)
+        self.revision = registry.revision
+        self._registered = frozenset((device.site, device.id) for device in registry.devices)
         sites = tuple(site.id for site in registry.sites)
         if sites != self._sites:
             self._sites = sites
@@ -140,7 +153,11 @@ class Listening:
     async def _take_in(self, link: LinkBase) -> None:
         async for messages in link.batches():
             now_ms = self._clock.now_ms()
-            judged = self.intake.judge(messages, now_ms)
+            admitted, over = self._floods.admit(messages, time.monotonic())
+            judged = self.intake.judge(admitted, now_ms)
+            judged.counts.messages += len(messages) - len(admitted)
+            judged.counts.flooded += len(messages) - len(admitted)
+            self._name_floods(over)
             said: list[tuple[int, What]] = [(now_ms, one) for one in judged.said]
             said += [(now_ms, batch) for batch in judged.batches]
             # Taken before anything later is let pass: it tells of what this commit will hold.
@@ -172,6 +189,37 @@ class Listening:
         self.receipts.add(intervals)
         self.counts.add(judged.counts)
         self.roll.note(judged, self._clock.now_ms())
+        self.refusals.note(judged, self._clock.now_ms())
+
+    def confirm_again(self, intervals: Mapping[str, Mapping[str, list[tuple[int, int]]]],
+                      counts: Counts) -> None:  # fmt: skip
+        """What dead letters held is on disk."""
+        self.receipts.add(intervals)
+        self.counts.add(counts)
+
+    def flooded(self) -> dict[str, int]:
+        """Messages dropped since the start, by ``site/device``; those of strangers as one."""
+        return {_name(device): count for device, count in self._floods.dropped().items()}
+
+    def _whose(self, topic: str) -> Device | None:
+        device = native(topic)
+        if device is None:
+            who = self.intake.bindings.foreign.at(topic)
+            return None if who is None else (who.mapping.device.site, who.mapping.device.id)
+        return device if device in self._registered else None
+
+    def _name_floods(self, over: Mapping[Device, int]) -> None:
+        """Log where a flood begins and ends; between, the figures tell."""
+        now_s, allowance = time.monotonic(), self._allowance
+        for device in self._floods.begun(over, now_s):
+            log.warning(
+                "%s sends more than %g messages or %g kB a second; what is over is dropped and "
+                "not confirmed, see [limits]",
+                _name(device), allowance.messages_per_s, allowance.bytes_per_s / 1024,
+            )  # fmt: skip
+        for device in self._floods.ended(now_s):
+            dropped = self._floods.dropped().get(device, 0)
+            log.info("%s floods no longer; %d of its messages dropped", _name(device), dropped)
 
     def _hand_on(self, link: LinkBase, judged: Judged) -> None:
         """In the order of the messages: an answer's nonce is newer than a status before it."""
@@ -219,3 +267,7 @@ def is_settled(link: LinkBase, now_s: float) -> bool:
         return False
     quiet_s = now_s - max(link.seen_s, link.since_s)
     return quiet_s >= QUIET_S or now_s - link.since_s >= QUIET_MOST_S
+
+
+def _name(device: Device) -> str:
+    return "unregistered devices" if device == STRANGERS else "/".join(device)

@@ -18,12 +18,14 @@ from alerts.orders import Order, OrderState, OrderVerb
 from alerts.store.errors import StoreUnavailable
 from alerts.words import Language
 from collector.commanding import Commanding
+from collector.letter_orders import LetterOrders
 from collector.operating import Operating
 from edge.clock import Clock
 from edge.contract.command import Result, Verb
 from edge.contract.settings import Desired, Reported, encode_desired
 from edge.contract.status import State, Status
 from edge.contract.topics import Kind, Topic
+from edge.errors import JournalError
 
 log = logging.getLogger("collector.watch")
 
@@ -56,6 +58,7 @@ class Ordering:
         clock: Clock,
         link: Callable[[], Publishes | None],
     ) -> None:
+        self.letters: LetterOrders | None = None
         self._operating = operating
         self._operations = operating.operations
         self._commanding = commanding
@@ -138,7 +141,11 @@ class Ordering:
         if self._clock.now() > order.until:
             why = "its time had passed before the watch saw it"
             await self._settle(order, OrderState.EXPIRED, why, was=OrderState.WAITING)
-        elif await self._settle(order, OrderState.SENT, "", was=OrderState.WAITING):
+        elif not await self._settle(order, OrderState.SENT, "", was=OrderState.WAITING):
+            return
+        elif order.verb.is_for_watch:
+            await self._settle(order, *await self._work_on_letters(order))
+        else:
             answer = await self._commanding.command(
                 order.site,
                 order.device,
@@ -148,6 +155,14 @@ class Ordering:
                        if language.value in order.texts],
             )  # fmt: skip
             await self._settle(order, *_outcome(answer))
+
+    async def _work_on_letters(self, order: Order) -> tuple[OrderState, str]:
+        if self.letters is None:
+            return OrderState.REFUSED, "this watch has no dead letters"
+        try:
+            return await self.letters.carry_out(order)
+        except JournalError as error:
+            return OrderState.REFUSED, str(error)
 
     async def _settle(
         self, order: Order, state: OrderState, answer: str, was: OrderState = OrderState.SENT

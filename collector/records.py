@@ -136,6 +136,8 @@ def _columns(batch: Batch) -> bytes:
         body["s"] = batch.seq
     if batch.reasons:
         body["r"] = [[i, reason] for i, reason in batch.reasons.items()]
+    if not batch.is_news:
+        body["w"] = False
     if batch.untrusted:
         body["u"] = True
     return orjson.dumps(body)
@@ -166,6 +168,7 @@ def _batch(row: Row) -> Batch:
         quality=quality,
         seq=seq,
         reasons=dict(body.get("r", ())),
+        is_news=bool(body.get("w", True)),
         untrusted=bool(body.get("u", False)),
     )
 

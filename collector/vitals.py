@@ -51,6 +51,7 @@ class Vitals:
             "commits": watch.journaling.commits,
             "falls": watch.falls.count,
             "needed": watch.needed,
+            "letters_lost": watch.journaling.letters_lost,
         }
         uplinks = watch.uplinks.values()
         if uplinks:
@@ -75,6 +76,8 @@ class Vitals:
             position=watch.journaling.last,
             journal_bytes=watch.journal_bytes,
             devices=watch.listening.roll.all(),
+            letters=watch.letters,
+            floods=watch.listening.flooded(),
         )
 
     def _parts(self, now_ms: int) -> list[Part]:

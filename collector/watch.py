@@ -34,6 +34,7 @@ from collector.intake import Judged
 from collector.journaling import Journaling, Work
 from collector.judging import Judging
 from collector.keeper import Falls, keep
+from collector.letter_orders import LetterOrders
 from collector.link.base import LinkBase
 from collector.link.mqtt5 import Mqtt5Link
 from collector.link.mqtt311 import Mqtt311Link
@@ -44,7 +45,9 @@ from collector.listening import Listening
 from collector.opening import open_channels, open_store
 from collector.operating import Operating
 from collector.ordering import Ordering
+from collector.reasons import why
 from collector.records import dump_registry, load_registry
+from collector.replaying import Replaying
 from collector.stores.port import Store
 from collector.stores.retention import ClockWatch
 from collector.uplink.sending import Uplink
@@ -61,6 +64,7 @@ TICK_HOUSE_S, TICK_LEAST_S = 5.0, 0.25  # house seconds; and real ones, on a fas
 TEND_S, TRIM_S, RETAIN_S = 5.0, 60.0, 300.0  # real seconds
 RETAIN_AGAIN_S = 1.0  # real seconds between capped runs while more is waiting
 DAY_MS = 86_400_000
+MOST_BYTES = 2**62  # no cap
 
 
 class Watch:
@@ -72,6 +76,7 @@ class Watch:
         self.falls = Falls()
         self.needed = 0
         self.journal_bytes = 0
+        self.letters: dict[str, int] = {}
         self._known: Registry | None = None
         self._stopped = asyncio.Event()
 
@@ -85,7 +90,8 @@ class Watch:
         if journal.set_aside:
             log.error("a damaged journal was set aside as %s; a new one begins", journal.set_aside)
         async with AsyncExitStack() as stack:
-            self.journaling = Journaling(journal)
+            letters_bytes = self.config.deadletters.megabytes * 2**20
+            self.journaling = Journaling(journal, letters_bytes=letters_bytes)
             stack.push_async_callback(self.journaling.close)
             self._open(journal, stack)
             writing = asyncio.create_task(self.journaling.run(), name="journal")
@@ -119,7 +125,16 @@ class Watch:
             self.operating, self.commanding, clock, lambda: self.listening.link
         )
         self.listening = Listening(
-            self.journaling, journal.ranges(), clock, self._make_link, self.ordering
+            self.journaling,
+            journal.ranges(),
+            clock,
+            self._make_link,
+            self.ordering,
+            config.limits.allowance,
+        )
+        self.ordering.letters = LetterOrders(
+            Replaying(self.journaling, self.listening.intake, clock, self.listening.confirm_again),
+            lambda: self.listening.revision,
         )
         self.door = HouseDoor(self.journaling, clock, self.listening.intake.tell, self._note)
         stack.callback(self.door.close)
@@ -223,7 +238,10 @@ class Watch:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(max(TICK_LEAST_S, self.clock.real(TICK_HOUSE_S)))
-            await self.journaling.write(Work(said=[(self.clock.now_ms(), Tick())]))
+            now_ms = self.clock.now_ms()
+            said: list[tuple[int, What]] = [(now_ms, Tick())]
+            said += [(now_ms, share) for share in self.listening.refusals.due(now_ms)]
+            await self.journaling.write(Work(said=said))
 
     # Store and journal
 
@@ -250,17 +268,29 @@ class Watch:
                 # A clock that was stepped must not delete history.
                 age_ms = int(self.config.journal.days * DAY_MS)
                 await self._trim(None if steps.why_paused() else now_ms - age_ms)
+                if not steps.why_paused():
+                    await self._trim_letters(now_ms)
             self.journal_bytes = await self.journaling.call(lambda journal: journal.size_bytes)
+            self.letters = await self.journaling.call(_by_class)
             await asyncio.sleep(TEND_S)
 
     async def _trim(self, before_ms: int | None) -> None:
         most = self.config.journal.megabytes * 2**20
         done = min(follower.position for follower in self.followers.values())
-        dropped = await self.journaling.call(lambda journal: journal.trim(most, before_ms, done))
+        dropped = await self.journaling.call(
+            # Letters lie in the same file, and have a cap of their own.
+            lambda journal: journal.trim(most + journal.letter_bytes, before_ms, done)
+        )
         lost = sum(one.hi - one.lo + 1 for one in dropped if one.is_needed)
         if lost:
             self.needed += lost
             log.error("the journal is full: %d readings went before they were used", lost)
+
+    async def _trim_letters(self, now_ms: int) -> None:
+        """Those too old; over the cap they go as they come."""
+        before_ms = now_ms - int(self.config.deadletters.days * DAY_MS)
+        lost = await self.journaling.call(lambda journal: _drop_letters(journal, before_ms))
+        self.journaling.letters_lost += lost
 
     # What the parts are given
 
@@ -293,6 +323,25 @@ class Watch:
             loop.call_soon_threadsafe(lambda: self.journaling.submit(Work(letters=[letter])))
 
         return refused
+
+
+def _by_class(journal: Journal) -> dict[str, int]:
+    """Dead records by the class of their reason."""
+    found: dict[str, int] = {}
+    for letter in journal.letters():
+        name = why(letter.topic, letter.reason).value
+        found[name] = found.get(name, 0) + letter.count
+    return found
+
+
+def _drop_letters(journal: Journal, before_ms: int) -> int:
+    try:
+        lost = journal.bound_letters(MOST_BYTES, before_ms)
+        journal.commit()
+    except BaseException:
+        journal.rollback()
+        raise
+    return lost
 
 
 async def serve(config: Config, clock: Clock) -> None:

@@ -156,7 +156,7 @@ class Engine:
                         continue
                     if shifts is not None:
                         self._after(state, shifts)
-        if len(batch):
+        if len(batch) and batch.is_news:
             for state in tuple(self._plan.devices.get(device, ())):
                 self._guarded(state, self._heard)
 

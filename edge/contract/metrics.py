@@ -141,6 +141,7 @@ _TABLE = (
        counts=True),
     _m("calibration-due", "待校准项", "Calibrations due", "", "count", (0, 1000), None, 0, cls=HEALTH),
     _m("clock-offset", "时钟误差", "Clock offset", "s", "s", (-1e10, 1e10), (-2, 2), 3, cls=HEALTH),
+    _m("refused-share", "被拒读数比例", "Refused share", "%", "%", (0, 100), None, 1, cls=HEALTH),
     _m("uptime", "运行时间", "Uptime", "s", "s", (0, 1e10), None, 0, cls=HEALTH),
 )  # fmt: skip
 

@@ -58,6 +58,7 @@ class Batch:
     quality: list[int] = field(default_factory=list)
     seq: list[int] = field(default_factory=list)
     reasons: dict[int, str] = field(default_factory=dict)
+    is_news: bool = True
     untrusted: bool = False
 
     def __len__(self) -> int:

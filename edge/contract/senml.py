@@ -32,6 +32,7 @@ OLDEST_RELATIVE_S = 60 * 86_400  # as long as a journal keeps readings, unless i
 
 _QUALITIES = frozenset(int(quality) for quality in Quality)
 _VALUE_LABELS = ("v", "vb", "vs", "vd")
+_OF_A_PACK = frozenset({"bn", "bt", "bu", "bv", "bver", "run", "seq", "dropped"})
 _REASON_LENGTH = 200
 _FAR_S = 1e12  # far beyond any clock, and still whole in milliseconds
 _NAME_LENGTH = 200  # three ids and two strokes have 194
@@ -102,11 +103,15 @@ def decode(
     device: str,
     now_ms: int,
     loads: Callable[[bytes], Any] = json.loads,
+    any_time: bool = False,
 ) -> Decoded | Rejected:
     """The readings of one message, or why the whole of it is refused.
 
-    A record that cannot be used becomes a Rejected with its ``seq``; the rest of its pack goes on.
-    ``site`` and ``device`` come from the topic, never from the payload.
+    A record that cannot be used becomes a Rejected with its ``seq`` and, as ``raw``, the record
+    resolved (RFC 8428, section 4.6), so that it can be judged again alone; the rest of its pack
+    goes on. ``site`` and ``device`` come from the topic, never from the payload. With ``any_time``
+    a time that no clock can have passes as it stands, for the caller to mend; what is told relative
+    to now, and cannot be, comes out before the year 2000.
     """
     if len(payload) > MAX_BYTES:
         reason = f"the message has {len(payload)} bytes; a pack has at most {MAX_BYTES}"
@@ -139,11 +144,13 @@ def decode(
     base = _Base()
     for offset, record in enumerate(records):
         try:
-            problem = base.take(record) or _read(record, base, batch, seq + offset, now_ms)
+            problem = base.take(record) or _read(
+                record, base, batch, seq + offset, now_ms, any_time
+            )
         except RecursionError:
             problem = "the record is nested too deeply"
         if problem:
-            rejected.append(Rejected(topic, problem, _raw(record), seq + offset))
+            rejected.append(Rejected(topic, problem, _raw(base.resolved(record)), seq + offset))
     return Decoded(batch, tuple(rejected), dropped)
 
 
@@ -196,8 +203,31 @@ class _Base:
                 problem = problem or f"label {label[:64]!r} must be understood and is not"
         return problem
 
+    def resolved(self, record: object) -> object:
+        """The record without need of a base; a base that is wrong stays wrong in it."""
+        if not isinstance(record, dict):
+            return record
+        whole = {label: value for label, value in record.items() if label not in _OF_A_PACK}
+        name, offset_s, number = record.get("n", ""), record.get("t", 0), record.get("v", 0)
+        whole["n"] = self.name + name if isinstance(name, str) else name
+        if isnan(self.time):
+            whole["bt"] = "wrong"
+        elif _is_number(offset_s):
+            whole["t"] = self.time + offset_s
+        if self.unit is not None:
+            whole.setdefault("u", self.unit)
+        if isnan(self.value):
+            whole["bv"] = "wrong"
+        elif self.value and _is_number(number) and not {"vb", "vs", "vd"} & record.keys():
+            whole["v"] = number + self.value
+        if self.version != _VERSION:
+            whole["bver"] = self.version
+        return whole
 
-def _read(record: dict[str, Any], base: _Base, batch: Batch, seq: int, now_ms: int) -> str | None:
+
+def _read(
+    record: dict[str, Any], base: _Base, batch: Batch, seq: int, now_ms: int, any_time: bool
+) -> str | None:
     """Append the record to the batch, or say why not."""
     name = record.get("n", "")
     if not isinstance(name, str) or len(name) > _NAME_LENGTH:
@@ -222,10 +252,11 @@ def _read(record: dict[str, Any], base: _Base, batch: Batch, seq: int, now_ms: i
     at_s = base.time + offset_s
     at_ms = round(at_s * 1000) if abs(at_s) < _FAR_S else 0  # as it will be kept
     if abs(at_s) < RELATIVE_S:
-        if not -OLDEST_RELATIVE_S <= at_s <= 0:  # a clock that was never set says so, too
+        if -OLDEST_RELATIVE_S <= at_s <= 0:
+            at_ms += now_ms
+        elif not any_time:  # a clock that was never set says so, too
             return f"time {at_s:.6g} s is relative to now, and not of the last 60 days"
-        at_ms += now_ms
-    elif not YEAR_2000_MS <= at_ms <= now_ms + AHEAD_MS:
+    elif not YEAR_2000_MS <= at_ms <= now_ms + AHEAD_MS and not (any_time and abs(at_s) < _FAR_S):
         return f"time {at_s:.6g} s lies before the year 2000 or more than a day ahead"
     quality = record.get("q", int(Quality.NOT_EVALUATED))
     if type(quality) is not int or quality not in _QUALITIES:

@@ -19,17 +19,16 @@ from edge.clock import Clock
 from edge.contract.ranges import Ranges
 from edge.contract.reading import ReadingClass
 from edge.errors import JournalBusy, JournalDamaged, JournalError
+from edge.journal import letters as dead_letters
 from edge.journal import rows as reading
-from edge.journal.rows import COLUMNS, DeadLetter, Dropped, Letter, Row, suspect, translated
+from edge.journal.letters import FURTHER, MOST_LETTERS
+from edge.journal.rows import COLUMNS, DeadLetter, Dropped, Kept, Letter, Row, suspect, translated
 from edge.journal.tail import Tail
 
 __all__ = ["FURTHER", "MOST_LETTERS", "DeadLetter", "Dropped", "Journal", "Letter", "Row", "Tail"]
 
 APPLICATION_ID = 0x5357_4A4C  # "SWJL"
 VERSION = 1
-MOST_LETTERS = 1000  # distinct (topic, reason): reasons quote strangers, so they must be bounded
-FURTHER = "further reasons; the list of dead letters is full"
-SAMPLE_BYTES = 4096
 MEMORY = ":memory:"  # SQLite's word for no file
 WAL_BYTES = 16 * 2**20  # what the -wal file is cut back to after a checkpoint
 BUSY_MS = 5000
@@ -132,6 +131,8 @@ class Journal:
         self._cursors: dict[str, int] = dict(db.execute("SELECT name, pos FROM cursor"))
         self._ranges = reading.spans(db)
         self._letters: int = db.execute("SELECT count(*) FROM letter").fetchone()[0]
+        self._has_kept = dead_letters.has_kept(db)
+        self.letter_bytes = dead_letters.kept_bytes(db)
         self._page: int = db.execute("PRAGMA page_size").fetchone()[0]
         self._covered: set[tuple[str, str, int]] = set()
         self._failed = False
@@ -164,24 +165,35 @@ class Journal:
         return ranges.add(lo, hi)
 
     def bury(self, letters: Iterable[DeadLetter]) -> None:
-        """Count dead letters per (topic, reason), with the newest bytes as a sample."""
+        """Count dead letters per (topic, reason), and keep their bytes."""
         with self._writing() as db:
             for letter in letters:
-                key = (letter.topic, letter.reason)
-                if self._letters >= MOST_LETTERS and not self._is_known(key):
-                    key = ("", FURTHER)
-                is_new = db.execute(
-                    "INSERT INTO letter VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
-                    "last_ms = excluded.last_ms, count = count + excluded.count, "
-                    "sample = excluded.sample RETURNING count = ?",
-                    (*key, letter.at_ms, letter.at_ms, letter.count,
-                     letter.raw[:SAMPLE_BYTES], letter.count),
-                ).fetchone()[0]  # fmt: skip
+                if letter.is_kept and not self._has_kept:
+                    dead_letters.make_table(db)
+                    self._has_kept = True
+                is_new, room = dead_letters.bury(db, letter, self._letters)
                 self._letters += is_new
+                self.letter_bytes += room
 
-    def _is_known(self, key: tuple[str, str]) -> bool:
-        found = self._db.execute("SELECT 1 FROM letter WHERE topic = ? AND reason = ?", key)
-        return found.fetchone() is not None
+    def unbury(self, ids: Iterable[int]) -> int:
+        """Take letters away by their ids, and off the counts; how many records they were."""
+        with self._writing() as db:
+            return self._recount(db, dead_letters.unbury(db, ids))
+
+    def forget_letters(self, keys: Iterable[tuple[str, str]]) -> int:
+        """Take all letters of these (topic, reason) away; how many records they were."""
+        with self._writing() as db:
+            return self._recount(db, dead_letters.forget(db, keys))
+
+    def bound_letters(self, max_bytes: int, before_ms: int | None = None) -> int:
+        """Drop bytes over the cap or too old; how many records. They stay counted as dead."""
+        with self._writing() as db:
+            return self._recount(db, dead_letters.bound(db, max_bytes, before_ms))
+
+    def _recount(self, db: sqlite3.Connection, gone: int) -> int:
+        self._letters = db.execute("SELECT count(*) FROM letter").fetchone()[0]
+        self.letter_bytes = dead_letters.kept_bytes(db)
+        return gone
 
     def move(self, name: str, position: int) -> None:
         """Set a consumer's cursor."""
@@ -250,13 +262,24 @@ class Journal:
     def letters(self) -> list[Letter]:
         """The dead letters, the newest first."""
         with translated(self.path):
-            return reading.letters(self._db)
+            return dead_letters.letters(self._db)
+
+    @property
+    def last_letter(self) -> int:
+        """The highest id among kept letters; 0 for none."""
+        with translated(self.path):
+            return dead_letters.last(self._db)
 
     @property
     def dead(self) -> int:
         """How many records are dead in all."""
         with translated(self.path):
-            return reading.dead(self._db)
+            return dead_letters.dead(self._db)
+
+    def kept(self, after: int, limit: int) -> list[Kept]:
+        """Up to ``limit`` letters with an id above ``after``, in order of arrival."""
+        with translated(self.path):
+            return dead_letters.kept(self._db, after, limit)
 
     @property
     def size_bytes(self) -> int:

@@ -35,18 +35,25 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetter:
-    """Something refused at ``at_ms``; ``count`` says how many records."""
+    """Something refused that arrived at ``at_ms``; ``count`` says how many records.
+
+    ``is_part``: ``raw`` is what was refused of a message whose rest went on. ``is_numbered``: the
+    same bytes are the same thing, come again. ``is_kept``: the bytes are worth keeping.
+    """
 
     topic: str
     reason: str
     raw: bytes
     at_ms: int
     count: int = 1
+    is_part: bool = False
+    is_numbered: bool = False
+    is_kept: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:
-    """All dead letters of one topic and reason."""
+    """All dead letters of one topic and reason; of ``kept`` records the bytes are still here."""
 
     topic: str
     reason: str
@@ -54,6 +61,20 @@ class Letter:
     last_ms: int
     count: int
     sample: bytes
+    kept: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """One dead letter with its bytes, and when they arrived."""
+
+    id: int
+    topic: str
+    reason: str
+    at_ms: int
+    count: int
+    is_part: bool
+    raw: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,22 +112,6 @@ def spans(db: sqlite3.Connection) -> dict[tuple[str, str], Ranges]:
 def value(db: sqlite3.Connection, name: str) -> str | int | bytes | None:
     found = db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
     return found[0] if found else None
-
-
-def letters(db: sqlite3.Connection) -> list[Letter]:
-    found = db.execute(
-        "SELECT topic, reason, first_ms, last_ms, count, sample FROM letter "
-        "ORDER BY last_ms DESC, topic, reason"
-    )
-    return [
-        Letter(topic=t, reason=why, first_ms=first, last_ms=last_, count=count, sample=sample)
-        for t, why, first, last_, count, sample in found
-    ]
-
-
-def dead(db: sqlite3.Connection) -> int:
-    count: int = db.execute("SELECT coalesce(sum(count), 0) FROM letter").fetchone()[0]
-    return count
 
 
 def suspect(path: Path) -> Path:

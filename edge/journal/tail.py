@@ -8,8 +8,8 @@ from typing import Self, TypeVar
 from urllib.parse import quote
 
 from edge.contract.ranges import Ranges
-from edge.journal import rows
-from edge.journal.rows import Letter, Row
+from edge.journal import letters, rows
+from edge.journal.rows import Kept, Letter, Row
 
 _T = TypeVar("_T")
 BUSY_MS = 5000
@@ -38,7 +38,7 @@ class Tail:
     @property
     def dead(self) -> int:
         """How many records are dead in all."""
-        return self._ask(rows.dead, 0)
+        return self._ask(letters.dead, 0)
 
     def read(self, after: int, limit: int) -> list[Row]:
         """Up to ``limit`` rows behind position ``after``, in order of position."""
@@ -50,7 +50,11 @@ class Tail:
 
     def letters(self) -> list[Letter]:
         """The dead letters, the newest first."""
-        return self._ask(rows.letters, [])
+        return self._ask(letters.letters, [])
+
+    def kept(self, after: int, limit: int) -> list[Kept]:
+        """Up to ``limit`` letters with an id above ``after``, in order of arrival."""
+        return self._ask(lambda db: letters.kept(db, after, limit), [])
 
     def cursors(self) -> dict[str, int]:
         """How far each consumer has come."""

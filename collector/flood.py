@@ -1,0 +1,113 @@
+"""Floods: each device has token buckets of its own, in messages and in bytes. Pure.
+
+What is over is dropped before it is decoded, and not confirmed: a device of ours sends it again.
+Readings have one bucket, a device's other words a second, so that its last will is heard in its
+flood. Devices that are not registered share theirs, or made-up names would each have a fresh one.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from collector.link.port import Message
+from edge.contract.topics import ROOT, Kind
+
+QUIET_S = 60.0  # real seconds without an excess until a flood counts as over
+STRANGERS = ("", "")
+_BULK = (f"/{Kind.READINGS.value}", f"/{Kind.HEALTH.value}")
+
+Device = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowance:
+    """What one device may send, a second; a bucket holds ``burst_s`` seconds of it. 0 is no limit."""
+
+    messages_per_s: float
+    bytes_per_s: float
+    burst_s: float
+
+
+@dataclass(slots=True)
+class Bucket:
+    """``messages`` and ``bytes`` are what is left at ``at_s``."""
+
+    messages: float
+    bytes: float
+    at_s: float
+    dropped: int = 0
+
+    def takes(self, size: int, allowance: Allowance, now_s: float) -> bool:
+        """Whether a message of this size is within; then it is taken off."""
+        passed_s, self.at_s = max(0.0, now_s - self.at_s), now_s
+        rate, room = allowance.messages_per_s, allowance.bytes_per_s
+        self.messages = min(self.messages + passed_s * rate, rate * allowance.burst_s)
+        self.bytes = min(self.bytes + passed_s * room, room * allowance.burst_s)
+        # A message may be larger than what is left: the bucket owes it, and is refilled first.
+        if (rate and self.messages < 1) or (room and self.bytes <= 0):
+            return False
+        self.messages -= 1
+        self.bytes -= size
+        return True
+
+
+class Floods:
+    """``admit`` messages; ``of`` says whose a foreign topic is, None for a stranger's."""
+
+    def __init__(self, allowance: Allowance, of: Callable[[str], Device | None]) -> None:
+        self._allowance = allowance
+        self._of = of
+        self._buckets: dict[tuple[Device, bool], Bucket] = {}
+        self._since_s: dict[Device, float] = {}
+        """When the last excess came, of floods that last."""
+
+    def admit(
+        self, messages: Iterable[Message], now_s: float
+    ) -> tuple[list[Message], dict[Device, int]]:
+        """Those within their device's bucket, and how many of whom are over (``time.monotonic``)."""
+        allowance = self._allowance
+        admitted: list[Message] = []
+        over: dict[Device, int] = {}
+        for message in messages:
+            device = self._of(message.topic) or STRANGERS
+            key = device, not message.topic.startswith(ROOT) or message.topic.endswith(_BULK)
+            bucket = self._buckets.get(key)
+            if bucket is None:
+                burst_s = allowance.burst_s
+                bucket = self._buckets[key] = Bucket(
+                    allowance.messages_per_s * burst_s, allowance.bytes_per_s * burst_s, now_s
+                )
+            if bucket.takes(len(message.payload), allowance, now_s):
+                admitted.append(message)
+            else:
+                bucket.dropped += 1
+                over[device] = over.get(device, 0) + 1
+        return admitted, over
+
+    def begun(self, over: Iterable[Device], now_s: float) -> list[Device]:
+        """Whose flood began just now, of those that were over."""
+        begun = [device for device in over if device not in self._since_s]
+        self._since_s |= dict.fromkeys(over, now_s)
+        return begun
+
+    def ended(self, now_s: float) -> list[Device]:
+        """Whose flood is over; each is told once."""
+        ended = [device for device, at_s in self._since_s.items() if now_s - at_s > QUIET_S]
+        for device in ended:
+            del self._since_s[device]
+        return ended
+
+    def dropped(self) -> dict[Device, int]:
+        """Messages dropped since the start, by device; those of strangers as one."""
+        found: dict[Device, int] = {}
+        for (device, _), bucket in self._buckets.items():
+            if bucket.dropped:
+                found[device] = found.get(device, 0) + bucket.dropped
+        return found
+
+
+def native(topic: str) -> Device | None:
+    """Whose topic this is, by its name; None when it is none of ours."""
+    parts = topic.split("/", 5)
+    if len(parts) > 4 and topic.startswith(ROOT):
+        return parts[2], parts[3]
+    return None

@@ -1,0 +1,68 @@
+import pytest
+
+from collector.moments import AHEAD_MS, mend
+from edge.contract.quality import Quality
+from edge.contract.reading import Batch, Reading
+
+NOW_MS = 1_790_000_000_000
+HOUR_MS = 3_600_000
+
+
+def pack(*at_ms: int, quality: Quality = Quality.NOT_EVALUATED, reason: str = "") -> Batch:
+    batch = Batch(site="s", device="d", run="r", first=0, count=len(at_ms))
+    for seq, each in enumerate(at_ms):
+        batch.add(
+            Reading(
+                place="p",
+                port="",
+                metric="do",
+                value=8.0,
+                at_ms=each,
+                seq=seq,
+                quality=quality,
+                reason=reason,
+            )
+        )
+    return batch
+
+
+@pytest.mark.parametrize(
+    ("given", "becomes", "count"),
+    [
+        ([-60_000, 0], [-60_000, 0], 0),
+        ([0, AHEAD_MS], [0, AHEAD_MS], 0),
+        ([0, AHEAD_MS + 1], [-AHEAD_MS - 1, 0], 2),
+        ([HOUR_MS - 60_000, HOUR_MS], [-60_000, 0], 2),
+        ([-HOUR_MS, 10 * HOUR_MS], [-11 * HOUR_MS, 0], 2),
+        ([-NOW_MS + 1_000, -NOW_MS + 6_000], [-5_000, 0], 2),  # 1970
+        ([-NOW_MS + 946_684_800_000], [0], 1),  # 2000
+        ([-NOW_MS + 5_000, -30_000, 0], [-30_001, -30_000, 0], 1),  # set within the pack
+        ([-90 * 24 * HOUR_MS], [-90 * 24 * HOUR_MS], 0),  # an old backlog is none of these
+    ],
+    ids=["true", "two minutes", "beyond", "an hour ahead", "a backlog ahead", "1970", "2000",
+         "set within", "old"],
+)  # fmt: skip
+def test_a_pack_whose_time_cannot_be_ends_at_its_arrival_with_its_spacing(given, becomes, count):
+    batch = pack(*(NOW_MS + ms for ms in given))
+    assert mend(batch, NOW_MS) == count
+    assert [at_ms - NOW_MS for at_ms in batch.at_ms] == becomes
+
+
+def test_what_is_shifted_is_suspect_and_says_by_how_much():
+    batch = pack(NOW_MS + HOUR_MS, reason="after a restart")
+    mend(batch, NOW_MS)
+    assert batch.quality == [Quality.SUSPECT]
+    assert batch.reasons == {
+        0: "after a restart; its clock was wrong by +3600 s; dated by its arrival"
+    }
+
+
+@pytest.mark.parametrize("quality", [Quality.FAIL, Quality.MISSING])
+def test_what_the_device_knows_better_stands(quality):
+    batch = pack(NOW_MS + HOUR_MS, quality=quality)
+    mend(batch, NOW_MS)
+    assert batch.quality == [quality]
+
+
+def test_an_empty_pack_is_left_alone():
+    assert mend(pack(), NOW_MS) == 0
