@@ -26,6 +26,7 @@ _TOPICS = {"store": Why.STORE, "rules": Why.RULES}
 _BEGINS = (
     ("cannot be taken in, report this", Why.BUG),
     ("dropped by the device", Why.DROPPED),
+    ("neither shouwang/", Why.UNREGISTERED),
     ("unknown metric", Why.UNKNOWN),
     ("there is no metric", Why.UNKNOWN),
     ("unit ", Why.UNKNOWN),

@@ -235,6 +235,8 @@ def _add(
 
 def _rejected(topic: str, record: Record, reason: str) -> Rejected:
     body = {"name": record.name[:200], "value": record.value, "unit": record.unit[:20]}
+    if record.metric:
+        body["metric"] = record.metric
     if record.at_ms is not None:
         body["at_ms"] = record.at_ms
     # A name may hold half a surrogate pair, which orjson refuses.

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -17,13 +18,22 @@ from edge.contract.quality import Quality
 from edge.contract.ranges import Ranges
 from edge.contract.reading import Batch
 from edge.journal.journal import Journal
-from tests.collector.test_intake import BOX, NOW_MS, READINGS, REGISTRY, message, reading
+from tests.collector.test_intake import (
+    BOX,
+    NOW_MS,
+    PLUG,
+    READINGS,
+    REGISTRY,
+    message,
+    reading,
+    tasmota,
+)
 
 LATER_MS = NOW_MS + 3_600_000
 WIDER = Registry(
     devices=(replace(BOX, bindings=(*BOX.bindings, Binding(place="laobakou", metrics=("ph",)))),)
 )
-PH = {"metric": "ph"}
+PH: dict[str, Any] = {"metric": "ph"}
 
 
 class Room:
@@ -229,3 +239,28 @@ async def test_what_was_refused_with_its_base_is_refused_without(room, payload):
     assert dead > 0
     tally = await room.replay()
     assert (tally.readings, room.stored(), room.journal.dead) == (0, before, dead)
+
+
+WET = Binding(
+    place="shed", port="p1", metrics=("humidity",), mapping={"SHT3X.Humidity": "humidity"}
+)
+
+
+async def test_a_foreign_name_is_taken_in_once_it_is_mapped(room):
+    devices = (*REGISTRY.devices, PLUG)
+    room.intake.bindings = Bindings(Registry(devices=devices))
+    await room.hear(tasmota("SENSOR", b'{"ENERGY":{"Power":5},"SHT3X":{"Humidity":50}}'))
+    assert [metric for metric, *_ in room.stored()] == ["power"]
+    mapped = replace(PLUG, bindings=(*PLUG.bindings, WET))
+    room.intake.bindings = Bindings(Registry(devices=(*REGISTRY.devices, mapped)))
+    tally = await room.replay()
+    assert (tally.readings, tally.stayed, room.journal.dead) == (1, 0, 0)
+    assert room.stored()[1] == ("humidity", 0, NOW_MS, 50.0), "dated by when it arrived"
+
+
+async def test_a_foreign_topic_is_heard_again_once_its_device_is_registered(room):
+    await room.hear(tasmota("SENSOR", b'{"ENERGY":{"Power":5}}'))
+    assert room.stored() == []
+    room.intake.bindings = Bindings(Registry(devices=(*REGISTRY.devices, PLUG)))
+    assert (await room.replay(topic="tele/*")).readings == 1
+    assert (await room.replay()).readings == 0
