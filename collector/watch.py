@@ -234,6 +234,7 @@ class Watch:
         """What a listener heard is on disk."""
         self.listening.counts.add(judged.counts)
         self.listening.roll.note(judged, self.clock.now_ms())
+        self.listening.refusals.note(judged, self.clock.now_ms())
 
     async def _tick(self) -> None:
         while True:
