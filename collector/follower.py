@@ -6,7 +6,7 @@ of it and reads the journal again until it has caught up.
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 
 from alerts.rules.inputs import Entry
 from collector.journaling import Journaling, log
@@ -79,9 +79,8 @@ class Follower:
 
     def offer(self, entries: Sequence[Entry]) -> None:
         """New entries, just committed."""
-        for new in entries:
-            self._weight += _weight(new)
         self._held.extend(entries)
+        self._weight += _weight(entries)
         if self._weight > self._hold_most:
             self._held.clear()  # it is behind: the journal has them
             self._weight = 0
@@ -112,13 +111,13 @@ class Follower:
         """The next entries; None when memory does not hold them."""
         held = self._held
         while held and held[0].position <= self._at:
-            self._weight -= _weight(held.popleft())
+            self._weight -= _weight((held.popleft(),))
         if self._at >= self._journaling.last:
             return []
         if not held or held[0].position != self._at + 1:
             return None
         entries = [held.popleft() for _ in range(min(self._yield_most, len(held)))]
-        self._weight -= sum(_weight(taken) for taken in entries)
+        self._weight -= _weight(entries)
         return entries
 
     async def _from_journal(self) -> list[Entry]:
@@ -143,5 +142,8 @@ class Follower:
         return entries
 
 
-def _weight(entry: Entry) -> int:
-    return 1 + len(entry.what) if isinstance(entry.what, Batch) else 1
+def _weight(entries: Iterable[Entry]) -> int:
+    """Each entry and each reading is one."""
+    return sum([
+        1 + len(entry.what.at_ms) if type(entry.what) is Batch else 1 for entry in entries
+    ])  # fmt: skip

@@ -9,6 +9,7 @@ A dead letter is judged again as if it had just come, but for its time of arriva
 from collections.abc import Iterable, Sequence
 from collections.abc import Mapping as Map
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 import orjson
 
@@ -39,7 +40,10 @@ _Key = tuple[str, str, str]
 _Held = dict[tuple[str, str], Ranges]
 _NONCE_LENGTH = 64
 REFUSED_SHARE = "refused-share"  # what the house says of a device; the device itself may not
+_TOPICS_KNOWN = 2**16  # parsed; some 20 MB when all are taken
 _STRANGERS_MOST = 1_000  # runs of strangers remembered; beyond, their readings are counted again
+
+_topic = lru_cache(_TOPICS_KNOWN)(Topic.parse)
 
 
 class Bindings:
@@ -259,9 +263,14 @@ class Intake:
     ) -> dict[str, dict[str, list[tuple[int, int]]]]:
         """By stream and run, the held intervals around these."""
         found: dict[str, dict[str, set[tuple[int, int]]]] = {}
+        latest: dict[tuple[str, str], tuple[int, int]] = {}
         for name, run, seq in spoke:
+            lo, hi = latest.get((name, run), (1, 0))
+            if lo <= seq <= hi:
+                continue
             around = self._held[name, run].around(seq)
             if around is not None:
+                latest[name, run] = around
                 found.setdefault(name, {}).setdefault(run, set()).add(around)
         return {
             name: {run: sorted(pairs) for run, pairs in runs.items()}
@@ -271,7 +280,7 @@ class Intake:
     # One message: what may go wrong comes first, what is noted as held comes last
 
     def _take(self, judged: Judged, message: Message, now_ms: int) -> None:
-        topic = Topic.parse(message.topic)
+        topic = _topic(message.topic)
         if topic is None:
             self._foreign(judged, message, now_ms)
         elif topic.kind is Kind.READINGS or topic.kind is Kind.HEALTH:
@@ -301,10 +310,10 @@ class Intake:
         if allowed is None:
             self._stranger(judged, message, batch, now_ms)
             return
-        self._announced(judged, message, decoded, now_ms)
+        if decoded.dropped:
+            self._announced(judged, message, decoded, now_ms)
         name, lo, hi = stream(batch.site, batch.device), batch.first, batch.first + batch.count - 1
-        held = self._ranges(name, batch.run)
-        new = held.missing(lo, hi)
+        new = self._ranges(name, batch.run).missing(lo, hi)
         doubles = 0
         if new != [(lo, hi)]:
             is_new = Ranges(new)
@@ -426,9 +435,9 @@ class Intake:
         self, judged: Judged, message: Message, batch: Batch, allowed: frozenset[_Key], now_ms: int
     ) -> Batch:
         """The part of the batch that the registry binds; the rest is dead."""
-        keys = list(zip(batch.place, batch.port, batch.metric, strict=True))
-        if allowed.issuperset(keys):
+        if allowed.issuperset(zip(batch.place, batch.port, batch.metric, strict=True)):
             return batch
+        keys = list(zip(batch.place, batch.port, batch.metric, strict=True))
         unbound = [
             Rejected(
                 message.topic,

@@ -20,7 +20,7 @@ from collector.follower import Follower
 log = logging.getLogger("collector.rules")
 
 SAVE_S = 5.0  # real seconds: what a restart judges again is a few seconds of readings
-SAVE_ENTRIES = 1_000
+SAVE_SHARE = 50  # a save waits so many times as long as the last one took: it is 2 % of the time
 BREATH = 50  # entries fed before the loop may turn: some milliseconds
 BACK_OFF_S = (0.2, 10.0)
 REASON_MOST = 300  # characters: SQLAlchemy's words hold the whole statement
@@ -58,6 +58,7 @@ class Judging:
         self.engine = load_engine(path, follower)
         self._saved = self.engine.position
         self._saved_s = 0.0
+        self._save_took_s = 0.0
 
     async def run(self) -> None:
         """Judge until cancelled; the snapshot is saved then, too."""
@@ -76,8 +77,7 @@ class Judging:
                     settled = entry.position
                     if number % BREATH == 0:
                         await asyncio.sleep(0)
-                behind = settled - self._saved
-                if behind >= SAVE_ENTRIES or loop.time() - self._saved_s >= SAVE_S:
+                if loop.time() - self._saved_s >= max(SAVE_S, self._save_took_s * SAVE_SHARE):
                     await self._save(loop)
         finally:
             # Only when nothing that was fed is still to be written down.
@@ -119,7 +119,9 @@ class Judging:
             waiting.pop(0)
 
     async def _save(self, loop: asyncio.AbstractEventLoop) -> None:
+        began_s = loop.time()
         position, data = self.engine.position, self.engine.dump()
+        self._save_took_s = loop.time() - began_s
         # The file's fsync takes milliseconds that the link need not wait for.
         await loop.run_in_executor(None, _replace, self._path, data)
         self._saved, self._saved_s = position, loop.time()

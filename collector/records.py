@@ -4,6 +4,7 @@ Kinds: ``readings`` (a batch as columns, by orjson), ``tick``, ``sight``, ``devi
 ``packs``. A column in which every reading says the same is one value; times are against the first.
 """
 
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -44,16 +45,9 @@ class Unreadable(ValueError):
 def row(at_ms: int, what: What) -> Row:
     """The row that says this; its position is the journal's to give."""
     if isinstance(what, Batch):
-        return Row(
-            at_ms=at_ms,
-            kind=READINGS,
-            cls=_class(what),
-            stream=stream(what.site, what.device),
-            run=what.run,
-            seq=what.first,
-            count=what.count,
-            body=_columns(what),
-        )
+        name, cls = stream(what.site, what.device), _class(frozenset(what.metric))
+        # By position: this is on the hot path.
+        return Row(0, at_ms, READINGS, cls, name, what.run, what.first, what.count, _columns(what))
     if isinstance(what, Tick):
         return Row(at_ms=at_ms, kind=TICK, count=0)
     if isinstance(what, Sight):
@@ -111,9 +105,10 @@ def _what(row: Row) -> What:
     raise ValueError("unknown kind")
 
 
-def _class(batch: Batch) -> str:
-    """The dearest class among the batch's metrics."""
-    found = {_CLASS.get(metric, ReadingClass.SERIES) for metric in batch.metric}
+@lru_cache(4096)
+def _class(metrics: frozenset[str]) -> str:
+    """The dearest class among these metrics."""
+    found = {_CLASS.get(metric, ReadingClass.SERIES) for metric in metrics}
     for cls in (ReadingClass.ALARM, ReadingClass.SERIES):
         if cls in found:
             return cls.value
@@ -121,18 +116,20 @@ def _class(batch: Batch) -> str:
 
 
 def _columns(batch: Batch) -> bytes:
-    first_ms = batch.at_ms[0] if batch.at_ms else 0
+    at_ms = batch.at_ms
+    first_ms, count = at_ms[0] if at_ms else 0, len(at_ms)
+    is_one_time = at_ms.count(first_ms) == count
     body: dict[str, Any] = {
-        "n": len(batch),
+        "n": count,
         "p": _folded(batch.place),
         "o": _folded(batch.port),
         "m": _folded(batch.metric),
         "v": batch.value,
         "b": first_ms,
-        "t": _folded([at_ms - first_ms for at_ms in batch.at_ms]),
+        "t": 0 if is_one_time and count else _folded([each - first_ms for each in at_ms]),
         "q": _folded(batch.quality),
     }
-    if batch.seq != list(range(batch.first, batch.first + len(batch))):
+    if batch.seq != list(range(batch.first, batch.first + count)):
         body["s"] = batch.seq
     if batch.reasons:
         body["r"] = [[i, reason] for i, reason in batch.reasons.items()]

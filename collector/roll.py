@@ -1,6 +1,7 @@
 """The roll of devices: who is online, and when each was last heard."""
 
 from dataclasses import replace
+from typing import Any
 
 from collector.health import DeviceSeen
 from collector.intake import Judged
@@ -26,17 +27,16 @@ class Roll:
             if said.status.cut_ms is not None:
                 seen = replace(seen, cut_ms=said.status.cut_ms)
             self._seen[said.site, said.device] = seen
+        heard: dict[tuple[str, str], dict[str, Any]] = {}
         for batch in judged.batches:
-            seen = self._of(batch.site, batch.device)
-            waiting, clock_s = seen.waiting, seen.clock_s
+            told = heard.setdefault((batch.site, batch.device), {})
             if _WAITING in batch.metric:
                 value = _last(batch, _WAITING)
-                waiting = None if value is None else int(value)
+                told["waiting"] = None if value is None else int(value)
             if _CLOCK in batch.metric:
-                clock_s = _last(batch, _CLOCK)
-            self._seen[batch.site, batch.device] = replace(
-                seen, seen_ms=now_ms, waiting=waiting, clock_s=clock_s
-            )
+                told["clock_s"] = _last(batch, _CLOCK)
+        for (site, device), told in heard.items():
+            self._seen[site, device] = replace(self._of(site, device), seen_ms=now_ms, **told)
 
     def all(self) -> tuple[DeviceSeen, ...]:
         return tuple(self._seen[key] for key in sorted(self._seen))

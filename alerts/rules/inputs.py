@@ -1,6 +1,7 @@
 """What rules read: the journal's entries, in order, and nothing else."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from alerts.registry.model import Registry
 from edge.contract.reading import Batch
@@ -49,9 +50,11 @@ class PacksRevised:
 What = Batch | Tick | Sight | DeviceSaid | RegistryRevised | PacksRevised
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One journal record: its position, when it arrived (ms, house clock), and what it says."""
+class Entry(NamedTuple):
+    """One journal record: its position, when it arrived (ms, house clock), and what it says.
+
+    A tuple, because there is one for each message.
+    """
 
     position: int
     at_ms: int

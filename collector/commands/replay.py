@@ -113,7 +113,7 @@ def _journal_entries(path: Path, packs: Mapping[str, str] | None) -> Iterator[En
                 position = row.position
                 entry = records.entry(row)
                 if packs is not None and isinstance(entry.what, PacksRevised):
-                    entry = replace(entry, what=PacksRevised(dict(packs)))
+                    entry = entry._replace(what=PacksRevised(dict(packs)))
                 yield entry
 
 

@@ -7,9 +7,11 @@ names meet none.
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from collector.stores.chart import Row
 from collector.stores.port import Series
+from edge.contract.metrics import METRICS
 from edge.contract.quality import Quality
 from edge.contract.reading import Batch
 
@@ -17,14 +19,17 @@ MEASUREMENT = "reading"
 TAGS = ("site", "device", "place", "port")
 QUALITY = "_q"
 
+HEADS_KNOWN = 2**16  # some 20 MB when all are taken
+
+_MISSING = int(Quality.MISSING)
 _ESCAPES = str.maketrans({",": "\\,", "=": "\\=", " ": "\\ "})
 
 
 def lines_of(batch: Batch) -> list[str]:
     """One line for all metrics of a place, port and time; of the same point twice the later one."""
-    heads: dict[tuple[str, str], str] = {}
-    names: dict[str, str] = {}
-    points: dict[tuple[str, int], dict[str, str]] = {}
+    points: dict[tuple[str, str, int], dict[str, str]] = {}
+    last = None
+    fields: dict[str, str] = {}
     for place, port, metric, at_ms, value, quality in zip(
         batch.place,
         batch.port,
@@ -34,19 +39,17 @@ def lines_of(batch: Batch) -> list[str]:
         batch.quality,
         strict=True,
     ):
-        head = heads.get((place, port))
-        if head is None:
-            head = heads[place, port] = _head(batch.site, batch.device, place, port)
-        name = names.get(metric)
-        if name is None:
-            name = names[metric] = escape(metric)
-        fields = points.setdefault((head, at_ms), {})
-        if value is None or quality == Quality.MISSING:
+        point = place, port, at_ms
+        if point != last:  # the readings of a point mostly follow each other
+            last, fields = point, points.setdefault(point, {})
+        name = metric if metric in _PLAIN else escape(metric)
+        if value is None or quality == _MISSING:
             fields[name] = f"{name}{QUALITY}={quality}i"
         else:
             fields[name] = f"{name}={float(value)!r},{name}{QUALITY}={quality}i"
     return [
-        f"{head} {','.join(fields.values())} {at_ms}" for (head, at_ms), fields in points.items()
+        f"{_head(batch.site, batch.device, place, port)} {','.join(fields.values())} {at_ms}"
+        for (place, port, at_ms), fields in points.items()
     ]
 
 
@@ -78,6 +81,9 @@ def escape(text: str) -> str:
     return text.translate(_ESCAPES)
 
 
+_PLAIN = frozenset(name for name in METRICS if escape(name) == name)
+
+
 def quote_name(text: str) -> str:
     """An identifier of InfluxQL."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
@@ -104,6 +110,7 @@ def ranges(starts: Iterable[int], step_ms: int, gap: int) -> list[tuple[int, int
     return spans
 
 
+@lru_cache(HEADS_KNOWN)
 def _head(site: str, device: str, place: str, port: str) -> str:
     values = zip(TAGS, (site, device, place, port), strict=True)
     return ",".join([MEASUREMENT, *(f"{tag}={escape(value)}" for tag, value in values if value)])

@@ -23,6 +23,9 @@ class Ranges:
     def add(self, lo: int, hi: int) -> tuple[int, int]:
         """Take in ``lo..hi`` and return the interval that now holds them."""
         los, his = self._lo, self._hi
+        if his and lo == his[-1] + 1:  # what comes next, as nearly always
+            his[-1] = max(hi, his[-1])
+            return los[-1], his[-1]
         start = bisect_right(his, lo - 2)  # first interval that touches or overlaps
         end = bisect_right(los, hi + 1)
         if start < end:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from edge.contract.quality import Quality
 
@@ -124,8 +125,7 @@ class Rejected:
     seq: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
+class Decoded(NamedTuple):
     """What a message held: the readings that pass, and the records that do not."""
 
     batch: Batch

@@ -7,6 +7,7 @@ is then read record by record. Labels are counted, so one that is not known here
 from collections.abc import Sequence
 from functools import lru_cache
 from math import isfinite
+from operator import itemgetter
 from typing import Any
 
 from edge.contract.ids import is_id
@@ -16,6 +17,8 @@ from edge.contract.reading import Batch
 
 _UNITS = {name: metric.senml for name, metric in METRICS.items()}
 _NAMES = {name: name for name in METRICS}  # so that a thousand packs share one string
+_NAME_AND_UNIT, _VALUE = itemgetter("n", "u"), itemgetter("v")
+_FLOATS = frozenset({float})
 _NUMBERS = frozenset({int, float})
 _MAYBE_NUMBERS = _NUMBERS | {type(None)}
 _MAYBE_INT = frozenset({int, type(None)})
@@ -45,9 +48,8 @@ def read_regular(
     count = len(records)
     try:
         first = records[0]
-        names = [record["n"] for record in records]
-        units = [record["u"] for record in records]
-        if list(map(_UNITS.get, names)) != units or None in units:
+        names, units = zip(*map(_NAME_AND_UNIT, records), strict=True)
+        if tuple(map(_UNITS.get, names)) != units or None in units:
             return None
         base_name, base_s = first["bn"], first["bt"]
         if type(base_s) not in _NUMBERS:
@@ -77,7 +79,7 @@ def read_regular(
         count=count,
         place=places,
         port=ports,
-        metric=[_NAMES[name] for name in names],
+        metric=list(map(_NAMES.__getitem__, names)),
         value=values,
         at_ms=times,
         quality=qualities,
@@ -113,15 +115,19 @@ def _columns(
 
 def _values(records: Sequence[dict[str, Any]]) -> list[float | None]:
     try:
-        values = [record["v"] for record in records]
+        values = list(map(_VALUE, records))
     except KeyError:
         values = [record["v"] if "v" in record else _flag(record["vb"]) for record in records]
     # An infinity or NaN among them stays one in the sum; a sum that overflows is merely irregular.
-    if not (_NUMBERS.issuperset(map(type, values)) and isfinite(sum(values))):
+    if not isfinite(sum(values)):
         raise ValueError("not all are finite numbers")
-    if max(values) > _MOST or min(values) < -_MOST:
-        if any(type(value) is int and abs(value) > _MOST for value in values):
-            raise ValueError("an integer that is too large")
+    types = set(map(type, values))
+    if types == _FLOATS and 0.0 not in values:
+        return values
+    if not types <= _NUMBERS:
+        raise ValueError("not all are numbers")
+    if any(type(value) is int and not -_MOST <= value <= _MOST for value in values):
+        raise ValueError("an integer that is too large")
     return [value + 0.0 for value in values]  # as with a base value of zero: -0 is 0
 
 

@@ -131,7 +131,7 @@ def decode(
     run, seq = first.get("run"), first.get("seq")
     if not is_id(run) or type(seq) is not int or not 0 <= seq < MAX_SEQ:
         return Rejected(topic, "the first record needs 'run' (an id) and 'seq' (from 0)", payload)
-    dropped = _dropped(first.get("dropped", []))
+    dropped = _dropped(first["dropped"]) if "dropped" in first else ()
     if dropped is None:
         return Rejected(topic, "'dropped' is a list of [run, first, last, reason]", payload)
     assert isinstance(run, str)

@@ -134,7 +134,7 @@ async def test_lines_go_out_in_requests_of_bounded_size():
         store = InfluxStore(settings(url))
         await store.write([good(PH, *((NOON + i, 7.0) for i in range(12_000)))])
         await store.close()
-    assert sizes == [5000, 5000, 2000]
+    assert sizes == [2500, 2500, 2500, 2500, 2000]
 
 
 async def test_long_questions_are_asked_in_several_addresses():
