@@ -120,6 +120,10 @@ def test_more_settings_than_a_device_takes_are_not_wished():
     assert isinstance(wished({}, {f"k{n}": n for n in range(201)}), str)
 
 
+FOREIGN_DEVICE = ("format", "address", "zone", "ignore", "options")  # of 0003
+FOREIGN_BINDING = ("component", "mapping", "units")
+
+
 def test_a_database_of_before_is_brought_up_with_what_it_holds(url):
     """Down to the first schema by hand, as it was made by the release before, and up again."""
     database = Database(url)
@@ -130,6 +134,8 @@ def test_a_database_of_before_is_brought_up_with_what_it_holds(url):
             "DROP TABLE command",
             "DROP TABLE device_report",
             "ALTER TABLE device DROP COLUMN command_key",
+            *(f"ALTER TABLE device DROP COLUMN {name}" for name in FOREIGN_DEVICE),
+            *(f"ALTER TABLE binding DROP COLUMN {name}" for name in FOREIGN_BINDING),
             "INSERT INTO device (site, id, nth, name_zh, name_en, source, origin, overdue, "
             "can_cut_power) VALUES ('s', 'd', 0, 'x', '', 'live', '', 3, false)",
             "UPDATE alembic_version SET version_num = '0001'",
@@ -140,5 +146,5 @@ def test_a_database_of_before_is_brought_up_with_what_it_holds(url):
     with Operations(url) as operations:
         operations.set_up()
         (device,) = operations.registry().devices
-        assert (device.id, device.command_key) == ("d", "")
+        assert (device.id, device.command_key, device.format) == ("d", "", "native")
         assert operations.orders() == []
