@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("--messages", type=int, default=MESSAGES, help="of five values, queued")
     parser.add_argument("--backlog", type=int, default=BACKLOG_MESSAGES, help="of 500, queued")
     parser.add_argument("--rounds", type=int, default=1, help="of each drain; the median counts")
-    parser.add_argument("--only", default="bare,whole,senml,line,backlog,series")
+    parser.add_argument("--only", default="bare,whole,senml,line")
     options = parser.parse_args()
     only = options.only.split(",")
     figures: Figures = {}
