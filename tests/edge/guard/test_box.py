@@ -106,6 +106,7 @@ def box(broker, tmp_path: Path) -> Iterator[Box]:
     pytest.importorskip("gpiozero")
     box = Box(tmp_path, broker.url)
     yield box
+    sys.stdout.write(box.log)  # shown where a test fails
     if box.process is not None and box.process.poll() is None:
         box.kill()
 
@@ -328,6 +329,7 @@ def test_a_disk_that_refuses_does_not_stop_the_guard(box) -> None:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
         box.drive("low", PROOF)
+        time.sleep(0.3)  # longer than the debounce, so that it is told
         box.drive("high", PROOF)
         wait_until(lambda: "journal:" in box.log, "the journal refuses")
         box.drive("low", SMOKE)

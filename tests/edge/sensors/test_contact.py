@@ -133,6 +133,26 @@ def test_a_heartbeat_says_again_what_holds(pins) -> None:
     assert len(sensor.step("", now_ms + 60_000).samples) == 1
 
 
+def test_a_change_is_never_older_than_the_heartbeat_before_it(pins) -> None:
+    """A heartbeat fell within the debounce of an edge: the guard must not take smoke for late."""
+    sensor = contact(heartbeat_s=60.0).build("smoke", 0)
+    pins.pin(17)
+    began_s = time.monotonic()
+
+    def now_ms() -> int:
+        return round((time.monotonic() - began_s) * 1000)
+
+    sensor.step("", now_ms())
+    while not sensor.step("", now_ms()).samples:  # what it starts with
+        time.sleep(0.01)
+    pins.pin(17).drive_low()
+    (beat,) = sensor.step("", 60_000 + now_ms()).samples
+    time.sleep(0.06)
+    (change,) = sensor.step("", 60_000 + now_ms()).samples
+    assert (beat.value, change.value) == (0, 1)
+    assert change.at_ms > beat.at_ms
+
+
 def test_a_contact_that_is_never_still_is_a_fault(pins, monkeypatch) -> None:
     sensor = ContactSensor("smoke-1", contact(debounce_s=5.0))
     monkeypatch.setattr("edge.sensors.contact.RESTLESS_S", 0.05)
