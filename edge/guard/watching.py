@@ -43,8 +43,11 @@ class Watching:
             return self.look(at_ms)
         if gross_quality(sample.metric, value) is Quality.FAIL:
             return self.look(at_ms)
+        # A sensor speaks in order, but a change carries the time of its edge, and a heartbeat that
+        # fell within the debounce was told before it: the later word counts, and none is late.
+        at_ms = max(at_ms, self._used_ms)
         had_gap = at_ms - self._used_ms > self.rule.hold_ms
-        self.value, self._used_ms = value, max(at_ms, self._used_ms)
+        self.value, self._used_ms = value, at_ms
         if self.rule.kind is Kind.STALE:
             return self.look(at_ms)
         if self.rule.kind is Kind.RISE:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from edge.contract.metrics import METRICS
 from edge.contract.quality import Quality
 from edge.errors import SensorError
-from edge.sensors.pins import MOST_LATE_S, Line, Wiring, read_wiring
+from edge.sensors.pins import Line, Wiring, read_wiring
 from edge.sensors.polling import LONGEST_BACKOFF_S, Answer, fault, read_series
 from edge.sensors.port import Sample, Series, Step, Use
 from edge.table import Table
@@ -111,13 +111,12 @@ class ContactSensor:
     _failures: int = 0
     _fault: str = ""
     _told_fault: str = ""
-    _told_ms: int = -1_000_000
 
     def __post_init__(self) -> None:
         self._debounce = Debounce(self.contact.debounce_s)
 
     def step(self, mark: str, now_ms: int) -> Step:
-        samples = [self._told(answer, self._rising(at)) for at, answer in self._answers(now_ms)]
+        samples = [self._told(answer, at_ms) for at_ms, answer in self._answers(now_ms)]
         if samples:
             self._beat_ms = self._moment(now_ms)
         return Step(samples=tuple(samples), mark=mark, wake_ms=now_ms + LOOK_MS)
@@ -126,15 +125,6 @@ class ContactSensor:
         line, self._line = self._line, None
         if line is not None:
             line.close()
-
-    def _rising(self, at_ms: int) -> int:
-        """A change carries the time of its edge, and a heartbeat may have been told since: a guard
-        would take the older of the two for late.
-        """
-        if self._told_ms - round(MOST_LATE_S * 1000) <= at_ms <= self._told_ms:
-            at_ms = self._told_ms + 1
-        self._told_ms = at_ms
-        return at_ms
 
     def _answers(self, now_ms: int) -> list[tuple[int, Answer]]:
         """What is to be told now: changes with their times, a fault when it is new, a heartbeat."""

@@ -71,6 +71,11 @@ def test_a_contact_raises_with_its_first_sample() -> None:
     assert told(each, [(0, 0), (1, 1), (2, 1)]) == [(1, "raised")]
 
 
+def test_the_later_word_counts_though_its_time_lies_before_the_word_before_it() -> None:
+    smoke = watching(Kind.CONTACT, "smoke", Limit(above=0.5))
+    assert told(smoke, [(0, 0), (60.0, 0), (59.96, 1)]) == [(59.96, "raised")]
+
+
 def test_a_contact_that_closes_and_opens_at_one_moment_raises() -> None:
     each = watching(Kind.CONTACT, "smoke", Limit(above=0.5))
     assert told(each, [(1, 1), (1, 0)])[0] == (1, "raised")

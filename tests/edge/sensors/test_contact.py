@@ -8,7 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge.contract.compare import Edge, Limit
 from edge.contract.quality import Quality
+from edge.guard.rule import Kind, Rule
+from edge.guard.watching import Watching
 from edge.sensors.contact import Change, Contact, ContactSensor, Debounce
 from edge.sensors.kinds import KINDS
 from edge.sensors.pins import Wiring
@@ -133,9 +136,11 @@ def test_a_heartbeat_says_again_what_holds(pins) -> None:
     assert len(sensor.step("", now_ms + 60_000).samples) == 1
 
 
-def test_a_change_is_never_older_than_the_heartbeat_before_it(pins) -> None:
-    """A heartbeat fell within the debounce of an edge: the guard must not take smoke for late."""
-    sensor = contact(heartbeat_s=60.0).build("smoke", 0)
+def test_a_guard_raises_when_a_heartbeat_fell_within_the_debounce_of_the_edge(pins) -> None:
+    above = Limit(above=0.5)
+    rule = Rule(name="g", kind=Kind.CONTACT, series=SMOKE, limit=above, hold_ms=180_000)
+    guard = Watching(rule, 0)
+    sensor = contact(heartbeat_s=60.0, debounce_s=1.0).build("smoke", 0)
     pins.pin(17)
     began_s = time.monotonic()
 
@@ -146,11 +151,14 @@ def test_a_change_is_never_older_than_the_heartbeat_before_it(pins) -> None:
     while not sensor.step("", now_ms()).samples:  # what it starts with
         time.sleep(0.01)
     pins.pin(17).drive_low()
+    time.sleep(0.1)
     (beat,) = sensor.step("", 60_000 + now_ms()).samples
-    time.sleep(0.06)
+    time.sleep(1.1)
     (change,) = sensor.step("", 60_000 + now_ms()).samples
     assert (beat.value, change.value) == (0, 1)
-    assert change.at_ms > beat.at_ms
+    assert change.at_ms < beat.at_ms  # its edge lies before the heartbeat
+    assert guard.take(beat, beat.at_ms) is None
+    assert guard.take(change, change.at_ms) is Edge.RAISED
 
 
 def test_a_contact_that_is_never_still_is_a_fault(pins, monkeypatch) -> None:
