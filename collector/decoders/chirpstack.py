@@ -9,8 +9,7 @@ published documentation).
 import re
 
 from collector.decoders.flat import loads
-from collector.decoders.lorawan import number, part, signal, values
-from collector.decoders.moments import iso_ms
+from collector.decoders.lorawan import part, uplink
 from collector.decoders.port import Garbled, Told
 
 _TOPIC = re.compile(r"(?:.+/)?device/([0-9a-fA-F]{16})/event/([a-z]+)")
@@ -33,15 +32,13 @@ def told(topic: str, payload: bytes) -> Told:
     eui = device.get("devEui")
     if not isinstance(eui, str) or eui.lower() != found[1].lower():
         raise Garbled(f"the topic's devEUI is {found[1]}, the message's {str(eui)[:20]!r}")
-    at = body.get("time")
-    if at is not None and not isinstance(at, str):
-        raise Garbled(f"time {str(at)[:40]!r} is no text")
-    at_ms = iso_ms(at) if at else None
-    records = signal(body.get("rxInfo"), at_ms)
-    if body.get("object") is not None:
-        records = values(body["object"], at_ms) + records
-    elif body.get("data"):
-        raise Garbled("no decoded object: give the device profile a codec")
-    session = body.get("devAddr")
-    session = session if isinstance(session, str) and len(session) <= 16 else ""
-    return Told(records=tuple(records), number=number(session, body.get("fCnt"), at_ms))
+    return uplink(
+        at=("time", body.get("time")),
+        heard_by=body.get("rxInfo"),
+        decoded=body.get("object"),
+        raw=body.get("data"),
+        remedy="no decoded object: give the device profile a codec",
+        session=body.get("devAddr"),
+        session_length=16,
+        counter=body.get("fCnt"),
+    )

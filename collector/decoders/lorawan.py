@@ -3,9 +3,33 @@
 from typing import Any
 
 from collector.decoders import flat
-from collector.decoders.port import Garbled, Record
+from collector.decoders.moments import iso_ms
+from collector.decoders.port import Garbled, Record, Told
 
 MOST_FRAMES = 2**32
+
+
+def uplink(
+    *, at: tuple[str, Any], heard_by: Any, decoded: Any, raw: Any, remedy: str,
+    session: Any, session_length: int, counter: Any,
+) -> Told:  # fmt: skip
+    """What one uplink says. ``at`` is its time with the field's name; an uplink that has ``raw``
+    bytes and nothing ``decoded`` is Garbled, and ``remedy`` says what to set up.
+    """
+    name, time = at
+    if time is not None and not isinstance(time, str):
+        raise Garbled(f"{name} {str(time)[:40]!r} is no text")
+    at_ms = iso_ms(time) if time else None
+    records = signal(heard_by, at_ms)
+    if decoded is not None:
+        records = values(decoded, at_ms) + records
+    elif raw:
+        raise Garbled(remedy)
+    is_session = isinstance(session, str) and len(session) <= session_length
+    return Told(
+        records=tuple(records),
+        number=number(session if is_session else "", counter, at_ms),
+    )
 
 
 def values(decoded: Any, at_ms: int | None) -> list[Record]:

@@ -9,8 +9,7 @@ empty ones are left out. The time is the network server's: gateways need not hav
 import re
 
 from collector.decoders.flat import loads
-from collector.decoders.lorawan import number, part, signal, values
-from collector.decoders.moments import iso_ms
+from collector.decoders.lorawan import part, uplink
 from collector.decoders.port import Garbled, Told
 
 _TOPIC = re.compile(r"(?:.+/)?devices/([^/]+)/([^/]+)(?:/.+)?")
@@ -33,20 +32,18 @@ def told(topic: str, payload: bytes) -> Told:
     if ids.get("device_id") != found[1]:
         named = str(ids.get("device_id"))[:40]
         raise Garbled(f"the topic's device is {found[1][:40]!r}, the message's {named!r}")
-    uplink = part(body, "uplink_message")
-    if not uplink:
+    message = part(body, "uplink_message")
+    if not message:
         raise Garbled("no 'uplink_message' in it")
     if body.get("simulated"):
         return Told(refused=(("simulated in the console", payload[:1000]),))
-    at = uplink.get("received_at", body.get("received_at"))
-    if at is not None and not isinstance(at, str):
-        raise Garbled(f"received_at {str(at)[:40]!r} is no text")
-    at_ms = iso_ms(at) if at else None
-    records = signal(uplink.get("rx_metadata"), at_ms)
-    if uplink.get("decoded_payload") is not None:
-        records = values(uplink["decoded_payload"], at_ms) + records
-    elif uplink.get("frm_payload"):
-        raise Garbled("no decoded payload: give the device a payload formatter")
-    session = uplink.get("session_key_id")
-    session = session if isinstance(session, str) and len(session) <= 64 else ""
-    return Told(records=tuple(records), number=number(session, uplink.get("f_cnt"), at_ms))
+    return uplink(
+        at=("received_at", message.get("received_at", body.get("received_at"))),
+        heard_by=message.get("rx_metadata"),
+        decoded=message.get("decoded_payload"),
+        raw=message.get("frm_payload"),
+        remedy="no decoded payload: give the device a payload formatter",
+        session=message.get("session_key_id"),
+        session_length=64,
+        counter=message.get("f_cnt"),
+    )
