@@ -1,5 +1,6 @@
 """Incidents, stories, duties, notices and transitions as rows, and back."""
 
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row
@@ -169,6 +170,18 @@ def notice_of(row: Row[Any]) -> Notice:
         state=NoticeState(fields["state"]),
         **{name: fields[name] for name in _NOTICE},
     )
+
+
+def notice_row_anew(row: Row[Any], now: datetime) -> dict[str, Any]:
+    """The same notice once more, due at once and never tried."""
+    return {name: value for name, value in row._mapping.items() if name != "id"} | {
+        "created_at": now,
+        "due_at": now,
+        "state": NoticeState.WAITING.value,
+        "attempts": 0,
+        "settled_at": None,
+        "detail": "",
+    }
 
 
 def considered_row(considered: Considered) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from alerts.store.incident_rows import (
     incident_of,
     incident_row,
     notice_of,
+    notice_row_anew,
     story_row,
     transition_row,
 )
@@ -293,17 +294,11 @@ class Operations(Reads, Orders):
         connection.execute(insert(t.considered), considered_row(verdict))
         if untried:
             address = untried[0]
-            again = {name: value for name, value in row._mapping.items() if name != "id"} | {
+            again = notice_row_anew(row, now) | {
                 "channel": address.channel.value,
                 "to": address.to,
                 "is_group": address.group,
                 "secret": address.secret,
-                "created_at": now,
-                "due_at": now,
-                "state": NoticeState.WAITING.value,
-                "attempts": 0,
-                "settled_at": None,
-                "detail": "",
             }
             if ChannelKind.ANNOUNCER.value in (row.channel, again["channel"]):
                 again |= self._words_for(connection, row, person, address, registry, now)

@@ -13,7 +13,7 @@ from alerts.notify.notice import NoticeReason, NoticeState
 from alerts.registry.model import Address, ChannelKind, Person, Registry
 from alerts.speech import bounded, spoken_words
 from alerts.store import tables as t
-from alerts.store.incident_rows import considered_row, story_row
+from alerts.store.incident_rows import considered_row, notice_row_anew, story_row
 from alerts.words import Language
 
 log = logging.getLogger("alerts.store")
@@ -117,16 +117,10 @@ class Teller:
                 .where(n.state.in_(UNSENT))
                 .values(state=NoticeState.OVERTAKEN.value, settled_at=now)
             )
-            hush = {name: value for name, value in row._mapping.items() if name != "id"} | {
+            hush = notice_row_anew(row, now) | {
                 "reason": NoticeReason.HUSHED.value,
                 "level": hushed[to],  # each is news of its own: it may have called out again since
                 "text": "",
-                "created_at": now,
-                "due_at": now,
-                "state": NoticeState.WAITING.value,
-                "attempts": 0,
-                "settled_at": None,
-                "detail": "",
             }
             connection.execute(insert(t.notice), hush)
 
