@@ -488,9 +488,7 @@ class Intake:
         if status is None:
             self._bury(judged, message, "no status: {'state': 'online' | 'offline' | ...}", now_ms)
             return
-        if self.bindings.of(topic.site, topic.device) is None:
-            reason = _not_registered(topic.site, topic.device)
-            self._bury(judged, message, reason, now_ms)
+        if not self._is_registered(judged, message, topic, now_ms):
             return
         judged.statuses.append((topic.site, topic.device, status))
         # A new nonce is no news to the rules, and the journal is no place for one.
@@ -518,9 +516,7 @@ class Intake:
         result = decode_result(message.payload, orjson.loads)
         if result is None:
             self._bury(judged, message, "no result: {'verb': ..., 'target': ..., ...}", now_ms)
-        elif self.bindings.of(topic.site, topic.device) is None:
-            self._bury(judged, message, _not_registered(topic.site, topic.device), now_ms)
-        else:
+        elif self._is_registered(judged, message, topic, now_ms):
             judged.counts.presses += result.is_taken
             judged.counts.results += not result.is_taken
             judged.counts.refusals += not (result.is_taken or result.is_done)
@@ -530,12 +526,17 @@ class Intake:
         reported = decode_reported(message.payload, orjson.loads)
         if reported is None:
             self._bury(judged, message, "no report: {'revision': ..., 'state': ..., ...}", now_ms)
-        elif self.bindings.of(topic.site, topic.device) is None:
-            self._bury(judged, message, _not_registered(topic.site, topic.device), now_ms)
-        else:
+        elif self._is_registered(judged, message, topic, now_ms):
             judged.reports.append((topic.site, topic.device, reported))
 
     # Helpers
+
+    def _is_registered(self, judged: Judged, message: Message, topic: Topic, now_ms: int) -> bool:
+        """Whether the device is known; a stranger's message is a dead letter."""
+        if self.bindings.of(topic.site, topic.device) is not None:
+            return True
+        self._bury(judged, message, _not_registered(topic.site, topic.device), now_ms)
+        return False
 
     def _ranges(self, name: str, run: str) -> Ranges:
         held = self._held.get((name, run))
