@@ -3,39 +3,16 @@
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from edge.contract.secret import Secret
 
 _REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:.+")
 FILE_MOST = 64 * 1024  # bytes; a key or a token is far shorter
-_MASK = "***"
 
 
 class SecretError(ValueError):
     """A reference leads nowhere. Says which, and the remedy; never the secret."""
-
-
-@dataclass(frozen=True, slots=True)
-class Secret:
-    """A value that no repr, log or page shows; ``reveal()`` gives it to its one user."""
-
-    _value: str = field(repr=False)
-
-    def reveal(self) -> str:
-        return self._value
-
-    def mask(self, text: str) -> str:
-        """``text`` with the secret blotted out."""
-        return text.replace(self._value, _MASK) if self._value else text
-
-    def __bool__(self) -> bool:
-        return bool(self._value)
-
-    def __str__(self) -> str:
-        return _MASK
-
-    def __repr__(self) -> str:
-        return f"Secret({_MASK})"
 
 
 def is_reference(text: str) -> bool:

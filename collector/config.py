@@ -9,13 +9,14 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, ValidationInfo
 
-from alerts.secrets import Secret, is_reference, resolve
+from alerts.secrets import is_reference, resolve
 from collector.errors import ConfigError
 from collector.flood import Allowance
 from collector.listeners.config import ListenerConfig
 from collector.references import Reference, SecretReference, folder, reference
 from collector.uplink.config import UplinkConfig
 from edge.contract.ids import is_id
+from edge.contract.secret import Secret
 
 _STRICT: dict[str, Any] = {"extra": "forbid"}
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")

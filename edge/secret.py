@@ -1,23 +1,10 @@
-"""A text that nobody may see, and the reference that names it in ``edge.toml``."""
+"""The reference that names a secret in ``edge.toml``: env:NAME or file:PATH."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
+from edge.contract.secret import Secret
 from edge.table import Table
-
-
-@dataclass(frozen=True, slots=True)
-class Secret:
-    """A text that no repr or log shows."""
-
-    _value: str = field(repr=False)
-
-    def reveal(self) -> str:
-        return self._value
-
-    def __str__(self) -> str:
-        return "***"
 
 
 def read(table: Table, key: str, folder: Path, environment: Mapping[str, str]) -> Secret | None:

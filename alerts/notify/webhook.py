@@ -15,8 +15,9 @@ from email.utils import parsedate_to_datetime
 from alerts.notify.notice import Notice
 from alerts.notify.outbound import Answer, Outbound, Refused, Unreachable
 from alerts.notify.outcome import Accepted, Outcome, Rejected, Retry
-from alerts.secrets import Secret, SecretError, resolve
+from alerts.secrets import SecretError, resolve
 from edge.clock import Clock
+from edge.contract.secret import Secret
 
 WAIT_MOST = timedelta(hours=1)  # a longer Retry-After would bury a danger
 REAL = Clock()  # dates of other people's servers are in real time

@@ -18,9 +18,9 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from alerts.notify.webhook import signature
-from alerts.secrets import Secret
 from collector.demo.inbox_file import lines
 from edge.clock import Clock
+from edge.contract.secret import Secret
 
 
 class Inbox:

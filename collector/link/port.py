@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol, Self
 from urllib.parse import urlsplit
 
-from alerts.secrets import Secret
+from edge.contract.secret import Secret
 from edge.contract.topics import UPWARD, every_device
 
 FILTERS = tuple(every_device(kind) for kind in UPWARD)

@@ -11,8 +11,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from edge import secret
+from edge.contract.secret import Secret
 from edge.link.version import Wish
-from edge.secret import Secret
 from edge.table import Table
 
 PORTS = {"mqtt": 1883, "mqtts": 8883}

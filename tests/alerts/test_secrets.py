@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from alerts.secrets import Secret, SecretError, is_reference, resolve
+from alerts.secrets import SecretError, is_reference, resolve
+from edge.contract.secret import Secret
 
 
 def test_a_reference_is_looked_up_when_used(tmp_path: Path) -> None:

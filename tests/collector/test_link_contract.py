@@ -9,11 +9,11 @@ from dataclasses import replace
 
 import pytest
 
-from alerts.secrets import Secret
 from collector.link.base import LinkBase
 from collector.link.mqtt5 import Mqtt5Link
 from collector.link.mqtt311 import Mqtt311Link
 from collector.link.port import Broker, Message
+from edge.contract.secret import Secret
 from edge.contract.status import State, Status
 from tests.services.servers import Mosquitto, free_port
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from alerts.secrets import Secret
 from collector.link.base import LinkBase
 from collector.link.mqtt5 import Mqtt5Link
 from collector.link.port import Broker
+from edge.contract.secret import Secret
 from edge.contract.topics import Kind, every_device
 from tests.services.servers import REPOSITORY, Mosquitto
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from edge.contract.secret import Secret
 from edge.link.config import MqttConfig
 from edge.link.mqtt import Connected, Disconnected, Event, MqttLink, system_ms
-from edge.secret import Secret
 from tests.conftest import skip_or_fail
 from tests.edge.certificates import OPENSSL, Authority, Pair
 from tests.edge.device import Device, wait_until
