@@ -14,9 +14,10 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
+from benchmarks import process
 from benchmarks.drain import ours, peer, village
 from benchmarks.drain.load import leave_session, publish
-from benchmarks.drain.measure import CONNECT_S, DRAIN_S, Consumer, Drained, End, drain, memory_kb
+from benchmarks.drain.measure import CONNECT_S, DRAIN_S, Consumer, Drained, End, drain
 from benchmarks.report import Figure, report
 from tests.services.servers import Influxd, Missing, Mosquitto
 
@@ -179,7 +180,7 @@ class Bench:
             tell(range(1, rounds + 1))
             consumer.wait(has_done, "end", DRAIN_S)
             spent_s = consumer.cpu_s - began_s
-            rss = memory_kb(consumer.pid, "VmRSS") * 1024
+            rss = round(process.memory_mb(consumer.pid, "VmRSS") * 1e6)
         shutil.rmtree(folder)
         return round(spent_s / (rounds * devices) * 1e6, 1), rss
 

@@ -2,17 +2,16 @@
 
 import os
 import re
-import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import Self
 
+from benchmarks import process
 from benchmarks.receiver import SITE
 from edge.clock import Clock
 
 ROOT = Path(__file__).resolve().parents[1]
-TICKS = os.sysconf("SC_CLK_TCK")
 END_S = 30.0
 
 
@@ -53,14 +52,7 @@ class Device:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """As `systemctl stop` would."""
-        if self._process.poll() is None:
-            self._process.send_signal(signal.SIGTERM)
-            try:
-                self._process.wait(END_S)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+        process.end(self._process, END_S)
 
     @property
     def log(self) -> str:
@@ -77,20 +69,14 @@ class Device:
 
     def memory_mb(self) -> dict[str, float]:
         """``rss`` now, ``peak`` ever, ``pss`` (shared pages by their share), in 10^6 bytes."""
-        status = self._proc("status") + self._proc("smaps_rollup")
-        return {
-            name: int(re.search(rf"^{key}:\s+(\d+) kB", status, re.M)[1]) * 1024 / 1e6  # type: ignore[index]
-            for name, key in (("rss", "VmRSS"), ("peak", "VmHWM"), ("pss", "Pss"))
-        }
+        keys = (("rss", "VmRSS"), ("peak", "VmHWM"), ("pss", "Pss"))
+        return {name: process.memory_mb(self._process.pid, key) for name, key in keys}
 
     def cpu_s(self) -> float:
         """CPU of all its threads since it began, in user space and in the kernel."""
-        fields = self._proc("stat").rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS
+        return process.cpu_s(self._process.pid)
 
     def written_bytes(self) -> int:
         """What it made the kernel write to the disk; without the file system's own."""
-        return int(re.search(r"^write_bytes: (\d+)", self._proc("io"), re.M)[1])  # type: ignore[index]
-
-    def _proc(self, name: str) -> str:
-        return Path(f"/proc/{self._process.pid}/{name}").read_text()
+        io = Path(f"/proc/{self._process.pid}/io").read_text()
+        return int(re.search(r"^write_bytes: (\d+)", io, re.M)[1])  # type: ignore[index]

@@ -5,13 +5,13 @@ end is asked of InfluxDB itself, for all consumers alike: of the one series that
 count of everything would be felt on two cores. Afterwards everything is counted.
 """
 
-import os
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks import process
 from benchmarks.drain.village import SITE
 from tests.services.servers import Influxd, Mosquitto
 
@@ -19,7 +19,6 @@ CONNECT_S = 60.0
 DRAIN_S = 240.0
 LOOK_S = 0.03
 END_S = 15.0
-_TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,12 +71,7 @@ class Consumer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.terminate()
-        try:
-            self._process.wait(END_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        process.end(self._process, END_S)
 
     @property
     def pid(self) -> int:
@@ -94,12 +88,12 @@ class Consumer:
 
     @property
     def cpu_s(self) -> float:
-        return cpu_s(self.pid)
+        return process.cpu_s(self.pid)
 
     @property
     def rss_mb(self) -> float:
         """At its peak."""
-        return memory_kb(self.pid, "VmHWM") / 1000
+        return process.memory_mb(self.pid, "VmHWM")
 
 
 def drain(
@@ -116,7 +110,7 @@ def drain(
 ) -> Drained:
     """Start the consumer and measure it; ``is_done`` is what it must have done beside storing."""
     seen = broker.log.read_bytes().count(_as(client))
-    others = cpu_s(broker.pid) + cpu_s(influx.pid)
+    others = process.cpu_s(broker.pid) + process.cpu_s(influx.pid)
     with Consumer(command, env, broker.folder / f"{client}.log") as consumer:
         consumer.wait(
             lambda: broker.log.read_bytes().count(_as(client)) > seen, "connection", CONNECT_S
@@ -126,7 +120,7 @@ def drain(
         consumer.wait(is_done, "end of the judging", DRAIN_S)
         seconds = time.monotonic() - began_s
         spent_s, rss_mb = consumer.cpu_s - began_cpu_s, consumer.rss_mb
-        others = cpu_s(broker.pid) + cpu_s(influx.pid) - others
+        others = process.cpu_s(broker.pid) + process.cpu_s(influx.pid) - others
     check(influx, bucket, end)
     return Drained(
         messages=messages, values=end.values, seconds=seconds, cpu_s=spent_s, rss_mb=rss_mb,
@@ -147,20 +141,6 @@ def check(influx: Influxd, bucket: str, end: End) -> None:
     count = sum(n for name, n in found.items() if not name.endswith("_q"))
     if count != end.values:
         raise RuntimeError(f"InfluxDB holds {count} values of {end.values}: {found}")
-
-
-def cpu_s(pid: int) -> float:
-    """Seconds of a processor that the process has used, in user and system mode."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) * _TICK_S
-
-
-def memory_kb(pid: int, name: str) -> int:
-    """A line of /proc/PID/status."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith(f"{name}:"):
-            return int(line.split()[1])
-    raise RuntimeError(f"/proc/{pid}/status has no {name}")
 
 
 def _as(client: str) -> bytes:
