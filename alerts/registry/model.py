@@ -176,7 +176,8 @@ class Device:
 class Address:
     """A personal or group address on one channel; ``to`` may be a reference ``env:X``, ``file:X``.
 
-    An announcer is ``site/device``. ``secret`` signs a webhook (HMAC-SHA256) and is a reference, never the secret itself.
+    An announcer is ``site/device``. ``secret`` signs a webhook (HMAC-SHA256) and is a reference,
+    never the secret itself.
     """
 
     __pydantic_config__: ClassVar = _STRICT

@@ -1,8 +1,9 @@
 """The file's configuration with what came by wire laid over it, and what becomes of each wish.
 
 A wish is refused whole, or written beside the journal, reported as on trial and put in force by a
-restart, or by a change while the agent runs. It is applied when the trial has passed and the server listens, and taken back when no
-server was heard for as long, or when the agent was started too often meanwhile.
+restart, or by a change while the agent runs. It is applied when the trial has passed and the server
+listens, and taken back when no server was heard for as long, or when the agent was started too often
+meanwhile.
 """
 
 import logging
