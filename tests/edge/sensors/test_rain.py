@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -107,6 +108,36 @@ def test_every_tip_is_told_once_or_waits(rounds) -> None:
         assert told + new.waiting == fallen == new.total
         mark = Mark.parse(new.spell())
         assert mark == new
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.lists(st.integers(0, 50_000), max_size=20), st.integers(20, 50_000), st.booleans()
+        ),
+        max_size=60,
+    ),
+    st.sampled_from([1, 5, 60]),
+)
+def test_readings_add_up_to_the_rain_of_each_1_5_and_60_minutes(rounds, minutes) -> None:
+    """Restarts and showers told early split a minute's tips; none is moved into another's."""
+    now_ms, mark, tips = HOUR, None, Counter()
+    sums: Counter[int] = Counter()
+
+    def window(at_ms: int) -> int:  # closed at its end, as readings are
+        return (at_ms - 1) // (minutes * MINUTE)
+
+    for ages_ms, passed_ms, is_new in rounds:
+        now_ms += passed_ms
+        # The first look after a start opens the line, so it brings no tips.
+        fell_ms = [] if is_new else sorted(now_ms - age_ms % passed_ms for age_ms in ages_ms)
+        tips.update(map(window, fell_ms))
+        tallies, mark = account(mark, fell_ms, now_ms, gauge(), is_new=is_new)
+        for tally in tallies:
+            sums[window(tally.at_ms)] += tally.tips
+    if mark is not None:
+        sums[window(mark.end_ms)] += mark.waiting
+    assert +sums == tips
 
 
 @pytest.mark.parametrize("text", ["", "x", "1/2/3", "1/2/3/x"])
