@@ -121,7 +121,8 @@ def test_every_tip_is_told_once_or_waits(rounds) -> None:
 )
 def test_readings_add_up_to_the_rain_of_each_1_5_and_60_minutes(rounds, minutes) -> None:
     """Restarts and showers told early split a minute's tips; none is moved into another's."""
-    now_ms, mark, tips = HOUR, None, Counter()
+    now_ms, mark = HOUR, None
+    tips: Counter[int] = Counter()
     sums: Counter[int] = Counter()
 
     def window(at_ms: int) -> int:  # closed at its end, as readings are
