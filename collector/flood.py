@@ -5,6 +5,7 @@ Readings have one bucket, a device's other words a second, so that its last will
 flood. Devices that are not registered share theirs, or made-up names would each have a fresh one.
 """
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -36,14 +37,28 @@ class Bucket:
     at_s: float
     dropped: int = 0
 
-    def takes(self, size: int, allowance: Allowance, now_s: float) -> bool:
-        """Whether a message of this size is within; then it is taken off."""
+    @classmethod
+    def full(cls, allowance: Allowance, now_s: float) -> "Bucket":
+        burst_s, no_limit = allowance.burst_s, math.inf
+        return cls(
+            allowance.messages_per_s * burst_s or no_limit,
+            allowance.bytes_per_s * burst_s or no_limit,
+            now_s,
+        )
+
+    def refill(self, allowance: Allowance, now_s: float) -> None:
+        """Add what has come since, up to what the bucket holds."""
         passed_s, self.at_s = max(0.0, now_s - self.at_s), now_s
         rate, room = allowance.messages_per_s, allowance.bytes_per_s
-        self.messages = min(self.messages + passed_s * rate, rate * allowance.burst_s)
-        self.bytes = min(self.bytes + passed_s * room, room * allowance.burst_s)
+        if rate:
+            self.messages = min(self.messages + passed_s * rate, rate * allowance.burst_s)
+        if room:
+            self.bytes = min(self.bytes + passed_s * room, room * allowance.burst_s)
+
+    def takes(self, size: int) -> bool:
+        """Whether a message of this size is within; then it is taken off."""
         # A message may be larger than what is left: the bucket owes it, and is refilled first.
-        if (rate and self.messages < 1) or (room and self.bytes <= 0):
+        if self.messages < 1 or self.bytes <= 0:
             return False
         self.messages -= 1
         self.bytes -= size
@@ -65,23 +80,30 @@ class Floods:
     ) -> tuple[list[Message], dict[Device, int]]:
         """Those within their device's bucket, and how many of whom are over (``time.monotonic``)."""
         allowance = self._allowance
+        whose: dict[str, Bucket] = {}
         admitted: list[Message] = []
         over: dict[Device, int] = {}
         for message in messages:
-            device = self._of(message.topic) or STRANGERS
-            key = device, not message.topic.startswith(ROOT) or message.topic.endswith(_BULK)
-            bucket = self._buckets.get(key)
-            if bucket is None:
-                burst_s = allowance.burst_s
-                bucket = self._buckets[key] = Bucket(
-                    allowance.messages_per_s * burst_s, allowance.bytes_per_s * burst_s, now_s
-                )
-            if bucket.takes(len(message.payload), allowance, now_s):
+            topic = message.topic
+            bucket = whose.get(topic)
+            if bucket is None:  # the first of its topic in this batch
+                bucket = whose[topic] = self._bucket(topic, now_s)
+                bucket.refill(allowance, now_s)
+            if bucket.takes(len(message.payload)):
                 admitted.append(message)
             else:
+                device = self._of(topic) or STRANGERS
                 bucket.dropped += 1
                 over[device] = over.get(device, 0) + 1
         return admitted, over
+
+    def _bucket(self, topic: str, now_s: float) -> Bucket:
+        device = self._of(topic) or STRANGERS
+        key = device, not topic.startswith(ROOT) or topic.endswith(_BULK)
+        bucket = self._buckets.get(key)
+        if bucket is None:
+            bucket = self._buckets[key] = Bucket.full(self._allowance, now_s)
+        return bucket
 
     def begun(self, over: Iterable[Device], now_s: float) -> list[Device]:
         """Whose flood began just now, of those that were over."""

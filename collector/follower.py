@@ -6,16 +6,15 @@ of it and reads the journal again until it has caught up.
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 
 from alerts.rules.inputs import Entry
-from collector.journaling import Journaling, log
+from collector.journaling import Journaling, log, weigh
 from collector.records import Unreadable, entry
-from edge.contract.reading import Batch
 from edge.journal.journal import Journal
 
 READ_ROWS = 500  # rows reread at once: the journal's thread is held for a few milliseconds
-YIELD_MOST = 1_000  # entries handed out at once
+YIELD_MOST = 8_000  # entries handed out at once
 HOLD_MOST = 200_000  # readings and other entries kept in memory: some 50 MB
 
 
@@ -77,10 +76,10 @@ class Follower:
         """How many entries are in the journal and not yet done with."""
         return max(0, self._journaling.last - self.position)
 
-    def offer(self, entries: Sequence[Entry]) -> None:
-        """New entries, just committed."""
+    def offer(self, entries: Sequence[Entry], weight: int) -> None:
+        """New entries, just committed, and what they weigh."""
         self._held.extend(entries)
-        self._weight += _weight(entries)
+        self._weight += weight
         if self._weight > self._hold_most:
             self._held.clear()  # it is behind: the journal has them
             self._weight = 0
@@ -111,13 +110,13 @@ class Follower:
         """The next entries; None when memory does not hold them."""
         held = self._held
         while held and held[0].position <= self._at:
-            self._weight -= _weight((held.popleft(),))
+            self._weight -= weigh((held.popleft(),))
         if self._at >= self._journaling.last:
             return []
         if not held or held[0].position != self._at + 1:
             return None
         entries = [held.popleft() for _ in range(min(self._yield_most, len(held)))]
-        self._weight -= _weight(entries)
+        self._weight -= weigh(entries)
         return entries
 
     async def _from_journal(self) -> list[Entry]:
@@ -140,10 +139,3 @@ class Follower:
             # What lay between was dropped by a cap: go on with what memory holds.
             self._at = self._held[0].position - 1 if self._held else self._journaling.last
         return entries
-
-
-def _weight(entries: Iterable[Entry]) -> int:
-    """Each entry and each reading is one."""
-    return sum([
-        1 + len(entry.what.at_ms) if type(entry.what) is Batch else 1 for entry in entries
-    ])  # fmt: skip

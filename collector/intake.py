@@ -27,7 +27,7 @@ from edge.contract.gross import gross_quality, why_failed
 from edge.contract.metrics import METRICS
 from edge.contract.quality import Quality
 from edge.contract.ranges import Ranges
-from edge.contract.reading import Batch, Decoded, ReadingClass, Rejected
+from edge.contract.reading import Batch, Decoded, Form, ReadingClass, Rejected
 from edge.contract.senml import MAX_BYTES, decode
 from edge.contract.settings import Reported, decode_reported
 from edge.contract.status import State, Status
@@ -41,6 +41,7 @@ _Held = dict[tuple[str, str], Ranges]
 _NONCE_LENGTH = 64
 REFUSED_SHARE = "refused-share"  # what the house says of a device; the device itself may not
 _TOPICS_KNOWN = 2**16  # parsed; some 20 MB when all are taken
+_FORMS_KNOWN = 2**16  # that are bound, remembered; some 5 MB when all are taken
 _STRANGERS_MOST = 1_000  # runs of strangers remembered; beyond, their readings are counted again
 
 _topic = lru_cache(_TOPICS_KNOWN)(Topic.parse)
@@ -56,6 +57,7 @@ class Bindings:
             for name, metric in METRICS.items()
             if metric.cls is ReadingClass.HEALTH and name != REFUSED_SHARE
         }
+        self._bound: set[Form] = set()
         self._by_device: dict[tuple[str, str], frozenset[_Key]] = {
             (device.site, device.id): frozenset(
                 about_itself
@@ -72,6 +74,20 @@ class Bindings:
     def of(self, site: str, device: str) -> frozenset[_Key] | None:
         """What this device may speak of; None when it is not registered."""
         return self._by_device.get((site, device))
+
+    def bind(self, batch: Batch) -> bool:
+        """Whether the device may speak of all that its batch is about."""
+        form = batch.form
+        if form in self._bound:  # as nearly always
+            return True
+        allowed = self._by_device.get((batch.site, batch.device), frozenset())
+        if not allowed.issuperset(zip(batch.place, batch.port, batch.metric, strict=True)):
+            return False
+        if form is not None:
+            if len(self._bound) >= _FORMS_KNOWN:
+                self._bound.clear()
+            self._bound.add(form)
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +145,7 @@ class Judged:
     said: list[DeviceSaid] = field(default_factory=list)
     letters: list[DeadLetter] = field(default_factory=list)
     covers: list[tuple[str, str, int, int]] = field(default_factory=list)
-    """New ranges: (stream, run, lo, hi)."""
+    """New ranges: (stream, run, lo, hi); what follows on is one."""
     spoke: list[tuple[str, str, int]] = field(default_factory=list)
     """What devices are to be told of: (stream, run, a seq in the interval that holds it)."""
     questions: list[TimeQuestion] = field(default_factory=list)
@@ -141,6 +157,20 @@ class Judged:
     refused: dict[tuple[str, str], int] = field(default_factory=dict)
     """Records of registered devices that are dead, by site and device."""
     counts: Counts = field(default_factory=Counts)
+    _latest: dict[tuple[str, str], int] = field(default_factory=dict)
+    """Where in ``covers`` the latest range of a (stream, run) is."""
+
+    def cover(self, name: str, run: str, lo: int, hi: int) -> bool:
+        """Take a new range in; whether it is joined to the one before it."""
+        at = self._latest.get((name, run))
+        if at is not None:
+            _, _, first, last = self.covers[at]
+            if lo == last + 1:
+                self.covers[at] = name, run, first, hi
+                return True
+        self._latest[name, run] = len(self.covers)
+        self.covers.append((name, run, lo, hi))
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +259,7 @@ class Intake:
         batch = decoded.batch
         batch.count = len(seqs)
         batch.seq = [seqs[seq - batch.first] for seq in batch.seq]
+        batch.form = None  # packs with a form are numbered without gaps
         rejected = [
             replace(one, seq=seqs[one.seq - batch.first])
             for one in decoded.rejected
@@ -306,8 +337,7 @@ class Intake:
                 _refuse(judged, topic.site, topic.device, 1)
             return
         batch, rejected = decoded.batch, decoded.rejected
-        allowed = self.bindings.of(batch.site, batch.device)
-        if allowed is None:
+        if self.bindings.of(batch.site, batch.device) is None:
             self._stranger(judged, message, batch, now_ms)
             return
         if decoded.dropped:
@@ -344,12 +374,14 @@ class Intake:
         now_ms: int,
     ) -> None:
         """Readings of a registered device that are new here."""
-        self._bury_records(judged, message, batch.run, rejected, now_ms)
+        dead = len(rejected)
+        if dead:
+            self._bury_records(judged, message, batch.run, rejected, now_ms)
         judged.counts.shifted += mend(batch, now_ms)
-        allowed = self.bindings.of(batch.site, batch.device) or frozenset()
-        dead = len(rejected) + len(batch)
-        batch = self._bound(judged, message, batch, allowed, now_ms)
-        dead -= len(batch)
+        if not self.bindings.bind(batch):
+            dead += len(batch)
+            batch = self._bound(judged, message, batch, now_ms)
+            dead -= len(batch)
         if dead:
             _refuse(judged, batch.site, batch.device, dead)
         if len(batch):
@@ -431,12 +463,9 @@ class Intake:
             reason = _not_registered(batch.site, batch.device)
             self._bury(judged, message, reason, now_ms, count)
 
-    def _bound(
-        self, judged: Judged, message: Message, batch: Batch, allowed: frozenset[_Key], now_ms: int
-    ) -> Batch:
+    def _bound(self, judged: Judged, message: Message, batch: Batch, now_ms: int) -> Batch:
         """The part of the batch that the registry binds; the rest is dead."""
-        if allowed.issuperset(zip(batch.place, batch.port, batch.metric, strict=True)):
-            return batch
+        allowed = self.bindings.of(batch.site, batch.device) or frozenset()
         keys = list(zip(batch.place, batch.port, batch.metric, strict=True))
         unbound = [
             Rejected(
@@ -476,10 +505,13 @@ class Intake:
     def _note(
         self, judged: Judged, name: str, run: str, lo: int, hi: int, new: list[tuple[int, int]]
     ) -> None:
+        joined = False
         if new:
             self._ranges(name, run).add(lo, hi)
-            judged.covers += [(name, run, new_lo, new_hi) for new_lo, new_hi in new]
-        judged.spoke.append((name, run, lo))
+            for new_lo, new_hi in new:
+                joined = judged.cover(name, run, new_lo, new_hi)
+        if not (joined and len(new) == 1):  # else the interval before it has been spoken of
+            judged.spoke.append((name, run, lo))
 
     def _status(self, judged: Judged, message: Message, topic: Topic, now_ms: int) -> None:
         if topic.device == SERVER or not message.payload:

@@ -7,13 +7,14 @@ writes are committed, offered to the followers and answered in the order in whic
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from alerts.rules.inputs import Entry, What
 from collector.records import row
+from edge.contract.reading import Batch
 from edge.errors import JournalDamaged, JournalError
 from edge.journal.journal import Journal
 from edge.journal.rows import DeadLetter
@@ -31,7 +32,7 @@ _T = TypeVar("_T")
 class Offered(Protocol):
     """Who hears of new entries (a Follower)."""
 
-    def offer(self, entries: Sequence[Entry]) -> None: ...
+    def offer(self, entries: Sequence[Entry], weight: int) -> None: ...
 
 
 @dataclass(slots=True, kw_only=True)
@@ -186,8 +187,9 @@ class Journaling:
         self.last = position - 1
         fresh = [entry for entries in answers for entry in entries]
         if fresh:
+            weight = weigh(fresh)
             for follower in self._followers:
-                follower.offer(fresh)
+                follower.offer(fresh, weight)
         for work, entries in zip(group, answers, strict=True):
             if not work.done.done():
                 work.done.set_result(entries)
@@ -217,3 +219,10 @@ class Journaling:
             raise
         self.letters_lost += lost
         return last - len(rows) + 1
+
+
+def weigh(entries: Iterable[Entry]) -> int:
+    """What entries take of a follower's room: each entry and each reading is one."""
+    return sum([
+        1 + len(entry.what.at_ms) if type(entry.what) is Batch else 1 for entry in entries
+    ])  # fmt: skip

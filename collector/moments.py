@@ -18,6 +18,8 @@ def mend(batch: Batch, arrived_ms: int) -> int:
     2020 are a part of their own, for the clock may have been set within the pack: their newest
     becomes the arrival, or comes just before the first of the others.
     """
+    if batch.form is not None and EARLIEST_MS <= batch.at_ms[0] <= arrived_ms + AHEAD_MS:
+        return 0  # packs with a form have one time
     if not batch.at_ms or (
         min(batch.at_ms) >= EARLIEST_MS and max(batch.at_ms) <= arrived_ms + AHEAD_MS
     ):

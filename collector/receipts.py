@@ -8,7 +8,9 @@ from edge.contract.ranges import Ranges, encode_received
 from edge.contract.topics import ROOT, Kind
 
 AT_ONCE = 50  # publications under way
-REST_MOST_S = 0.25  # real seconds between two rounds: a device's window is kept moving
+# Real seconds of rest for each device told, and at most between two rounds: under load more is merged,
+# at a twentieth of a processor, and a device's window is still kept moving; with few there is hardly any.
+REST_S, REST_MOST_S = 0.001, 0.25
 MOST_INTERVALS = 2_000  # per message: some 40 kB; the rest goes in the next one
 
 
@@ -39,7 +41,6 @@ class Receipts:
 
     async def run(self, link: Publishes) -> None:
         """Tell the devices until cancelled."""
-        loop = asyncio.get_running_loop()
         room = asyncio.Semaphore(AT_ONCE)
 
         async def tell(stream: str, runs: Mapping[str, Ranges]) -> None:
@@ -52,10 +53,8 @@ class Receipts:
             await self._asked.wait()
             self._asked.clear()
             due, self._due = self._due, {}
-            began_s = loop.time()
             await asyncio.gather(*(tell(stream, runs) for stream, runs in due.items()))
-            # Under load half of the time, so that more is merged; with little to say no pause at all.
-            await asyncio.sleep(min(REST_MOST_S, loop.time() - began_s))
+            await asyncio.sleep(min(REST_MOST_S, len(due) * REST_S))
 
 
 def _payloads(runs: Mapping[str, Ranges]) -> list[bytes]:

@@ -17,7 +17,7 @@ from edge.contract.topics import UPWARD, every_device
 FILTERS = tuple(every_device(kind) for kind in UPWARD)
 KEEP_ALIVE_S = 20  # real seconds; a broker that is silent for one and a half of it is gone
 SESSION_EXPIRY_S = 14 * 86_400  # persistent_client_expiration of the shipped broker configuration
-RECEIVE_MAXIMUM = 4_000  # max_inflight_messages of the shipped broker configuration
+RECEIVE_MAXIMUM = 10_000  # max_inflight_messages of the shipped broker configuration
 CONNECT_S = 10.0  # real seconds for one attempt, subscriptions included
 PUBLISH_S = 10.0  # real seconds until a publication without PUBACK counts as not sent
 # A message larger than this is not ours (a pack has at most 1 MB): the broker is asked to keep it.

@@ -10,9 +10,9 @@ import asyncio
 import json
 import logging
 import re
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
@@ -60,6 +60,7 @@ Answer = list[tuple[dict[str, str], list[list[Any]]]]
 _log = logging.getLogger(__name__)
 
 LINES_MOST = 2_500  # a request: half of InfluxData's advice, so that making and sending overlap
+POSTS_MOST = 2  # requests on their way at once: InfluxDB takes 30 ms for each, mostly waiting
 TIMEOUT_S = 10.0
 QUERY_TIMEOUT_S = 30.0
 QUERY_CHARACTERS = 6_000  # a GET; proxies refuse an address of 8 kB
@@ -116,7 +117,7 @@ class InfluxStore:
         self._refused = refused or _say_refused
         # Whatever writes runs in the first, one at a time; only that one asks the second.
         self._writing = ThreadPoolExecutor(1, "influx-write")
-        self._posting = ThreadPoolExecutor(1, "influx-post")
+        self._posting = ThreadPoolExecutor(POSTS_MOST, "influx-post")
         self._client: InfluxDBClient | None = None
         self._write_api: WriteApi | None = None
         self._session: aiohttp.ClientSession | None = None
@@ -140,14 +141,14 @@ class InfluxStore:
 
     async def write(self, batches: Sequence[Batch], arrived_ms: int | None = None) -> int:
         def work() -> int:
-            lost, sending = 0, None
+            lost, sending = 0, deque[Future[list[str]]]()
             for lines in _packed_lines(batches):
-                if sending is not None:
-                    lost += _readings(sending.result())
+                if len(sending) == POSTS_MOST:
+                    lost += _readings(sending.popleft().result())
                 # The next lines are made while these are on their way.
-                sending = self._posting.submit(self._send, self._settings.bucket, lines)
-            if sending is not None:
-                lost += _readings(sending.result())
+                sending.append(self._posting.submit(self._send, self._settings.bucket, lines))
+            while sending:
+                lost += _readings(sending.popleft().result())
             return sum([len(batch.at_ms) for batch in batches]) - lost
 
         return await self._in_writer(work)

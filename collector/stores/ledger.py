@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 
 from alerts.rules.inputs import Entry
 from collector.stores.port import Level, Series, Touched
-from edge.contract.reading import Batch
+from edge.contract.reading import Batch, Form
 
 GRACE_MS = 30_000  # what is on its way when a bucket closes; later readings are late
+FORMS_KNOWN = 2**16  # some 10 MB when all are taken
 FUTURE_MS = 3_600_000  # a bucket further ahead comes from a wrong clock and is not waited for
 
 
@@ -29,6 +30,10 @@ class Ledger:
         self._open: dict[tuple[Level, int], _Open] = {}
         self._numbers: dict[tuple[str, str, str, str, str], int] = {}
         self._series: list[Series] = []
+        self._forms: dict[Form, tuple[int, ...]] = {}
+        self._minute = -1
+        self._groups: list[set[int]] = []
+        """Of the minute that was touched last: most readings are of the one before them."""
 
     @property
     def settled(self) -> int:
@@ -45,25 +50,44 @@ class Ledger:
         """The buckets to compute now, oldest first; they are the caller's from here on."""
         keys = [key for key in self._open if self._is_due(*key)]
         keys.sort(key=lambda key: (key[1], key[0]))
+        self._minute = -1
         return [
             Touched(level, at_ms, [self._series[n] for n in self._open.pop((level, at_ms)).series])
             for level, at_ms in keys
         ]
 
     def _touch(self, batch: Batch, position: int) -> None:
-        known: dict[tuple[str, str, str], int] = {}
-        last_ms, groups = None, []
-        for place, port, metric, at_ms in zip(
-            batch.place, batch.port, batch.metric, batch.at_ms, strict=True
-        ):
-            number = known.get((place, port, metric))
-            if number is None:
-                number = self._number(batch.site, batch.device, place, port, metric)
-                known[place, port, metric] = number
-            if at_ms != last_ms:  # the readings of a pack mostly share their time
-                last_ms, groups = at_ms, [self._group(level, at_ms, position) for level in Level]
-            for group in groups:
+        form = batch.form
+        if form is not None:
+            numbers = self._forms.get(form)
+            if numbers is None:
+                if len(self._forms) >= FORMS_KNOWN:
+                    self._forms.clear()
+                numbers = self._forms[form] = tuple(self._numbers_of(batch))
+            for group in self._at(batch.at_ms[0], position):
+                group.update(numbers)
+            return
+        for number, at_ms in zip(self._numbers_of(batch), batch.at_ms, strict=True):
+            for group in self._at(at_ms, position):
                 group.add(number)
+
+    def _at(self, at_ms: int, position: int) -> list[set[int]]:
+        """What is touched in the buckets that hold this time."""
+        minute = at_ms // Level.MINUTE.value
+        if minute != self._minute:
+            self._minute = minute
+            self._groups = [self._group(level, at_ms, position) for level in Level]
+        return self._groups
+
+    def _numbers_of(self, batch: Batch) -> list[int]:
+        known: dict[tuple[str, str, str], int] = {}
+        numbers = []
+        for key in zip(batch.place, batch.port, batch.metric, strict=True):
+            number = known.get(key)
+            if number is None:
+                number = known[key] = self._number(batch.site, batch.device, *key)
+            numbers.append(number)
+        return numbers
 
     def _group(self, level: Level, at_ms: int, position: int) -> set[int]:
         key = level, level.start(at_ms)

@@ -13,20 +13,29 @@ from collector.stores.chart import Row
 from collector.stores.port import Series
 from edge.contract.metrics import METRICS
 from edge.contract.quality import Quality
-from edge.contract.reading import Batch
+from edge.contract.reading import Batch, Form
 
 MEASUREMENT = "reading"
 TAGS = ("site", "device", "place", "port")
 QUALITY = "_q"
 
 HEADS_KNOWN = 2**16  # some 20 MB when all are taken
+_templates: dict[Form, str] = {}
+"""By form, the line of its good readings but for values and time; "" for a form that is no line."""
 
-_MISSING = int(Quality.MISSING)
+_GOOD, _MISSING = int(Quality.GOOD), int(Quality.MISSING)
 _ESCAPES = str.maketrans({",": "\\,", "=": "\\=", " ": "\\ "})
 
 
 def lines_of(batch: Batch) -> list[str]:
     """One line for all metrics of a place, port and time; of the same point twice the later one."""
+    form, quality = batch.form, batch.quality
+    if form is not None and quality.count(_GOOD) == len(quality):  # as nearly always
+        template = _templates.get(form)
+        if template is None:
+            template = _new_template(form)
+        if template:
+            return [template % (*batch.value, batch.at_ms[0])]
     points: dict[tuple[str, str, int], dict[str, str]] = {}
     last = None
     fields: dict[str, str] = {}
@@ -108,6 +117,18 @@ def ranges(starts: Iterable[int], step_ms: int, gap: int) -> list[tuple[int, int
         else:
             spans.append((start, start + step_ms))
     return spans
+
+
+def _new_template(form: Form) -> str:
+    """One that repeats a metric is no line: of the same point twice the later one counts."""
+    if len(_templates) >= HEADS_KNOWN:
+        _templates.clear()
+    names = [escape(name).replace("%", "%%") for name in form.metric]
+    fields = ",".join([f"{name}=%r,{name}{QUALITY}={_GOOD}i" for name in names])
+    head = _head(form.site, form.device, form.place[0], form.port[0]).replace("%", "%%")
+    template = f"{head} {fields} %d" if len(set(names)) == len(names) else ""
+    _templates[form] = template
+    return template
 
 
 @lru_cache(HEADS_KNOWN)

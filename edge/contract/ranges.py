@@ -46,6 +46,8 @@ class Ranges:
     def missing(self, lo: int, hi: int) -> list[tuple[int, int]]:
         """The parts of ``lo..hi`` that are not in the set, in order."""
         los, his = self._lo, self._hi
+        if lo <= hi and (not his or lo > his[-1]):  # nothing of it, as nearly always
+            return [(lo, hi)]
         gaps = []
         at = bisect_left(his, lo)  # the first interval that is not all before
         while at < len(los) and los[at] <= hi:

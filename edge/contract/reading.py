@@ -37,6 +37,21 @@ class Reading:
     seq: int = 0
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Form:
+    """What packs of one kind have in common: one device, one place and port, the same metrics.
+
+    There is one object for each form, compared by identity, so that whoever follows packs may keep
+    what it has worked out of their names. The lists are shared by many batches: nobody changes them.
+    """
+
+    site: str
+    device: str
+    place: list[str]
+    port: list[str]
+    metric: list[str]
+
+
 @dataclass(slots=True, kw_only=True)
 class Batch:
     """The readings of one pack as columns of equal length; the hot path never builds a Reading.
@@ -44,6 +59,8 @@ class Batch:
     ``first`` and ``count`` say which consecutive ``seq`` the pack spoke for, refused ones included.
     ``reasons`` holds a word for the few readings that have one, by index. ``untrusted``: anybody
     could have said it; it may raise a fire, flood or safety incident and never clears one.
+    ``form``, where it is given, says the same of place, port and metric; all readings are of one time
+    then, and numbered without gaps.
     """
 
     site: str
@@ -61,6 +78,7 @@ class Batch:
     reasons: dict[int, str] = field(default_factory=dict)
     is_news: bool = True
     untrusted: bool = False
+    form: Form | None = field(default=None, compare=False, repr=False)
 
     def __len__(self) -> int:
         return len(self.at_ms)

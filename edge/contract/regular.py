@@ -13,11 +13,11 @@ from typing import Any
 from edge.contract.ids import is_id
 from edge.contract.metrics import METRICS
 from edge.contract.quality import Quality
-from edge.contract.reading import Batch
+from edge.contract.reading import Batch, Form
 
 _UNITS = {name: metric.senml for name, metric in METRICS.items()}
 _NAMES = {name: name for name in METRICS}  # so that a thousand packs share one string
-_NAME_AND_UNIT, _VALUE = itemgetter("n", "u"), itemgetter("v")
+_NAME, _UNIT, _VALUE = itemgetter("n"), itemgetter("u"), itemgetter("v")
 _FLOATS = frozenset({float})
 _NUMBERS = frozenset({int, float})
 _MAYBE_NUMBERS = _NUMBERS | {type(None)}
@@ -26,10 +26,62 @@ _NOT_EVALUATED = int(Quality.NOT_EVALUATED)
 # A reading that is missing has no value and is none of ours.
 _QUALITIES = frozenset(int(each) for each in Quality if each is not Quality.MISSING) | {None}
 _BASE_NAMES_KNOWN = 2**16  # some 10 MB when all are taken
+_KINDS_KNOWN = 2**10  # sequences of metrics: a village has a dozen
+_LONGEST_KIND = 100  # readings at one time; backlogs are longer, and hardly two are alike
+_FORMS_KNOWN = 2**16  # some 25 MB when all are taken: one for each device's place or port
 _MOST = 2**63
-_EVERY = ("n", "u", "v")
-_FIRST = ("bn", "bt", "run", "seq")
+_EVERY = len(("n", "u", "v"))  # labels of each record
+_FIRST = len(("bn", "bt", "run", "seq"))  # and of the first besides
 _Columns = tuple[list[str], list[str], list[int], list[int]]
+
+
+class _Kind:
+    """A sequence of metrics in their units, and its forms by site, device and base name."""
+
+    __slots__ = ("forms", "metric")
+
+    def __init__(self, metric: list[str]) -> None:
+        self.metric = metric
+        self.forms: dict[tuple[str, str, str], Form] = {}
+
+
+class _Known:
+    """The kinds and forms that were seen, bounded; whoever kept something by form meets a new one."""
+
+    def __init__(self) -> None:
+        self.kinds: dict[tuple[tuple[str, ...], tuple[str, ...]], _Kind] = {}
+        self._forms = 0
+
+    def kind(self, names: tuple[str, ...], units: tuple[str, ...]) -> _Kind:
+        """A sequence that is new here; ValueError when it is irregular."""
+        if tuple(map(_UNITS.get, names)) != units or None in units:
+            raise ValueError("a metric that is not known, or not in its unit")
+        metric = list(map(_NAMES.__getitem__, names))
+        if len(metric) > _LONGEST_KIND:
+            return _Kind(metric)
+        if len(self.kinds) >= _KINDS_KNOWN:
+            self._forget()
+        # The catalogue's own strings, so that a key costs no text.
+        key = tuple(metric), tuple(map(_UNITS.__getitem__, metric))
+        return self.kinds.setdefault(key, _Kind(metric))
+
+    def form(self, kind: _Kind, key: tuple[str, str, str], name_length: int) -> Form:
+        """One that is new here; ValueError for a base name that is none."""
+        site, device, base_name = key
+        place, port = _spot(base_name, name_length)
+        if self._forms >= _FORMS_KNOWN:
+            self._forget()
+        self._forms += 1
+        count = len(kind.metric)
+        form = Form(site, device, [place] * count, [port] * count, kind.metric)
+        return kind.forms.setdefault(key, form)
+
+    def _forget(self) -> None:
+        self.kinds.clear()
+        self._forms = 0
+
+
+_known = _Known()
 
 
 def read_regular(
@@ -48,42 +100,45 @@ def read_regular(
     count = len(records)
     try:
         first = records[0]
-        names, units = zip(*map(_NAME_AND_UNIT, records), strict=True)
-        if tuple(map(_UNITS.get, names)) != units or None in units:
-            return None
+        names, units = tuple(map(_NAME, records)), tuple(map(_UNIT, records))
+        kind = _known.kinds.get((names, units)) or _known.kind(names, units)
         base_name, base_s = first["bn"], first["bt"]
         if type(base_s) not in _NUMBERS:
             return None
-        bounds = oldest_ms, newest_ms
-        place, port = _spot(base_name, name_length)
-        more = sum(map(len, records)) - len(_EVERY) * count - len(_FIRST) - ("dropped" in first)
-        columns: _Columns | None
+        more = sum(map(len, records)) - _EVERY * count - _FIRST - ("dropped" in first)
+        form = None
         if more == 0:
             at_ms = round(float(base_s) * 1000)
             if not oldest_ms <= at_ms <= newest_ms:
                 return None
-            columns = [place] * count, [port] * count, [at_ms] * count, [_NOT_EVALUATED] * count
+            key = site, device, base_name
+            form = kind.forms.get(key) or _known.form(kind, key, name_length)
+            places, ports = form.place, form.port
+            times, qualities = [at_ms] * count, [_NOT_EVALUATED] * count
         else:
+            bounds = oldest_ms, newest_ms
             columns = _columns(records, more, float(base_s), bounds, name_length)
-        if columns is None:
-            return None
+            if columns is None:
+                return None
+            places, ports, times, qualities = columns
         values = _values(records)
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError):
         return None
-    places, ports, times, qualities = columns
+    seq = first["seq"]
     return Batch(
         site=site,
         device=device,
         run=first["run"],
-        first=first["seq"],
+        first=seq,
         count=count,
         place=places,
         port=ports,
-        metric=list(map(_NAMES.__getitem__, names)),
+        metric=kind.metric,
         value=values,
         at_ms=times,
         quality=qualities,
-        seq=list(range(first["seq"], first["seq"] + count)),
+        seq=list(range(seq, seq + count)),
+        form=form,
     )
 
 
@@ -95,7 +150,7 @@ def _columns(
     after_s = [record.get("t") for record in records]
     qualities = [record.get("q") for record in records]
     base_names = [record.get("bn") for record in records]
-    more -= 3 * len(records) - 1
+    more -= _EVERY * len(records) - 1
     more += after_s.count(None) + qualities.count(None) + base_names.count(None)
     if more or not _MAYBE_NUMBERS.issuperset(map(type, after_s)):
         return None

@@ -1,3 +1,6 @@
+from dataclasses import replace
+
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,10 +22,12 @@ from alerts.words import IncidentClass, Severity
 from collector import records
 from edge.contract.metrics import METRICS
 from edge.contract.quality import Quality
-from edge.contract.reading import Batch, Reading
+from edge.contract.reading import Batch, Decoded, Reading
+from edge.contract.senml import decode
 from edge.contract.status import State, Status
 from edge.journal.rows import Row
 
+NOW_MS = 1_800_000_000_000
 ids = st.from_regex(r"[a-z0-9-]{1,12}", fullmatch=True)
 REGISTRY = Registry(
     revision=3,
@@ -73,6 +78,47 @@ def batches(draw) -> Batch:
 def test_a_batch_comes_back_as_it_went(batch, at_ms):
     row = records.row(at_ms, batch)._replace(position=7)
     assert records.entry(row) == Entry(7, at_ms, batch)
+
+
+@st.composite
+def packs_of_a_form(draw) -> Batch:
+    """What devices of ours send, read as columns; a quality may have been judged, a word added."""
+    names = draw(st.lists(st.sampled_from(sorted(METRICS)), min_size=1, max_size=6))
+    parts = [
+        {"n": name, "u": METRICS[name].senml, "v": draw(st.floats(-1e9, 1e9))} for name in names
+    ]
+    head = {"bn": draw(st.sampled_from(["", "a/", "a%s/", "a/1/"])).replace("%s", "-"), "bt": 1.8e9}
+    parts[0] |= head | {"run": draw(ids), "seq": draw(st.integers(0, 2**53 - 10))}
+    payload = orjson.dumps(parts)
+    decoded = decode(payload, topic="t", site="s", device="d", now_ms=NOW_MS)
+    assert isinstance(decoded, Decoded)
+    batch = decoded.batch
+    assert batch.form is not None
+    batch.quality = [draw(st.sampled_from([1, 1, 1, 3])) for _ in names]
+    if draw(st.booleans()):
+        batch.reasons[0] = draw(st.text(max_size=5))
+    batch.is_news, batch.untrusted = draw(st.booleans()), draw(st.booleans())
+    return batch
+
+
+@given(batch=packs_of_a_form(), at_ms=st.integers(0, 2**42))
+def test_a_pack_of_a_form_comes_back_as_it_went(batch, at_ms):
+    row = records.row(at_ms, batch)._replace(position=7)
+    found = records.entry(row)
+    assert found == Entry(7, at_ms, batch)
+    plain = records.row(at_ms, replace(batch, form=None))
+    assert row.cls == plain.cls
+    assert orjson.loads(row.body) == orjson.loads(plain.body)
+
+
+def test_rows_of_one_form_come_back_with_one_form():
+    parts = [{"n": "ph", "u": "pH", "v": 7, "bn": "a/", "bt": 1.8e9, "run": "r", "seq": 0}]
+    decoded = decode(orjson.dumps(parts), topic="t", site="s", device="d", now_ms=NOW_MS)
+    assert isinstance(decoded, Decoded)
+    first, second = [records.entry(records.row(at_ms, decoded.batch)).what for at_ms in (1, 2)]
+    assert isinstance(first, Batch)
+    assert isinstance(second, Batch)
+    assert first.form is second.form is not None
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.contract import senml
+from edge.contract import regular, senml
 from edge.contract.metrics import METRICS
 from edge.contract.reading import Batch, Decoded, Rejected
 from edge.contract.regular import read_regular
@@ -93,6 +93,58 @@ def test_both_ways_of_reading_agree(records) -> None:
     assert isinstance(wanted, Decoded)
     assert repr(got.batch) == repr(wanted.batch)  # as -0.0 == 0.0
     assert [(r.seq, r.reason) for r in got.rejected] == [(r.seq, r.reason) for r in wanted.rejected]
+
+
+@settings(deadline=None, max_examples=200)
+@given(packs())
+def test_a_form_says_what_its_columns_say(records) -> None:
+    got = decode(records)
+    assert isinstance(got, Decoded)
+    batch, form = got.batch, got.batch.form
+    if form is None:
+        return
+    assert (form.site, form.device) == (batch.site, batch.device)
+    assert (form.place, form.port, form.metric) == (batch.place, batch.port, batch.metric)
+    assert len({*zip(batch.place, batch.port, batch.at_ms, strict=True)}) == 1
+    assert batch.seq == list(range(batch.first, batch.first + len(batch)))
+
+
+def test_packs_of_one_form_share_it() -> None:
+    first, second = read([BASE | PH]), read([BASE | PH | {"v": 7.5, "seq": 8}])
+    assert first is not None
+    assert second is not None
+    assert first.form is second.form is not None
+    for other in ({"bn": "other/"}, {"n": "orp", "u": "mV"}):
+        third = read([BASE | PH | other])
+        assert third is not None
+        assert third.form not in (first.form, None)
+
+
+def test_devices_of_two_sites_have_two_forms() -> None:
+    here, there = [
+        read_regular([BASE | PH], site, "d", senml.YEAR_2000_MS, NOW_MS, 200)
+        for site in ("here", "there")
+    ]
+    assert here is not None
+    assert there is not None
+    assert here.form is not there.form
+
+
+def test_a_pack_of_several_times_has_no_form() -> None:
+    batch = read([BASE | PH, PH | {"t": 60}])
+    assert batch is not None
+    assert batch.form is None
+
+
+def test_forms_are_forgotten_when_there_are_too_many(monkeypatch) -> None:
+    monkeypatch.setattr(regular, "_FORMS_KNOWN", 3)
+    forms = []
+    for n in range(10):
+        batch = read([BASE | PH | {"bn": f"p{n}/"}])
+        assert batch is not None
+        forms.append(batch.form)
+        assert batch.place == [f"p{n}"]
+    assert sum(len(kind.forms) for kind in regular._known.kinds.values()) <= 3
 
 
 @pytest.mark.parametrize(

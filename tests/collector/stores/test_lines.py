@@ -5,7 +5,9 @@ from hypothesis import strategies as st
 from collector.stores.lines import escape, line_of_row, lines_of, ranges, readings_in, time_of
 from collector.stores.port import Series
 from edge.contract.ids import ID_PATTERN
+from edge.contract.metrics import METRICS
 from edge.contract.quality import Quality
+from edge.contract.reading import Batch, Form
 from tests.collector.stores.batches import DEVICE, NH3N, NOON, PH, PLACE, SITE, batch
 
 HEAD = f"reading,site={SITE},device={DEVICE},place={PLACE}"
@@ -31,6 +33,26 @@ def test_the_metrics_of_a_place_and_time_are_one_line():
 )
 def test_a_value_is_a_float_and_what_is_missing_has_its_quality_alone(value, quality, expected):
     assert lines_of(batch([(PH, NOON, value, quality)])) == [f"{HEAD} {expected} {NOON}"]
+
+
+@given(
+    st.lists(st.sampled_from(sorted(METRICS)), min_size=1, max_size=6),
+    st.data(),
+)
+def test_a_pack_of_a_form_gives_the_lines_of_its_columns(names, data):
+    value = st.floats(-1e300, 1e300).map(lambda v: v + 0.0)
+    quality = st.sampled_from([int(each) for each in Quality if each is not Quality.MISSING])
+    usual = data.draw(st.booleans())
+    pack = Batch(
+        site="s", device="d", run="r", first=0, count=len(names), metric=names, seq=[],
+        place=["a"] * len(names), port=["1"] * len(names), at_ms=[NOON] * len(names),
+        value=[data.draw(value) for _ in names],
+        quality=[int(Quality.GOOD) if usual else data.draw(quality) for _ in names],
+    )  # fmt: skip
+    plain = lines_of(pack)
+    pack.form = Form("s", "d", pack.place, pack.port, pack.metric)
+    assert lines_of(pack) == plain
+    assert lines_of(pack) == plain
 
 
 def test_of_the_same_point_twice_the_later_one_stays():
