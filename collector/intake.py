@@ -44,6 +44,7 @@ _TOPICS_KNOWN = 2**16  # parsed; some 20 MB when all are taken
 _FORMS_KNOWN = 2**16  # that are bound, remembered; some 5 MB when all are taken
 _STRANGERS_MOST = 1_000  # runs of strangers remembered; beyond, their readings are counted again
 
+_NO_TALK = "", "", Ranges()
 _topic = lru_cache(_TOPICS_KNOWN)(Topic.parse)
 
 
@@ -205,6 +206,8 @@ class Intake:
     def __init__(self, bindings: Bindings, held: Map[tuple[str, str], Ranges]) -> None:
         self.bindings = bindings
         self._held: _Held = {key: Ranges(ranges) for key, ranges in held.items()}
+        self._talks: dict[str, tuple[str, str, Ranges]] = {}
+        """By topic: the stream, its latest run, and what is held of that."""
         self._strange: _Held = {}
         self._said: dict[tuple[str, str], Status] = {}
         self._newest: Newest = {}
@@ -212,11 +215,11 @@ class Intake:
 
     def judge(self, messages: Iterable[Message], now_ms: int) -> Judged:
         """What these messages say, in order."""
-        judged = Judged()
+        judged, take = Judged(), self._take
         for message in messages:
             judged.counts.messages += 1
             try:
-                self._take(judged, message, now_ms)
+                take(judged, message, now_ms)
             except Exception as error:  # a bug that one message meets must not stop the others
                 self._bury(judged, message, f"cannot be taken in, report this: {error!r}", now_ms)
         return judged
@@ -342,8 +345,13 @@ class Intake:
             return
         if decoded.dropped:
             self._announced(judged, message, decoded, now_ms)
-        name, lo, hi = stream(batch.site, batch.device), batch.first, batch.first + batch.count - 1
-        new = self._ranges(name, batch.run).missing(lo, hi)
+        lo, hi = batch.first, batch.first + batch.count - 1
+        name, run, held = self._talks.get(message.topic) or _NO_TALK
+        if run != batch.run:  # a device has one run for weeks
+            name = stream(batch.site, batch.device)
+            held = self._ranges(name, batch.run)
+            self._talk(message.topic, (name, batch.run, held))
+        new = held.missing(lo, hi)
         doubles = 0
         if new != [(lo, hi)]:
             is_new = Ranges(new)
@@ -352,7 +360,7 @@ class Intake:
             rejected = tuple(r for r in rejected if r.seq is not None and r.seq in is_new)
         self._take_in(judged, message, batch, rejected, now_ms)
         judged.counts.doubles += doubles
-        self._note(judged, name, batch.run, lo, hi, new)
+        self._note(judged, name, batch.run, lo, hi, new, held)
 
     def _decoded(self, message: Message, topic: Topic, now_ms: int) -> Decoded | Rejected:
         return decode(
@@ -500,14 +508,20 @@ class Intake:
                     )
                 )
                 judged.counts.dropped += count
-            self._note(judged, name, run, lo, hi, new)
+            self._note(judged, name, run, lo, hi, new, self._ranges(name, run))
+
+    def _talk(self, topic: str, talk: tuple[str, str, Ranges]) -> None:
+        if len(self._talks) >= _TOPICS_KNOWN:
+            self._talks.clear()
+        self._talks[topic] = talk
 
     def _note(
-        self, judged: Judged, name: str, run: str, lo: int, hi: int, new: list[tuple[int, int]]
-    ) -> None:
+        self, judged: Judged, name: str, run: str, lo: int, hi: int, new: list[tuple[int, int]],
+        held: Ranges,
+    ) -> None:  # fmt: skip
         joined = False
         if new:
-            self._ranges(name, run).add(lo, hi)
+            held.add(lo, hi)
             for new_lo, new_hi in new:
                 joined = judged.cover(name, run, new_lo, new_hi)
         if not (joined and len(new) == 1):  # else the interval before it has been spoken of

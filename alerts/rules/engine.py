@@ -18,12 +18,13 @@ from alerts.rules.inputs import (
 )
 from alerts.rules.packs import PackError, Packs, Problem, problems, read_packs
 from alerts.rules.plan import Key, Plan, plan
-from alerts.rules.rule import DeviceState, Shift, State
+from alerts.rules.rule import DeviceState, Shift, State, Take
 from alerts.rules.snapshot import Snapshot
 from alerts.rules.transition import SOURCE, UNTRUSTED, Change, Transition
 from edge.contract.quality import WITHHELD
-from edge.contract.reading import Batch
+from edge.contract.reading import Batch, Form
 
+FORMS_KNOWN = 2**16  # some 10 MB when all are taken
 _WITHHELD = frozenset(int(quality) for quality in WITHHELD)
 
 
@@ -38,6 +39,8 @@ class Engine:
         self._house = HouseTime()
         self._plan = Plan()
         self._books: dict[tuple[str, str], Book] = {}
+        self._listening: dict[Form, list[tuple[int, Sequence[tuple[State, Take]]]]] = {}
+        """By form of a pack, which of its readings a rule listens to; worked out anew from the plan."""
         self._waiting: dict[int, State] = {}
         self._doubtful: frozenset[int] = frozenset()
         self._pack_problems: tuple[Problem, ...] = ()
@@ -131,8 +134,9 @@ class Engine:
 
     def _take(self, batch: Batch) -> None:
         device = (batch.site, batch.device)
-        table = self._plan.series.get(device)
-        if table:
+        if batch.form is not None:
+            self._take_form(batch, batch.form)
+        elif table := self._plan.series.get(device):
             watched_ms = self._house.watched_ms
             for place, port, metric, value, at_ms, quality in zip(
                 batch.place,
@@ -159,6 +163,33 @@ class Engine:
         if len(batch) and batch.is_news:
             for state in tuple(self._plan.devices.get(device, ())):
                 self._guarded(state, self._heard)
+
+    def _take_form(self, batch: Batch, form: Form) -> None:
+        """The same for a pack whose form has been met: only what a rule listens to is looked at."""
+        listening = self._listening.get(form)
+        if listening is None:
+            table = self._plan.series.get((form.site, form.device), {})
+            series = zip(form.place, form.port, form.metric, strict=True)
+            found = [(i, table.get(key)) for i, key in enumerate(series)]
+            listening = [(i, taps) for i, taps in found if taps]
+            if len(self._listening) >= FORMS_KNOWN:
+                self._listening.clear()
+            self._listening[form] = listening
+        watched_ms, at_ms, values, qualities = (
+            self._house.watched_ms, batch.at_ms[0], batch.value, batch.quality,
+        )  # fmt: skip
+        for i, taps in listening:
+            value = values[i]
+            if qualities[i] in _WITHHELD or value is None:
+                continue
+            for state, take in taps:
+                try:
+                    shifts = take(value, at_ms, watched_ms)
+                except Exception as error:
+                    self._set_aside(self._plan.keys[state.order], repr(error))
+                    continue
+                if shifts is not None:
+                    self._after(state, shifts)
 
     def _tick(self) -> None:
         watched_ms = self._house.watched_ms
@@ -235,6 +266,7 @@ class Engine:
     def _set_aside(self, key: Key, error: str) -> None:
         self._aside[key] = error
         state = self._plan.withdraw(key)
+        self._listening.clear()
         if state is not None:
             self._waiting.pop(state.order, None)
             state.standing.levels.pop(state.device, None)
@@ -276,6 +308,7 @@ class Engine:
     def _open_books(self) -> None:
         """One book per (rule, subject), its levels read from its states."""
         self._books = {}
+        self._listening.clear()
         for key, state in self._plan.states.items():
             seat = self._plan.seats[key]
             book = self._books.get(key[:2])

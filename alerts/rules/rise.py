@@ -242,4 +242,5 @@ def _limit(step: RiseStep) -> Limit:
 
 
 def _median(a: float, b: float, c: float) -> float:
-    return max(min(a, b), min(max(a, b), c))
+    low, high = (a, b) if a <= b else (b, a)
+    return low if c <= low else high if c >= high else c

@@ -254,7 +254,8 @@ def test_an_override_that_does_not_fit_leaves_the_default_and_is_named() -> None
     assert "clear" in str(engine.problems[0])
 
 
-def test_a_rule_that_raises_is_set_aside_there_and_nowhere_else(monkeypatch) -> None:
+@pytest.mark.parametrize("form", [False, True])
+def test_a_rule_that_raises_is_set_aside_there_and_nowhere_else(monkeypatch, form) -> None:
     judge = Ladder.judge
 
     def fragile(ladder, measures, at_ms, last_ms, hold_ms):
@@ -274,6 +275,8 @@ def test_a_rule_that_raises_is_set_aside_there_and_nowhere_else(monkeypatch) -> 
         do(10, 5),
     ]
     entries = journal(world, PACKS, whats)
+    if form:
+        entries = worlds.with_forms(entries)
     engine = Engine("j")
     changes = feed(entries[:-2], engine)
     assert told(changes) == [("raised", "critical", 0)]
@@ -347,6 +350,20 @@ def test_a_restart_at_any_point_changes_nothing(steps: list[tuple], restarts: se
         assert disturbed.feed(entry) == undisturbed.feed(entry)
     assert disturbed.dump() == undisturbed.dump()
     assert disturbed.problems == undisturbed.problems
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(WHATS, max_size=60))
+def test_packs_of_a_form_are_judged_like_any_others(steps: list[tuple]) -> None:
+    plain, formed = Engine("j"), Engine("j")
+    for entry, with_form in zip(story(steps), worlds.with_forms(story(steps)), strict=True):
+        assert formed.feed(with_form) == plain.feed(entry)
+    assert formed.dump() == plain.dump()
+
+
+def test_a_withheld_value_of_a_form_is_passed_over() -> None:
+    whats = [do(n, 0.1, quality=Quality.FAIL) for n in range(5)]
+    assert feed(worlds.with_forms(journal(WORLD, PACKS, whats))) == []
 
 
 @settings(max_examples=60, deadline=None)

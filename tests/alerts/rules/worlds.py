@@ -1,6 +1,7 @@
 """Small worlds for the rules' tests: one place, one device, a journal of values."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from alerts.registry.model import (
     Binding,
@@ -15,7 +16,7 @@ from alerts.registry.model import (
 )
 from alerts.rules.inputs import Entry, PacksRevised, RegistryRevised, Sight, Tick, What
 from edge.contract.quality import Quality
-from edge.contract.reading import Batch, Reading
+from edge.contract.reading import Batch, Form, Reading
 
 T0 = 1_700_000_000_000
 SITE, PLACE, PORT, DEVICE = "linjiang", "here", "7", "box"
@@ -85,6 +86,20 @@ def journal(
         (first, Sight(True, first)),
     ]
     return [Entry(n, at_ms, what) for n, (at_ms, what) in enumerate([*begin, *whats], 1)]
+
+
+def with_forms(entries: Sequence[Entry]) -> list[Entry]:
+    """The same entries, each batch of one time with its form, as the decoder gives it."""
+    forms: dict[str, Form] = {}
+    formed = []
+    for entry in entries:
+        what = entry.what
+        if isinstance(what, Batch) and len(set(what.at_ms)) == 1:
+            columns = what.place, what.port, what.metric
+            form = Form(what.site, what.device, *columns)
+            what = replace(what, form=forms.setdefault(repr((what.device, columns)), form))
+        formed.append(entry._replace(what=what))
+    return formed
 
 
 def every(
