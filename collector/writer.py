@@ -23,10 +23,11 @@ Sleep = Callable[[float], Awaitable[None]]
 _log = logging.getLogger(__name__)
 
 READINGS_MOST = 40_000  # a write: 4 MB of lines, two fifths of a second of SQLite
-LINGER_S = (
-    0.25  # a reading is on a chart within a second, and a quiet cell makes four writes a second
-)
+LINGER_S = 0.1  # a quiet cell makes some writes a second, and a reading is stored soon
 ROLL_UP_LINGER_S = 1.0
+# Readings of one linger from which on buckets wait, for this long at most: while a backlog comes in, what
+# the database can do is needed for points, and many buckets at once cost it less.
+ROLL_UP_BUSY, ROLL_UP_PATIENCE_S = 40_000, 60.0
 BACK_OFF_S = (0.2, 30.0)
 
 
@@ -114,6 +115,7 @@ class RollUp:
         reached: Callable[[int], Awaitable[None]],
         *,
         linger_s: float = ROLL_UP_LINGER_S,
+        patience_s: float = ROLL_UP_PATIENCE_S,
         sleep: Sleep = asyncio.sleep,
         chance: random.Random | None = None,
     ) -> None:
@@ -123,6 +125,7 @@ class RollUp:
         self._store = store
         self._reached = reached
         self._linger_s = linger_s
+        self._patience_s = patience_s
         self._patience = Patience("roll-up", sleep, chance or random.Random())
         self._ledger = Ledger(follower.position)
 
@@ -136,10 +139,16 @@ class RollUp:
 
     async def run(self) -> None:
         """Follow the journal until cancelled, or until the follower ends."""
+        clock = asyncio.get_running_loop()
+        rested_s = clock.time()
         async with aclosing(_gathered(self._follower, self._linger_s)) as gathered:
             async for entries in gathered:
                 for entry in entries:
                     self._ledger.feed(entry)
+                is_busy = _readings(entries) >= ROLL_UP_BUSY
+                if is_busy and clock.time() - rested_s < self._patience_s:
+                    continue
+                rested_s = clock.time()
                 await self._reached(entries[-1].position)
                 await self._compute(self._ledger.due())
                 if self._ledger.settled > self.position:

@@ -7,6 +7,7 @@ from typing import TypeVar
 import pytest
 
 from alerts.rules.inputs import Entry, Tick
+from collector import writer as writers
 from collector.stores.embedded import EmbeddedStore
 from collector.stores.ledger import GRACE_MS
 from collector.stores.port import Level, StoreUnavailable, Touched
@@ -183,6 +184,27 @@ async def test_closed_buckets_are_rolled_up_and_the_cursor_waits_for_the_open_on
     # The third hour is open: a restart reads it again.
     assert follower.moves == [120]
     assert roll_up.rolled == 2 + len(await store.rows(Level.MINUTE, PH, NOON, NOON + DAY))
+
+
+@pytest.mark.parametrize(("patience_s", "rolled_first"), [(60.0, False), (0.0, True)])
+async def test_buckets_wait_while_a_backlog_comes_in_but_not_for_ever(
+    make, monkeypatch, patience_s, rolled_first
+):
+    monkeypatch.setattr(writers, "READINGS_MOST", 60)
+    monkeypatch.setattr(writers, "ROLL_UP_BUSY", 60)
+    store = make()
+    readings = [reading(i + 1, NOON + i * MINUTE, 1.0) for i in range(90)]
+    await store.write([entry.what for entry in readings if isinstance(entry.what, Batch)])
+    follower = FakeFollower(readings[:60], readings[60:])
+    when: list[int] = []
+
+    async def reached(position: int) -> None:
+        when.append(position)
+
+    roll_up = RollUp(follower, store, reached, linger_s=0.0, patience_s=patience_s)
+    await roll_up.run()
+    assert when == ([60, 90] if rolled_first else [90])
+    assert roll_up.rolled == 1 + len(await store.rows(Level.MINUTE, PH, NOON, NOON + DAY))
 
 
 async def at_once_reached(position: int) -> None:
