@@ -22,7 +22,7 @@ from edge.contract.metrics import METRICS
 from edge.contract.quality import Quality
 from edge.contract.ranges import MAX_SEQ
 from edge.contract.reading import Batch, Decoded, Reading, Rejected
-from edge.contract.regular import read_regular
+from edge.contract.regular import learn, read_quick, read_regular
 
 MAX_BYTES = 1_000_000  # a pack of 500 readings has about 30 kB; a device on 2G sends far less
 MAX_RECORDS = 5_000
@@ -119,6 +119,10 @@ def decode(
     if len(payload) > MAX_BYTES:
         reason = f"the message has {len(payload)} bytes; a pack has at most {MAX_BYTES}"
         return Rejected(topic, reason, payload[:1000])
+    newest_ms = now_ms + AHEAD_MS
+    quick = read_quick(payload, site, device, YEAR_2000_MS, newest_ms, _NAME_LENGTH)
+    if quick is not None:
+        return Decoded(quick)
     try:
         records = loads(payload)
     except (ValueError, RecursionError) as error:
@@ -137,9 +141,10 @@ def decode(
     dropped = _dropped(first["dropped"]) if "dropped" in first else ()
     if dropped is None:
         return Rejected(topic, "'dropped' is a list of [run, first, last, reason]", payload)
-    newest_ms = now_ms + AHEAD_MS
     regular = read_regular(records, site, device, YEAR_2000_MS, newest_ms, _NAME_LENGTH)
     if regular is not None:
+        if regular.form is not None:
+            learn(payload, regular.form)
         return Decoded(regular, (), dropped)
     batch = Batch(site=site, device=device, run=run, first=seq, count=len(records))
     rejected: list[Rejected] = []

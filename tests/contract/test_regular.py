@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from edge.contract import regular, senml
 from edge.contract.metrics import METRICS
 from edge.contract.reading import Batch, Decoded, Rejected
-from edge.contract.regular import read_regular
+from edge.contract.regular import read_quick, read_regular
 
 NOW_MS = 1_795_390_000_000
 BASE = {"bn": "reach/", "bt": 1_795_389_000.0, "run": "r", "seq": 7}
@@ -93,6 +93,68 @@ def test_both_ways_of_reading_agree(records) -> None:
     assert isinstance(wanted, Decoded)
     assert repr(got.batch) == repr(wanted.batch)  # as -0.0 == 0.0
     assert [(r.seq, r.reason) for r in got.rejected] == [(r.seq, r.reason) for r in wanted.rejected]
+
+
+def text_of(records: object) -> bytes:
+    """As devices of ours write it."""
+    return json.dumps(records, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def decode_text(payload: bytes) -> Decoded | Rejected:
+    return senml.decode(payload, topic="t", site="s", device="d", now_ms=NOW_MS)
+
+
+def read_text(payload: bytes) -> Batch | None:
+    return read_quick(payload, "s", "d", senml.YEAR_2000_MS, NOW_MS + senml.AHEAD_MS, 200)
+
+
+@settings(deadline=None, max_examples=400)
+@given(packs(), st.randoms())
+def test_a_text_that_is_known_is_read_as_it_was_before(records, chance) -> None:
+    regular._known._forget()
+    payload = text_of(records)
+    unknown = decode_text(payload)
+    assert repr(decode_text(payload)) == repr(unknown)
+    # Now the text is known: other numbers, and whatever else a byte may do to it.
+    other = bytearray(payload)
+    for _ in range(chance.randrange(4)):
+        digits = [i for i, byte in enumerate(other) if byte in b"0123456789"]
+        other[chance.choice(digits)] = chance.choice(b"0123456789")
+    if chance.random() < 0.3:
+        other[chance.randrange(len(other))] = chance.choice(b'09 ,"\\{}[]v.-e\x00\xff')
+    got = decode_text(bytes(other))
+    regular._known._forget()
+    assert repr(got) == repr(decode_text(bytes(other)))
+
+
+def test_what_devices_of_ours_send_is_read_by_its_text_the_second_time() -> None:
+    regular._known._forget()
+    payload = text_of([BASE | PH, {"n": "orp", "u": "mV", "v": -12.5}])
+    assert read_text(payload) is None
+    decode_text(payload)
+    quick = read_text(payload.replace(b"-12.5", b"-13"))
+    assert quick is not None
+    assert quick.value == [7.0, -13.0]
+    assert type(quick.value[1]) is float
+
+
+@pytest.mark.parametrize(
+    "number", ["1e3", "01", "1.", ".5", "+1", "-", "NaN", "1" * 16, '"1"', " 1"]
+)
+def test_unusual_numbers_are_left_to_the_json_reader(number) -> None:
+    regular._known._forget()
+    payload = text_of([BASE | PH])
+    decode_text(payload)
+    assert read_text(payload) is not None
+    for usual in (b'"v":7.0', b'"bt":1795389000.0', b'"seq":7'):
+        name = usual.partition(b":")[0]
+        assert read_text(payload.replace(usual, name + b":" + number.encode())) is None
+
+
+def test_a_backlog_is_not_cut_into_pieces_in_vain() -> None:
+    payload = text_of([BASE | PH, *([PH] * 200)])
+    decode_text(payload)
+    assert read_text(payload) is None
 
 
 @settings(deadline=None, max_examples=200)
