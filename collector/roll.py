@@ -1,7 +1,6 @@
 """The roll of devices: who is online, and when each was last heard."""
 
 from dataclasses import replace
-from typing import Any
 
 from collector.health import DeviceSeen
 from collector.intake import Judged
@@ -16,6 +15,7 @@ class Roll:
 
     def __init__(self) -> None:
         self._seen: dict[tuple[str, str], DeviceSeen] = {}
+        self._heard_ms: dict[tuple[str, str], int] = {}
 
     def note(self, judged: Judged, now_ms: int) -> None:
         """What was just journalled."""
@@ -27,19 +27,22 @@ class Roll:
             if said.status.cut_ms is not None:
                 seen = replace(seen, cut_ms=said.status.cut_ms)
             self._seen[said.site, said.device] = seen
-        heard: dict[tuple[str, str], dict[str, Any]] = {}
         for batch in judged.batches:
-            told = heard.setdefault((batch.site, batch.device), {})
+            device = batch.site, batch.device
+            self._heard_ms[device] = now_ms
+            if "" not in batch.place:
+                continue  # nothing about the device itself
             if _WAITING in batch.metric:
                 value = _last(batch, _WAITING)
-                told["waiting"] = None if value is None else int(value)
+                waiting = None if value is None else int(value)
+                self._seen[device] = replace(self._of(*device), waiting=waiting)
             if _CLOCK in batch.metric:
-                told["clock_s"] = _last(batch, _CLOCK)
-        for (site, device), told in heard.items():
-            self._seen[site, device] = replace(self._of(site, device), seen_ms=now_ms, **told)
+                clock_s = _last(batch, _CLOCK)
+                self._seen[device] = replace(self._of(*device), clock_s=clock_s)
 
     def all(self) -> tuple[DeviceSeen, ...]:
-        return tuple(self._seen[key] for key in sorted(self._seen))
+        keys = sorted(self._seen.keys() | self._heard_ms)
+        return tuple(replace(self._of(*key), seen_ms=self._heard_ms.get(key)) for key in keys)
 
     def _of(self, site: str, device: str) -> DeviceSeen:
         return self._seen.get((site, device)) or DeviceSeen(site=site, device=device)
