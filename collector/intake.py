@@ -28,7 +28,7 @@ from edge.contract.metrics import METRICS
 from edge.contract.quality import Quality
 from edge.contract.ranges import Ranges
 from edge.contract.reading import Batch, Decoded, Form, ReadingClass, Rejected
-from edge.contract.senml import MAX_BYTES, decode
+from edge.contract.senml import MAX_BYTES, decode, decode_quick
 from edge.contract.settings import Reported, decode_reported
 from edge.contract.status import State, Status
 from edge.contract.topics import SERVER, Kind, Topic
@@ -333,18 +333,22 @@ class Intake:
             self._report(judged, message, topic, now_ms)
 
     def _readings(self, judged: Judged, message: Message, topic: Topic, now_ms: int) -> None:
-        decoded = self._decoded(message, topic, now_ms)
-        if isinstance(decoded, Rejected):
-            self._bury(judged, message, decoded.reason, now_ms)
-            if self.bindings.of(topic.site, topic.device) is not None:
-                _refuse(judged, topic.site, topic.device, 1)
-            return
-        batch, rejected = decoded.batch, decoded.rejected
-        if self.bindings.of(batch.site, batch.device) is None:
+        # As nearly always: the next pack of a known device, in a text that is known.
+        batch = decode_quick(message.payload, topic.site, topic.device, now_ms)
+        rejected: tuple[Rejected, ...] = ()
+        if batch is None:
+            decoded = self._decoded(message, topic, now_ms)
+            if isinstance(decoded, Rejected):
+                self._bury(judged, message, decoded.reason, now_ms)
+                if self.bindings.of(topic.site, topic.device) is not None:
+                    _refuse(judged, topic.site, topic.device, 1)
+                return
+            batch, rejected = decoded.batch, decoded.rejected
+            if decoded.dropped and self.bindings.of(topic.site, topic.device) is not None:
+                self._announced(judged, message, decoded, now_ms)
+        if not self.bindings.bind(batch) and self.bindings.of(topic.site, topic.device) is None:
             self._stranger(judged, message, batch, now_ms)
             return
-        if decoded.dropped:
-            self._announced(judged, message, decoded, now_ms)
         lo, hi = batch.first, batch.first + batch.count - 1
         name, run, held = self._talks.get(message.topic) or _NO_TALK
         if run != batch.run:  # a device has one run for weeks
@@ -352,14 +356,12 @@ class Intake:
             held = self._ranges(name, batch.run)
             self._talk(message.topic, (name, batch.run, held))
         new = held.missing(lo, hi)
-        doubles = 0
         if new != [(lo, hi)]:
             is_new = Ranges(new)
-            doubles = hi - lo + 1 - is_new.total
+            judged.counts.doubles += hi - lo + 1 - is_new.total
             batch = batch.only([i for i, seq in enumerate(batch.seq) if seq in is_new])
             rejected = tuple(r for r in rejected if r.seq is not None and r.seq in is_new)
         self._take_in(judged, message, batch, rejected, now_ms)
-        judged.counts.doubles += doubles
         self._note(judged, name, batch.run, lo, hi, new, held)
 
     def _decoded(self, message: Message, topic: Topic, now_ms: int) -> Decoded | Rejected:

@@ -119,8 +119,7 @@ def decode(
     if len(payload) > MAX_BYTES:
         reason = f"the message has {len(payload)} bytes; a pack has at most {MAX_BYTES}"
         return Rejected(topic, reason, payload[:1000])
-    newest_ms = now_ms + AHEAD_MS
-    quick = read_quick(payload, site, device, YEAR_2000_MS, newest_ms, _NAME_LENGTH)
+    quick = decode_quick(payload, site, device, now_ms)
     if quick is not None:
         return Decoded(quick)
     try:
@@ -141,6 +140,7 @@ def decode(
     dropped = _dropped(first["dropped"]) if "dropped" in first else ()
     if dropped is None:
         return Rejected(topic, "'dropped' is a list of [run, first, last, reason]", payload)
+    newest_ms = now_ms + AHEAD_MS
     regular = read_regular(records, site, device, YEAR_2000_MS, newest_ms, _NAME_LENGTH)
     if regular is not None:
         if regular.form is not None:
@@ -159,6 +159,11 @@ def decode(
         if problem:
             rejected.append(Rejected(topic, problem, _raw(base.resolved(record)), seq + offset))
     return Decoded(batch, tuple(rejected), dropped)
+
+
+def decode_quick(payload: bytes, site: str, device: str, now_ms: int) -> Batch | None:
+    """What ``decode`` gives for a pack of which nothing is refused and the text is known; else None."""
+    return read_quick(payload, site, device, YEAR_2000_MS, now_ms + AHEAD_MS, _NAME_LENGTH)
 
 
 class _Base:
