@@ -6,7 +6,7 @@ not registered is never told that anything is held, so it keeps what it has unti
 A dead letter is judged again as if it had just come, but for its time of arrival.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Mapping as Map
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -40,6 +40,11 @@ _Key = tuple[str, str, str]
 _Held = dict[tuple[str, str], Ranges]
 _NONCE_LENGTH = 64
 REFUSED_SHARE = "refused-share"  # what the house says of a device; the device itself may not
+_ABOUT_ITSELF: frozenset[_Key] = frozenset(
+    ("", "", name)
+    for name, metric in METRICS.items()
+    if metric.cls is ReadingClass.HEALTH and name != REFUSED_SHARE
+)
 _TOPICS_KNOWN = 2**16  # parsed; some 20 MB when all are taken
 _FORMS_KNOWN = 2**16  # that are bound, remembered; some 5 MB when all are taken
 _STRANGERS_MOST = 1_000  # runs of strangers remembered; beyond, their readings are counted again
@@ -53,36 +58,33 @@ class Bindings:
 
     def __init__(self, registry: Registry) -> None:
         self.foreign = Foreigners(registry)
-        about_itself = {
-            ("", "", name)
-            for name, metric in METRICS.items()
-            if metric.cls is ReadingClass.HEALTH and name != REFUSED_SHARE
-        }
         self._bound: set[Form] = set()
-        self._by_device: dict[tuple[str, str], frozenset[_Key]] = {
-            (device.site, device.id): frozenset(
-                about_itself
-                | {
-                    (binding.place, binding.port, metric)
-                    for binding in device.bindings
-                    for metric in binding.metrics
-                }
-            )
-            for device in registry.devices
-            if not device.is_foreign
+        self._by_device = {
+            (device.site, device.id): device for device in registry.devices if not device.is_foreign
         }
 
-    def of(self, site: str, device: str) -> frozenset[_Key] | None:
-        """What this device may speak of; None when it is not registered."""
-        return self._by_device.get((site, device))
+    def knows(self, site: str, device: str) -> bool:
+        """Whether this is a registered device of ours."""
+        return (site, device) in self._by_device
+
+    def allows(self, site: str, device: str) -> Callable[[_Key], bool]:
+        """What says whether this device may speak of a (place, port, metric)."""
+        found = self._by_device.get((site, device))
+        if found is None:
+            return lambda key: False
+        own: dict[tuple[str, str], tuple[str, ...]] = {}
+        for binding in found.bindings:
+            spot = binding.place, binding.port
+            own[spot] = own.get(spot, ()) + binding.metrics
+        return lambda key: key[2] in own.get(key[:2], ()) or key in _ABOUT_ITSELF
 
     def bind(self, batch: Batch) -> bool:
         """Whether the device may speak of all that its batch is about."""
         form = batch.form
         if form in self._bound:  # as nearly always
             return True
-        allowed = self._by_device.get((batch.site, batch.device), frozenset())
-        if not allowed.issuperset(zip(batch.place, batch.port, batch.metric, strict=True)):
+        keys = zip(batch.place, batch.port, batch.metric, strict=True)
+        if not all(map(self.allows(batch.site, batch.device), set(keys))):
             return False
         if form is not None:
             if len(self._bound) >= _FORMS_KNOWN:
@@ -248,7 +250,7 @@ class Intake:
             return self._foreign_again(judged, letter)
         if topic.kind not in (Kind.READINGS, Kind.HEALTH):
             return letter.reason  # only readings are judged again
-        if self.bindings.of(topic.site, topic.device) is None:
+        if not self.bindings.knows(topic.site, topic.device):
             return _not_registered(topic.site, topic.device)
         message = Message(letter.topic, letter.raw, False, 0)
         if not letter.is_part:
@@ -340,13 +342,13 @@ class Intake:
             decoded = self._decoded(message, topic, now_ms)
             if isinstance(decoded, Rejected):
                 self._bury(judged, message, decoded.reason, now_ms)
-                if self.bindings.of(topic.site, topic.device) is not None:
+                if self.bindings.knows(topic.site, topic.device):
                     _refuse(judged, topic.site, topic.device, 1)
                 return
             batch, rejected = decoded.batch, decoded.rejected
-            if decoded.dropped and self.bindings.of(topic.site, topic.device) is not None:
+            if decoded.dropped and self.bindings.knows(topic.site, topic.device):
                 self._announced(judged, message, decoded, now_ms)
-        if not self.bindings.bind(batch) and self.bindings.of(topic.site, topic.device) is None:
+        if not self.bindings.bind(batch) and not self.bindings.knows(topic.site, topic.device):
             self._stranger(judged, message, batch, now_ms)
             return
         lo, hi = batch.first, batch.first + batch.count - 1
@@ -475,7 +477,7 @@ class Intake:
 
     def _bound(self, judged: Judged, message: Message, batch: Batch, now_ms: int) -> Batch:
         """The part of the batch that the registry binds; the rest is dead."""
-        allowed = self.bindings.of(batch.site, batch.device) or frozenset()
+        allows = self.bindings.allows(batch.site, batch.device)
         keys = list(zip(batch.place, batch.port, batch.metric, strict=True))
         unbound = [
             Rejected(
@@ -485,10 +487,10 @@ class Intake:
                 batch.seq[i],
             )
             for i in range(len(batch))
-            if keys[i] not in allowed
+            if not allows(keys[i])
         ]
         self._bury_records(judged, message, batch.run, unbound, now_ms)
-        return batch.only([i for i in range(len(batch)) if keys[i] in allowed])
+        return batch.only([i for i in range(len(batch)) if allows(keys[i])])
 
     def _announced(self, judged: Judged, message: Message, decoded: Decoded, now_ms: int) -> None:
         """Readings that the device's own cap dropped: counted once, and settled."""
@@ -557,7 +559,7 @@ class Intake:
         nonce = body.get("nonce") if isinstance(body, dict) else None
         if not isinstance(nonce, str) or not 0 < len(nonce) <= _NONCE_LENGTH:
             self._bury(judged, message, "a question about the time has a 'nonce'", now_ms)
-        elif self.bindings.of(topic.site, topic.device) is not None:
+        elif self.bindings.knows(topic.site, topic.device):
             judged.questions.append(TimeQuestion(topic.site, topic.device, nonce))
 
     def _answer(self, judged: Judged, message: Message, topic: Topic, now_ms: int) -> None:
@@ -581,7 +583,7 @@ class Intake:
 
     def _is_registered(self, judged: Judged, message: Message, topic: Topic, now_ms: int) -> bool:
         """Whether the device is known; a stranger's message is a dead letter."""
-        if self.bindings.of(topic.site, topic.device) is not None:
+        if self.bindings.knows(topic.site, topic.device):
             return True
         self._bury(judged, message, _not_registered(topic.site, topic.device), now_ms)
         return False

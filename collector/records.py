@@ -206,17 +206,17 @@ def _batch_of_form(row: Row) -> Batch | None:
 
 
 def _form(row: Row, head: bytes) -> Form | None:
-    """The form of rows that begin with ``head``; None when their places or ports differ."""
+    """The form of rows that begin with ``head``; None when that says too little."""
     try:
         body = orjson.loads(head + b"}")
-        count, place, port = body["n"], body["p"], body["o"]
+        count = body["n"]
+        columns = [_unfolded(body[name], count) for name in ("p", "o", "m")]
     except (ValueError, KeyError):
         return None
-    metric = _unfolded(body["m"], count)
-    if not (isinstance(place, str) and isinstance(port, str) and len(metric) == count > 0):
+    if not count or any(len(column) != count for column in columns):
         return None
     site, _, device = row.stream.partition("/")
-    return Form(site, device, [place] * count, [port] * count, metric)
+    return Form(site, device, *columns)
 
 
 def _any_batch(row: Row) -> Batch:

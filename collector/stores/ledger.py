@@ -4,6 +4,7 @@ A bucket is due once it has closed, so that it is computed once and not with eac
 reading's bucket is due at once. The time is that of the entries, so that a replay does the same.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from alerts.rules.inputs import Entry
@@ -11,29 +12,34 @@ from collector.stores.port import Level, Series, Touched
 from edge.contract.reading import Batch, Form
 
 GRACE_MS = 30_000  # what is on its way when a bucket closes; later readings are late
-FORMS_KNOWN = 2**16  # some 10 MB when all are taken
 FUTURE_MS = 3_600_000  # a bucket further ahead comes from a wrong clock and is not waited for
 
 
 @dataclass(slots=True)
 class _Open:
+    """Touched by packs of these forms, and by readings of these series beside them."""
+
     position: int
-    series: set[int] = field(default_factory=set)
+    forms: set[Form] = field(default_factory=set)
+    series: set[Series] = field(default_factory=set)
+
+    def all(self) -> list[Series]:
+        found = set(self.series)
+        for form in self.forms:
+            found.update(_series(form.site, form.device, form))
+        return list(found)
 
 
 class Ledger:
-    """The touched buckets between ``settled`` and the last entry fed."""
+    """The touched buckets between ``settled`` and the last entry fed; it remembers nothing else."""
 
     def __init__(self, position: int) -> None:
         self._fed = position
         self._now_ms = 0
         self._open: dict[tuple[Level, int], _Open] = {}
-        self._numbers: dict[tuple[str, str, str, str, str], int] = {}
-        self._series: list[Series] = []
-        self._forms: dict[Form, tuple[int, ...]] = {}
         self._minute = -1
-        self._groups: list[set[int]] = []
-        """Of the minute that was touched last: most readings are of the one before them."""
+        self._buckets: list[_Open] = []
+        """Those of the minute that was touched last: most readings are of the one before them."""
 
     @property
     def settled(self) -> int:
@@ -52,57 +58,40 @@ class Ledger:
         keys.sort(key=lambda key: (key[1], key[0]))
         self._minute = -1
         return [
-            Touched(level, at_ms, [self._series[n] for n in self._open.pop((level, at_ms)).series])
-            for level, at_ms in keys
+            Touched(level, at_ms, self._open.pop((level, at_ms)).all()) for level, at_ms in keys
         ]
 
     def _touch(self, batch: Batch, position: int) -> None:
-        form = batch.form
-        if form is not None:
-            numbers = self._forms.get(form)
-            if numbers is None:
-                if len(self._forms) >= FORMS_KNOWN:
-                    self._forms.clear()
-                numbers = self._forms[form] = tuple(self._numbers_of(batch))
-            for group in self._at(batch.at_ms[0], position):
-                group.update(numbers)
+        if batch.form is not None:
+            for bucket in self._at(batch.at_ms[0], position):
+                bucket.forms.add(batch.form)
             return
-        for number, at_ms in zip(self._numbers_of(batch), batch.at_ms, strict=True):
-            for group in self._at(at_ms, position):
-                group.add(number)
+        for series, at_ms in zip(
+            _series(batch.site, batch.device, batch), batch.at_ms, strict=True
+        ):
+            for bucket in self._at(at_ms, position):
+                bucket.series.add(series)
 
-    def _at(self, at_ms: int, position: int) -> list[set[int]]:
-        """What is touched in the buckets that hold this time."""
+    def _at(self, at_ms: int, position: int) -> list[_Open]:
+        """The buckets that hold this time."""
         minute = at_ms // Level.MINUTE.value
         if minute != self._minute:
             self._minute = minute
-            self._groups = [self._group(level, at_ms, position) for level in Level]
-        return self._groups
-
-    def _numbers_of(self, batch: Batch) -> list[int]:
-        known: dict[tuple[str, str, str], int] = {}
-        numbers = []
-        for key in zip(batch.place, batch.port, batch.metric, strict=True):
-            number = known.get(key)
-            if number is None:
-                number = known[key] = self._number(batch.site, batch.device, *key)
-            numbers.append(number)
-        return numbers
-
-    def _group(self, level: Level, at_ms: int, position: int) -> set[int]:
-        key = level, level.start(at_ms)
-        found = self._open.get(key)
-        if found is None:
-            found = self._open[key] = _Open(position)
-        return found.series
-
-    def _number(self, *key: str) -> int:
-        site, device, place, port, metric = key
-        number = self._numbers.get((site, device, place, port, metric))
-        if number is None:
-            number = self._numbers[site, device, place, port, metric] = len(self._series)
-            self._series.append(Series(site, device, place, port, metric))
-        return number
+            self._buckets = [
+                self._open.setdefault((level, level.start(at_ms)), _Open(position))
+                for level in Level
+            ]
+        return self._buckets
 
     def _is_due(self, level: Level, at_ms: int) -> bool:
         return at_ms + level + GRACE_MS <= self._now_ms or at_ms > self._now_ms + FUTURE_MS
+
+
+def _series(site: str, device: str, columns: Batch | Form) -> Iterator[Series]:
+    """Of each reading; one object for all of a batch that are the same."""
+    known: dict[tuple[str, str, str], Series] = {}
+    for key in zip(columns.place, columns.port, columns.metric, strict=True):
+        series = known.get(key)
+        if series is None:
+            series = known[key] = Series(site, device, *key)
+        yield series

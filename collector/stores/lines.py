@@ -8,6 +8,7 @@ names meet none.
 
 from collections.abc import Iterable
 from functools import lru_cache
+from itertools import groupby
 
 from collector.stores.chart import Row
 from collector.stores.port import Series
@@ -20,8 +21,8 @@ TAGS = ("site", "device", "place", "port")
 QUALITY = "_q"
 
 HEADS_KNOWN = 2**16  # some 20 MB when all are taken
-_templates: dict[Form, str] = {}
-"""By form, the line of its good readings but for values and time; "" for a form that is no line."""
+_templates: dict[Form, list[tuple[str, int, int]]] = {}
+"""By form, the lines of its good readings but for values and time, and which readings each holds."""
 
 _GOOD, _MISSING = int(Quality.GOOD), int(Quality.MISSING)
 _ESCAPES = str.maketrans({",": "\\,", "=": "\\=", " ": "\\ "})
@@ -31,11 +32,14 @@ def lines_of(batch: Batch) -> list[str]:
     """One line for all metrics of a place, port and time; of the same point twice the later one."""
     form, quality = batch.form, batch.quality
     if form is not None and quality.count(_GOOD) == len(quality):  # as nearly always
-        template = _templates.get(form)
-        if template is None:
-            template = _new_template(form)
-        if template:
-            return [template % (*batch.value, batch.at_ms[0])]
+        templates = _templates.get(form)
+        if templates is None:
+            templates = _new_templates(form)
+        at_ms, value = batch.at_ms[0], batch.value
+        if len(templates) == 1:
+            return [templates[0][0] % (*value, at_ms)]
+        if templates:
+            return [text % (*value[start:end], at_ms) for text, start, end in templates]
     points: dict[tuple[str, str, int], dict[str, str]] = {}
     last = None
     fields: dict[str, str] = {}
@@ -119,16 +123,24 @@ def ranges(starts: Iterable[int], step_ms: int, gap: int) -> list[tuple[int, int
     return spans
 
 
-def _new_template(form: Form) -> str:
-    """One that repeats a metric is no line: of the same point twice the later one counts."""
+def _new_templates(form: Form) -> list[tuple[str, int, int]]:
+    """A form that comes back to a point is not spelled so: of the same point twice the later counts."""
     if len(_templates) >= HEADS_KNOWN:
         _templates.clear()
-    names = [escape(name).replace("%", "%%") for name in form.metric]
-    fields = ",".join([f"{name}=%r,{name}{QUALITY}={_GOOD}i" for name in names])
-    head = _head(form.site, form.device, form.place[0], form.port[0]).replace("%", "%%")
-    template = f"{head} {fields} %d" if len(set(names)) == len(names) else ""
-    _templates[form] = template
-    return template
+    found, start = [], 0
+    keys = list(zip(form.place, form.port, form.metric, strict=True))
+    spots = [key[:2] for key in keys]
+    for (place, port), group in groupby(spots):
+        end = start + len(list(group))
+        names = [escape(name).replace("%", "%%") for name in form.metric[start:end]]
+        fields = ",".join([f"{name}=%r,{name}{QUALITY}={_GOOD}i" for name in names])
+        head = _head(form.site, form.device, place, port).replace("%", "%%")
+        found.append((f"{head} {fields} %d", start, end))
+        start = end
+    if len(set(keys)) < len(keys) or len(set(spots)) < len(found):
+        found = []
+    _templates[form] = found
+    return found
 
 
 @lru_cache(HEADS_KNOWN)

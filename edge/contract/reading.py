@@ -39,7 +39,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Form:
-    """What packs of one kind have in common: one device, one place and port, the same metrics.
+    """What packs of one kind have in common: one device, the same places, ports and metrics.
 
     There is one object for each form, compared by identity, so that whoever follows packs may keep
     what it has worked out of their names. The lists are shared by many batches: nobody changes them.

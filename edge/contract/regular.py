@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 from math import isfinite
-from operator import itemgetter
+from operator import itemgetter, methodcaller
 from typing import Any
 
 from edge.contract.ids import is_id
@@ -22,6 +22,7 @@ from edge.contract.reading import Batch, Form
 _UNITS = {name: metric.senml for name, metric in METRICS.items()}
 _NAMES = {name: name for name in METRICS}  # so that a thousand packs share one string
 _NAME, _UNIT, _VALUE = itemgetter("n"), itemgetter("u"), itemgetter("v")
+_BASE_NAME = methodcaller("get", "bn")
 _FLOATS = frozenset({float})
 _NUMBERS = frozenset({int, float})
 _MAYBE_NUMBERS = _NUMBERS | {type(None)}
@@ -37,6 +38,8 @@ _MOST = 2**63
 _EVERY = len(("n", "u", "v"))  # labels of each record
 _FIRST = len(("bn", "bt", "run", "seq"))  # and of the first besides
 _Columns = tuple[list[str], list[str], list[int], list[int]]
+_FormKey = tuple[str, str, str | tuple[str | None, ...]]
+"""Site, device, and the base name, or those of all records where there are several."""
 
 _QUICK_BYTES = 4_096  # larger packs are backlogs, whose records have times of their own
 # Numbers of JSON (RFC 8259, section 6) that cannot overflow; others are read as JSON.
@@ -50,13 +53,13 @@ _tail = re.compile(rb',\{("n":"[a-z0-9-]+","u":"[^"\\\x00-\x1f\x80-\xff]*",)').f
 
 
 class _Kind:
-    """A sequence of metrics in their units, and its forms by site, device and base name."""
+    """A sequence of metrics in their units, and its forms by site, device and base names."""
 
     __slots__ = ("forms", "metric")
 
     def __init__(self, metric: list[str]) -> None:
         self.metric = metric
-        self.forms: dict[tuple[str, str, str], Form] = {}
+        self.forms: dict[_FormKey, Form] = {}
 
 
 class _Known:
@@ -81,15 +84,16 @@ class _Known:
         key = tuple(metric), tuple(map(_UNITS.__getitem__, metric))
         return self.kinds.setdefault(key, _Kind(metric))
 
-    def form(self, kind: _Kind, key: tuple[str, str, str], name_length: int) -> Form:
+    def form(self, kind: _Kind, key: _FormKey, name_length: int) -> Form:
         """One that is new here; ValueError for a base name that is none."""
-        site, device, base_name = key
-        place, port = _spot(base_name, name_length)
+        site, device, base = key
+        count = len(kind.metric)
+        names = (base, *[None] * (count - 1)) if isinstance(base, str) else base
+        places, ports = _spots(names, name_length)
+        form = Form(site, device, places, ports, kind.metric)
         if self._forms >= _FORMS_KNOWN:
             self._forget()
         self._forms += 1
-        count = len(kind.metric)
-        form = Form(site, device, [place] * count, [port] * count, kind.metric)
         return kind.forms.setdefault(key, form)
 
     def _forget(self) -> None:
@@ -120,21 +124,26 @@ def read_regular(
         names, units = tuple(map(_NAME, records)), tuple(map(_UNIT, records))
         kind = _known.kinds.get((names, units)) or _known.kind(names, units)
         base_name, base_s = first["bn"], first["bt"]
-        if type(base_s) not in _NUMBERS:
+        if type(base_s) not in _NUMBERS or type(base_name) is not str:
             return None
         more = sum(map(len, records)) - _EVERY * count - _FIRST - ("dropped" in first)
         form = None
-        if more == 0:
+        base: str | tuple[str | None, ...] = base_name
+        if more or count > _LONGEST_KIND:
+            base = tuple(map(_BASE_NAME, records))
+            more -= count - 1 - base.count(None)
+        if more == 0 and count <= _LONGEST_KIND:  # nothing but base names: all are of one time
             at_ms = round(float(base_s) * 1000)
             if not oldest_ms <= at_ms <= newest_ms:
                 return None
-            key = site, device, base_name
+            key = site, device, base
             form = kind.forms.get(key) or _known.form(kind, key, name_length)
             places, ports = form.place, form.port
             times, qualities = [at_ms] * count, [_NOT_EVALUATED] * count
         else:
+            assert isinstance(base, tuple)
             bounds = oldest_ms, newest_ms
-            columns = _columns(records, more, float(base_s), bounds, name_length)
+            columns = _columns(records, more, base, float(base_s), bounds, name_length)
             if columns is None:
                 return None
             places, ports, times, qualities = columns
@@ -225,15 +234,13 @@ def learn(payload: bytes, form: Form) -> None:
 
 
 def _columns(
-    records: Sequence[dict[str, Any]], more: int, base_s: float, bounds: tuple[int, int],
-    name_length: int,
+    records: Sequence[dict[str, Any]], more: int, base_names: Sequence[str | None], base_s: float,
+    bounds: tuple[int, int], name_length: int,
 ) -> _Columns | None:  # fmt: skip
-    """Places, ports, times and qualities of their own; ``more`` such labels there are, no other."""
+    """Places, ports, times and qualities of their own; ``more`` times and qualities, nothing else."""
     after_s = [record.get("t") for record in records]
     qualities = [record.get("q") for record in records]
-    base_names = [record.get("bn") for record in records]
-    more -= _EVERY * len(records) - 1
-    more += after_s.count(None) + qualities.count(None) + base_names.count(None)
+    more -= 2 * len(records) - after_s.count(None) - qualities.count(None)
     if more or not _MAYBE_NUMBERS.issuperset(map(type, after_s)):
         return None
     times = [round((base_s if t is None else base_s + t) * 1000) for t in after_s]
@@ -241,13 +248,19 @@ def _columns(
         return None
     if not (_MAYBE_INT.issuperset(map(type, qualities)) and _QUALITIES.issuperset(qualities)):
         return None
+    places, ports = _spots(base_names, name_length)
+    return places, ports, times, [_NOT_EVALUATED if q is None else q for q in qualities]
+
+
+def _spots(base_names: Sequence[str | None], name_length: int) -> tuple[list[str], list[str]]:
+    """Places and ports; a base name holds until there is another (RFC 8428, section 4.1)."""
     places, ports, place, port = [], [], "", ""
     for base_name in base_names:
         if base_name is not None:
             place, port = _spot(base_name, name_length)
         places.append(place)
         ports.append(port)
-    return places, ports, times, [_NOT_EVALUATED if q is None else q for q in qualities]
+    return places, ports
 
 
 def _values(records: Sequence[dict[str, Any]]) -> list[float | None]:

@@ -167,7 +167,7 @@ def test_a_form_says_what_its_columns_say(records) -> None:
         return
     assert (form.site, form.device) == (batch.site, batch.device)
     assert (form.place, form.port, form.metric) == (batch.place, batch.port, batch.metric)
-    assert len({*zip(batch.place, batch.port, batch.at_ms, strict=True)}) == 1
+    assert len(set(batch.at_ms)) == 1
     assert batch.seq == list(range(batch.first, batch.first + len(batch)))
 
 
@@ -190,6 +190,22 @@ def test_devices_of_two_sites_have_two_forms() -> None:
     assert here is not None
     assert there is not None
     assert here.form is not there.form
+
+
+def test_all_ports_of_a_shed_at_one_time_are_a_form() -> None:
+    records = [
+        {"bn": f"shed/p{n}/"} | {"n": name, "u": unit, "v": 1.0 * n}
+        for n in range(24)
+        for name, unit in (("power", "W"), ("current", "A"))
+    ]
+    for record in records[1::2]:
+        del record["bn"]
+    records[0] |= {"bt": BASE["bt"], "run": "r", "seq": 7}
+    batch, again = read(records), read(records)
+    assert batch is not None
+    assert again is not None
+    assert batch.form is again.form is not None
+    assert batch.port == [f"p{n // 2}" for n in range(48)]
 
 
 def test_a_pack_of_several_times_has_no_form() -> None:
@@ -228,6 +244,13 @@ def test_what_an_encoder_of_ours_wrote_is_regular() -> None:
     assert isinstance(got, Decoded)
     again = json.loads(senml.encode(list(got.batch.readings())))
     assert read(again) is not None
+
+
+def test_a_long_pack_of_one_time_has_no_form() -> None:
+    batch = read([BASE | PH, *[dict(PH) for _ in range(150)]])
+    assert batch is not None
+    assert batch.form is None
+    assert batch.place == ["reach"] * 151
 
 
 @pytest.mark.parametrize("records", [[BASE | PH, 5], [BASE | PH, "text"], [BASE | PH, []]])

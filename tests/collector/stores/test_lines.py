@@ -35,6 +35,10 @@ def test_a_value_is_a_float_and_what_is_missing_has_its_quality_alone(value, qua
     assert lines_of(batch([(PH, NOON, value, quality)])) == [f"{HEAD} {expected} {NOON}"]
 
 
+def ports(count: int) -> st.SearchStrategy[list[str]]:
+    return st.lists(st.sampled_from(["", "1", "2"]), min_size=count, max_size=count)
+
+
 @given(
     st.lists(st.sampled_from(sorted(METRICS)), min_size=1, max_size=6),
     st.data(),
@@ -45,7 +49,7 @@ def test_a_pack_of_a_form_gives_the_lines_of_its_columns(names, data):
     usual = data.draw(st.booleans())
     pack = Batch(
         site="s", device="d", run="r", first=0, count=len(names), metric=names, seq=[],
-        place=["a"] * len(names), port=["1"] * len(names), at_ms=[NOON] * len(names),
+        place=["a"] * len(names), port=data.draw(ports(len(names))), at_ms=[NOON] * len(names),
         value=[data.draw(value) for _ in names],
         quality=[int(Quality.GOOD) if usual else data.draw(quality) for _ in names],
     )  # fmt: skip
