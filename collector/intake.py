@@ -39,7 +39,6 @@ _STANDS = frozenset({int(Quality.MISSING), _FAIL})  # the device knows better
 _Key = tuple[str, str, str]
 _Held = dict[tuple[str, str], Ranges]
 _NONCE_LENGTH = 64
-REFUSED_SHARE = "refused-share"  # what the house says of a device; the device itself may not
 _TOPICS_KNOWN = 2**16  # parsed; some 20 MB when all are taken
 _STRANGERS_MOST = 1_000  # runs of strangers remembered; beyond, their readings are counted again
 
@@ -54,7 +53,7 @@ class Bindings:
         about_itself = {
             ("", "", name)
             for name, metric in METRICS.items()
-            if metric.cls is ReadingClass.HEALTH and name != REFUSED_SHARE
+            if metric.cls is ReadingClass.HEALTH and not metric.by_house
         }
         self._by_device: dict[tuple[str, str], frozenset[_Key]] = {
             (device.site, device.id): frozenset(

@@ -30,6 +30,7 @@ from collector.config import Config, Protocol, read_config
 from collector.errors import EXIT_CONFIG, EXIT_OUTSIDE, ConfigError
 from collector.follower import Follower
 from collector.garbage import settle_garbage
+from collector.house import House
 from collector.intake import Judged
 from collector.journaling import Journaling, Work
 from collector.judging import Judging
@@ -74,6 +75,7 @@ class Watch:
         self.config = config
         self.clock = clock
         self.falls = Falls()
+        self.house = House()
         self.needed = 0
         self.journal_bytes = 0
         self.letters: dict[str, int] = {}
@@ -228,6 +230,7 @@ class Watch:
         self.commanding.use(registry)
         self.listening.use(registry, fresh=fresh)
         self.door.use(registry)
+        self.house.use(registry)
         settle_garbage()
 
     def _note(self, judged: Judged) -> None:
