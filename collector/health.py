@@ -64,6 +64,8 @@ class WatchStatus:
     journal_share: float = 0.0
     """% of the journal's cap that is taken by what some consumer has still to use."""
     devices: tuple[DeviceSeen, ...] = ()
+    missing: dict[str, dict[str, int]] = field(default_factory=dict)
+    """Readings that never came although later ones did, by device and by kind."""
     letters: dict[str, int] = field(default_factory=dict)
     """Dead records that lie there, by the class of their reason."""
     floods: dict[str, int] = field(default_factory=dict)
@@ -164,6 +166,10 @@ def _lines(status: WatchStatus) -> Iterator[str]:
     yield from _head("dead_letters", "gauge", "Dead records that lie there, by class of reason.")
     for why, count in status.letters.items():
         yield f"shouwang_dead_letters{_labels({'why': why})} {count}"
+    yield from _head("device_missing_readings", "gauge", "Numbers that never came, by kind.")
+    for name, kinds in status.missing.items():
+        for kind, count in kinds.items():
+            yield f"shouwang_device_missing_readings{_labels({'device': name, 'kind': kind})} {count}"
     yield from _head("device_flooded_total", "counter", "Messages beyond a device's allowance.")
     for name, count in status.floods.items():
         yield f"shouwang_device_flooded_total{_labels({'device': name})} {count}"

@@ -14,7 +14,7 @@ from functools import lru_cache
 import orjson
 
 from alerts.registry.model import Registry
-from alerts.rules.inputs import DeviceSaid
+from alerts.rules.inputs import DeviceSaid, GivenUp
 from collector.decoders.doubles import Doubles
 from collector.decoders.foreign import Mapping, Newest, bind
 from collector.decoders.port import Garbled, Record, Told
@@ -126,6 +126,8 @@ class Judged:
 
     batches: list[Batch] = field(default_factory=list)
     said: list[DeviceSaid] = field(default_factory=list)
+    given_up: list[GivenUp] = field(default_factory=list)
+    """What devices announced as dropped; it stands before the batches of its pack."""
     letters: list[DeadLetter] = field(default_factory=list)
     covers: list[tuple[str, str, int, int]] = field(default_factory=list)
     """New ranges: (stream, run, lo, hi)."""
@@ -470,6 +472,11 @@ class Intake:
                     )
                 )
                 judged.counts.dropped += count
+                site, device = decoded.batch.site, decoded.batch.device
+                judged.given_up += [
+                    GivenUp(site=site, device=device, run=run, lo=one, hi=other, reason=reason)
+                    for one, other in new
+                ]
             self._note(judged, name, run, lo, hi, new)
 
     def _note(

@@ -78,6 +78,10 @@ class Vitals:
             set_aside=watch.tending.set_aside,
             journal_share=watch.tending.share,
             devices=watch.listening.roll.all(),
+            missing={
+                "/".join(who): {kind.value: count for kind, count in found.items()}
+                for who, found in watch.accounts.missing.items()
+            },
             letters=watch.tending.letters,
             floods=watch.listening.flooded(),
         )
@@ -92,7 +96,12 @@ class Vitals:
                 *(one.why for one in watch.uplinks.values()),
                 *(fallen.get(name) for name in watch.uplinks),
             ),
-            "journal": _first(watch.journaling.why, watch.tending.why, fallen.get("journal-care")),
+            "journal": _first(
+                watch.journaling.why,
+                watch.tending.why,
+                fallen.get("journal-care"),
+                fallen.get("gaps"),
+            ),
             "rules": _first(
                 watch.judging.why,
                 watch.judging.refusal,

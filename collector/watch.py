@@ -28,6 +28,7 @@ from collector.commanding import Commanding
 from collector.config import Config, Protocol, read_config
 from collector.errors import EXIT_CONFIG, EXIT_OUTSIDE, ConfigError
 from collector.follower import Follower
+from collector.gaps_keeping import GapsKeeping
 from collector.garbage import settle_garbage
 from collector.house import House
 from collector.intake import Judged
@@ -109,7 +110,7 @@ class Watch:
         self.store: Store = open_store(config, clock=clock, refused=self._refused())
         stack.push_async_callback(self.store.close)
         self.followers = {
-            name: Follower(self.journaling, name) for name in ("rules", "store", "roll-up")
+            name: Follower(self.journaling, name) for name in ("rules", "store", "roll-up", "gaps")
         }
         self.judging = Judging(
             self.followers["rules"], config.snapshot_path, self.operating.take, self._bury
@@ -139,6 +140,9 @@ class Watch:
             name = f"uplink-{uplink.name}"
             self.followers[name] = Follower(self.journaling, name)
             self.uplinks[name] = Uplink(uplink, self.journaling, self.followers[name], clock)
+        self.accounts = GapsKeeping(
+            self.journaling, self.followers["gaps"], config.gaps_path, clock, self.house
+        )
         self.tending = Tending(
             self.journaling,
             last_seen(journal),
@@ -196,6 +200,7 @@ class Watch:
             "store": self._write_store,
             "roll-up": self.roll_up.run,
             "retention": self._retain,
+            "gaps": self.accounts.run,
             "journal-care": self.tending.run,
             "status": self.vitals.run,
             **{name: uplink.run for name, uplink in self.uplinks.items()},
@@ -232,6 +237,7 @@ class Watch:
         self.listening.use(registry, fresh=fresh)
         self.door.use(registry)
         self.house.use(registry)
+        self.accounts.use(registry)
         settle_garbage()
 
     def _note(self, judged: Judged) -> None:

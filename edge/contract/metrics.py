@@ -151,6 +151,7 @@ _TABLE = (
     # The house about a device, and about itself.
     _m("refused-share", "被拒读数比例", "Refused share", "%", "%", (0, 100), None, 1, cls=HEALTH,
        by_house=True),
+    _m("lost-share", "丢失读数比例", "Lost share", "%", "%", (0, 100), None, 1, cls=HEALTH, by_house=True),
     _m("journal-share", "待处理读数占用", "Journal room in use", "%", "%", (0, 100), None, 0, cls=HEALTH,
        by_house=True),
     _m("journal-dropped", "未用先丢的读数", "Readings dropped unused", "", "count", (0, 1e12), None, 0,
