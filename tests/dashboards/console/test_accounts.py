@@ -6,10 +6,12 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from aiohttp.test_utils import TestClient
 
+from alerts.incidents.model import StoryKind, StoryLine
 from alerts.words import Language
 from dashboards.console.accounts import MOST_GAPS, account, percent, thousands
 from dashboards.console.scene import Scene
 from dashboards.ports import Completeness, DayOf, Gap, GapKind
+from edge.contract.subject import Subject, SubjectKind
 from tests.dashboards.desk_fixture import NOW, PACKS, SITE, House, registry
 
 TODAY = (NOW + timedelta(hours=8)).date()
@@ -176,3 +178,22 @@ async def test_gaps_are_paged_by_a_cursor(client: TestClient, here: House):
         cursor = f"?cursor={answer['next']}"
     assert seen == list(range(120))
     assert date.fromisoformat(answer["days"][0]["day"]) == TODAY
+
+
+async def test_an_incident_of_a_device_leads_to_its_page(client: TestClient):
+    for path in ("/", "/incidents/4"):
+        assert 'href="/devices/riverside/jingyang-01"' in await (await client.get(path)).text()
+
+
+async def test_an_incident_of_the_house_itself_has_a_page_without_a_place(
+    client: TestClient, here: House
+):
+    gauge = here.operations.incident(4)
+    assert gauge is not None
+    subject = Subject(SubjectKind.CELL, SITE, "server")
+    own = replace(gauge, id=7, subject=subject, place="", device="server", metric="journal-share")
+    here.operations.put(own, StoryLine(at=own.opened_at, kind=StoryKind.OPENED))
+    for path in ("/", "/incidents", "/incidents/7", "/incidents/7?lang=en"):
+        answer = await client.get(path)
+        assert answer.status == 200
+        assert "/incidents/7" in await answer.text()
