@@ -228,6 +228,10 @@ class Config:
         return self.state / "rules.snapshot"
 
     @property
+    def gaps_path(self) -> Path:
+        return self.state / "gaps.snapshot"
+
+    @property
     def watch_path(self) -> Path:
         return self.state / "watch.json"
 

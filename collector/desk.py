@@ -25,6 +25,7 @@ from collector import records
 from collector.config import Config, read_config
 from collector.demo.inbox_file import InboxFile
 from collector.errors import EXIT_CONFIG, EXIT_OUTSIDE, ConfigError, OutsideError
+from collector.gaps_keeping import GapsFile
 from collector.health import prometheus, read_watch
 from collector.opening import open_store
 from collector.stores.port import Store
@@ -132,6 +133,7 @@ def make_desk(config: Config, store: Store, operations: Operations, clock: Clock
             allowed_hosts=config.desk.allowed_hosts,
             watch_stale_s=max(STALE_S, STALE_REAL_S * clock.speed),
         ),
+        accounts=GapsFile(config.gaps_path, clock),
         meter=WatchMeter(config.watch_path),
         inbox=InboxFile(Path(inbox)) if inbox else None,
     )

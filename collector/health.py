@@ -59,7 +59,13 @@ class WatchStatus:
     journal: str = ""
     position: int = 0
     journal_bytes: int = 0
+    set_aside: int = 0
+    """Damaged journals that lie beside the present one."""
+    journal_share: float = 0.0
+    """% of the journal's cap that is taken by what some consumer has still to use."""
     devices: tuple[DeviceSeen, ...] = ()
+    missing: dict[str, dict[str, int]] = field(default_factory=dict)
+    """Readings that never came although later ones did, by device and by kind."""
     letters: dict[str, int] = field(default_factory=dict)
     """Dead records that lie there, by the class of their reason."""
     floods: dict[str, int] = field(default_factory=dict)
@@ -149,6 +155,8 @@ def _lines(status: WatchStatus) -> Iterator[str]:
         ("event_loop_lag_seconds", f"{status.loop_lag_s:.4f}", "How late the watch's loop was."),
         ("journal_position", status.position, "The last position of the journal."),
         ("journal_bytes", status.journal_bytes, "The journal's size."),
+        ("journal_share", f"{status.journal_share:.1f}", "% of its cap that is still to be used."),
+        ("journals_set_aside", status.set_aside, "Damaged journals that lie beside it."),
         ("house_time_seconds", f"{status.at_ms / 1000:.3f}", "The house clock."),
         ("watch_started_seconds", f"{status.started_ms / 1000:.3f}", "When the watch began."),
         ("devices_online", sum(d.online for d in status.devices), "Devices that say online."),
@@ -158,6 +166,10 @@ def _lines(status: WatchStatus) -> Iterator[str]:
     yield from _head("dead_letters", "gauge", "Dead records that lie there, by class of reason.")
     for why, count in status.letters.items():
         yield f"shouwang_dead_letters{_labels({'why': why})} {count}"
+    yield from _head("device_missing_readings", "gauge", "Numbers that never came, by kind.")
+    for name, kinds in status.missing.items():
+        for kind, count in kinds.items():
+            yield f"shouwang_device_missing_readings{_labels({'device': name, 'kind': kind})} {count}"
     yield from _head("device_flooded_total", "counter", "Messages beyond a device's allowance.")
     for name, count in status.floods.items():
         yield f"shouwang_device_flooded_total{_labels({'device': name})} {count}"

@@ -14,7 +14,7 @@ from functools import lru_cache
 import orjson
 
 from alerts.registry.model import Registry
-from alerts.rules.inputs import DeviceSaid
+from alerts.rules.inputs import DeviceSaid, GivenUp
 from collector.decoders.doubles import Doubles
 from collector.decoders.foreign import Mapping, Newest, bind
 from collector.decoders.port import Garbled, Record, Told
@@ -39,11 +39,10 @@ _STANDS = frozenset({int(Quality.MISSING), _FAIL})  # the device knows better
 _Key = tuple[str, str, str]
 _Held = dict[tuple[str, str], Ranges]
 _NONCE_LENGTH = 64
-REFUSED_SHARE = "refused-share"  # what the house says of a device; the device itself may not
 _ABOUT_ITSELF: frozenset[_Key] = frozenset(
     ("", "", name)
     for name, metric in METRICS.items()
-    if metric.cls is ReadingClass.HEALTH and name != REFUSED_SHARE
+    if metric.cls is ReadingClass.HEALTH and not metric.by_house
 )
 _TOPICS_KNOWN = 2**16  # parsed; some 20 MB when all are taken
 _FORMS_KNOWN = 2**16  # that are bound, remembered; some 5 MB when all are taken
@@ -146,6 +145,8 @@ class Judged:
 
     batches: list[Batch] = field(default_factory=list)
     said: list[DeviceSaid] = field(default_factory=list)
+    given_up: list[GivenUp] = field(default_factory=list)
+    """What devices announced as dropped; it stands before the batches of its pack."""
     letters: list[DeadLetter] = field(default_factory=list)
     covers: list[tuple[str, str, int, int]] = field(default_factory=list)
     """New ranges: (stream, run, lo, hi); what follows on is one."""
@@ -512,6 +513,11 @@ class Intake:
                     )
                 )
                 judged.counts.dropped += count
+                site, device = decoded.batch.site, decoded.batch.device
+                judged.given_up += [
+                    GivenUp(site=site, device=device, run=run, lo=one, hi=other, reason=reason)
+                    for one, other in new
+                ]
             self._note(judged, name, run, lo, hi, new, self._ranges(name, run))
 
     def _talk(self, topic: str, talk: tuple[str, str, Ranges]) -> None:

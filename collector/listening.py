@@ -159,6 +159,7 @@ class Listening:
             judged.counts.flooded += len(messages) - len(admitted)
             self._name_floods(over)
             said: list[tuple[int, What]] = [(now_ms, one) for one in judged.said]
+            said += [(now_ms, one) for one in judged.given_up]
             said += [(now_ms, batch) for batch in judged.batches]
             # Taken before anything later is let pass: it tells of what this commit will hold.
             intervals = self.intake.intervals(judged.spoke)

@@ -1,7 +1,7 @@
 """Journal rows and the rules' entries: the same facts on disk and in memory.
 
-Kinds: ``readings`` (a batch as columns, by orjson), ``tick``, ``sight``, ``device``, ``registry``,
-``packs``. A column in which every reading says the same is one value; times are against the first.
+Kinds: ``readings`` (a batch as columns, by orjson), ``tick``, ``sight``, ``device``, ``given-up``,
+``registry``, ``packs``. A column in which every reading says the same is one value; times are against the first.
 """
 
 from functools import lru_cache
@@ -14,6 +14,7 @@ from alerts.registry.model import Registry
 from alerts.rules.inputs import (
     DeviceSaid,
     Entry,
+    GivenUp,
     PacksRevised,
     RegistryRevised,
     Sight,
@@ -29,6 +30,7 @@ READINGS = "readings"
 TICK = "tick"
 SIGHT = "sight"
 DEVICE = "device"
+GIVEN_UP = "given-up"
 REGISTRY = "registry"
 PACKS = "packs"
 
@@ -63,6 +65,12 @@ def row(at_ms: int, what: What) -> Row:
         name = stream(what.site, what.device)
         body = what.status.encode()
         return Row(at_ms=at_ms, kind=DEVICE, cls=_KEPT_LONGEST, stream=name, count=0, body=body)
+    if isinstance(what, GivenUp):
+        name = stream(what.site, what.device)
+        # The run stands in the body: the row itself is no reading that a cap could take.
+        about = [what.run, what.lo, what.hi, what.reason, what.by_house]
+        body = orjson.dumps([*about, what.since_ms, what.until_ms])
+        return Row(at_ms=at_ms, kind=GIVEN_UP, cls=_KEPT_LONGEST, stream=name, count=0, body=body)
     if isinstance(what, RegistryRevised):
         body = dump_registry(what.registry)
         return Row(at_ms=at_ms, kind=REGISTRY, cls=_KEPT_LONGEST, count=0, body=body)
@@ -104,6 +112,20 @@ def _what(row: Row) -> What:
         if status is None:
             raise ValueError("no status")
         return DeviceSaid(site, device, status)
+    if row.kind == GIVEN_UP:
+        site, _, device = row.stream.partition("/")
+        run, lo, hi, reason, by_house, since_ms, until_ms = orjson.loads(row.body)
+        return GivenUp(
+            site=site,
+            device=device,
+            run=str(run),
+            lo=int(lo),
+            hi=int(hi),
+            reason=str(reason),
+            by_house=bool(by_house),
+            since_ms=since_ms,
+            until_ms=until_ms,
+        )
     if row.kind == REGISTRY:
         return RegistryRevised(load_registry(row.body))
     if row.kind == PACKS:

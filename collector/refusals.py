@@ -5,12 +5,13 @@ Rules read nothing but the journal, so the share is a reading there, of the devi
 
 from dataclasses import dataclass
 
-from collector.intake import REFUSED_SHARE, Judged
-from edge.contract.quality import Quality
-from edge.contract.reading import Batch, Reading
+from collector.house import figure
+from collector.intake import Judged
+from edge.contract.reading import Batch
 
 WINDOW_MS = 5 * 60_000  # house time; a share is told at most so often
 LEAST = 100  # records, of which one is a hundredth
+REFUSED_SHARE = "refused-share"
 LONGEST_MS, LEAST_OF_LONGEST = 86_400_000, 20  # a slow device is judged by its day
 
 
@@ -38,30 +39,16 @@ class Refusals:
     def due(self, now_ms: int) -> list[Batch]:
         """Shares of windows that are full; a device that has refused nothing is not spoken of."""
         found = []
-        for (site, device), count in self._counts.items():
+        for device, count in self._counts.items():
             passed_ms, seen = now_ms - count.since_ms, count.taken + count.dead
             if passed_ms < WINDOW_MS or (seen < LEAST and passed_ms < LONGEST_MS):
                 continue
             if (count.dead or count.was_dead) and seen >= LEAST_OF_LONGEST:
-                found.append(_told(site, device, 100 * count.dead / seen, now_ms))
+                share = round(100 * count.dead / seen, 2)
+                found.append(figure(device, REFUSED_SHARE, share, now_ms))
                 count.was_dead = count.dead > 0
             count.since_ms, count.taken, count.dead = now_ms, 0, 0
         return found
 
     def _of(self, device: tuple[str, str], now_ms: int) -> _Count:
         return self._counts.setdefault(device, _Count(now_ms))
-
-
-def _told(site: str, device: str, share: float, now_ms: int) -> Batch:
-    batch = Batch(site=site, device=device, run="", first=0, count=1, is_news=False)
-    batch.add(
-        Reading(
-            place="",
-            port="",
-            metric=REFUSED_SHARE,
-            value=round(share, 2),
-            at_ms=now_ms,
-            quality=Quality.GOOD,
-        )
-    )
-    return batch

@@ -50,7 +50,7 @@ class Vitals:
             "commands": watch.commanding.sent,
             "commits": watch.journaling.commits,
             "falls": watch.falls.count,
-            "needed": watch.needed,
+            "needed": watch.tending.needed,
             "letters_lost": watch.journaling.letters_lost,
         }
         uplinks = watch.uplinks.values()
@@ -74,9 +74,15 @@ class Vitals:
             loop_lag_s=self._lag_s,
             journal=watch.journaling.id,
             position=watch.journaling.last,
-            journal_bytes=watch.journal_bytes,
+            journal_bytes=watch.tending.bytes,
+            set_aside=watch.tending.set_aside,
+            journal_share=watch.tending.share,
             devices=watch.listening.roll.all(),
-            letters=watch.letters,
+            missing={
+                "/".join(who): {kind.value: count for kind, count in found.items()}
+                for who, found in watch.accounts.missing.items()
+            },
+            letters=watch.tending.letters,
             floods=watch.listening.flooded(),
         )
 
@@ -90,7 +96,12 @@ class Vitals:
                 *(one.why for one in watch.uplinks.values()),
                 *(fallen.get(name) for name in watch.uplinks),
             ),
-            "journal": _first(watch.journaling.why, fallen.get("journal-care")),
+            "journal": _first(
+                watch.journaling.why,
+                watch.tending.why,
+                fallen.get("journal-care"),
+                fallen.get("gaps"),
+            ),
             "rules": _first(
                 watch.judging.why,
                 watch.judging.refusal,

@@ -10,7 +10,6 @@ import asyncio
 import logging
 import signal
 import sys
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -29,7 +28,9 @@ from collector.commanding import Commanding
 from collector.config import Config, Protocol, read_config
 from collector.errors import EXIT_CONFIG, EXIT_OUTSIDE, ConfigError
 from collector.follower import Follower
+from collector.gaps_keeping import GapsKeeping
 from collector.garbage import settle_garbage
+from collector.house import House
 from collector.intake import Judged
 from collector.journaling import Journaling, Work
 from collector.judging import Judging
@@ -45,11 +46,10 @@ from collector.listening import Listening
 from collector.opening import open_channels, open_store
 from collector.operating import Operating
 from collector.ordering import Ordering
-from collector.reasons import why
 from collector.records import dump_registry, load_registry
 from collector.replaying import Replaying
 from collector.stores.port import Store
-from collector.stores.retention import ClockWatch
+from collector.tending import Tending, last_seen
 from collector.uplink.sending import Uplink
 from collector.vitals import Vitals
 from collector.writer import RollUp, Writer
@@ -61,10 +61,8 @@ from edge.journal.rows import DeadLetter
 log = logging.getLogger("collector.watch")
 
 TICK_HOUSE_S, TICK_LEAST_S = 5.0, 0.25  # house seconds; and real ones, on a fast clock
-TEND_S, TRIM_S, RETAIN_S = 5.0, 60.0, 300.0  # real seconds
+RETAIN_S = 300.0  # real seconds
 RETAIN_AGAIN_S = 1.0  # real seconds between capped runs while more is waiting
-DAY_MS = 86_400_000
-MOST_BYTES = 2**62  # no cap
 
 
 class Watch:
@@ -74,9 +72,7 @@ class Watch:
         self.config = config
         self.clock = clock
         self.falls = Falls()
-        self.needed = 0
-        self.journal_bytes = 0
-        self.letters: dict[str, int] = {}
+        self.house = House()
         self._known: Registry | None = None
         self._stopped = asyncio.Event()
 
@@ -88,7 +84,7 @@ class Watch:
         self.config.state.mkdir(parents=True, exist_ok=True)
         journal = Journal(self.config.journal_path)
         if journal.set_aside:
-            log.error("a damaged journal was set aside as %s; a new one begins", journal.set_aside)
+            log.error("the journal was damaged; it was set aside as %s", journal.set_aside)
         async with AsyncExitStack() as stack:
             letters_bytes = self.config.deadletters.megabytes * 2**20
             self.journaling = Journaling(journal, letters_bytes=letters_bytes)
@@ -114,7 +110,7 @@ class Watch:
         self.store: Store = open_store(config, clock=clock, refused=self._refused())
         stack.push_async_callback(self.store.close)
         self.followers = {
-            name: Follower(self.journaling, name) for name in ("rules", "store", "roll-up")
+            name: Follower(self.journaling, name) for name in ("rules", "store", "roll-up", "gaps")
         }
         self.judging = Judging(
             self.followers["rules"], config.snapshot_path, self.operating.take, self._bury
@@ -144,6 +140,17 @@ class Watch:
             name = f"uplink-{uplink.name}"
             self.followers[name] = Follower(self.journaling, name)
             self.uplinks[name] = Uplink(uplink, self.journaling, self.followers[name], clock)
+        self.accounts = GapsKeeping(
+            self.journaling, self.followers["gaps"], config.gaps_path, clock, self.house
+        )
+        self.tending = Tending(
+            self.journaling,
+            last_seen(journal),
+            lambda: {name: follower.position for name, follower in self.followers.items()},
+            clock,
+            config.journal,
+            config.deadletters,
+        )
         self.vitals = Vitals(self)
 
     async def _begin(self) -> None:
@@ -193,7 +200,8 @@ class Watch:
             "store": self._write_store,
             "roll-up": self.roll_up.run,
             "retention": self._retain,
-            "journal-care": self._tend_journal,
+            "gaps": self.accounts.run,
+            "journal-care": self.tending.run,
             "status": self.vitals.run,
             **{name: uplink.run for name, uplink in self.uplinks.items()},
         }
@@ -228,6 +236,8 @@ class Watch:
         self.commanding.use(registry)
         self.listening.use(registry, fresh=fresh)
         self.door.use(registry)
+        self.house.use(registry)
+        self.accounts.use(registry)
         settle_garbage()
 
     def _note(self, judged: Judged) -> None:
@@ -242,6 +252,7 @@ class Watch:
             now_ms = self.clock.now_ms()
             said: list[tuple[int, What]] = [(now_ms, Tick())]
             said += [(now_ms, share) for share in self.listening.refusals.due(now_ms)]
+            said += self.tending.figures(self.house, now_ms)
             await self.journaling.write(Work(said=said))
 
     # Store and journal
@@ -256,42 +267,6 @@ class Watch:
             await asyncio.sleep(pause_s)
             retained = await self.store.retain(self.clock.now_ms())
             pause_s = RETAIN_AGAIN_S if retained.more else RETAIN_S
-
-    async def _tend_journal(self) -> None:
-        """Measure it, and trim what every consumer has done with."""
-        steps = ClockWatch()
-        trim_s = time.monotonic()
-        while True:
-            now_ms = self.clock.now_ms()
-            steps = steps.saw(now_ms)
-            if time.monotonic() >= trim_s:
-                trim_s = time.monotonic() + TRIM_S
-                # A clock that was stepped must not delete history.
-                age_ms = int(self.config.journal.days * DAY_MS)
-                await self._trim(None if steps.why_paused() else now_ms - age_ms)
-                if not steps.why_paused():
-                    await self._trim_letters(now_ms)
-            self.journal_bytes = await self.journaling.call(lambda journal: journal.size_bytes)
-            self.letters = await self.journaling.call(_by_class)
-            await asyncio.sleep(TEND_S)
-
-    async def _trim(self, before_ms: int | None) -> None:
-        most = self.config.journal.megabytes * 2**20
-        done = min(follower.position for follower in self.followers.values())
-        dropped = await self.journaling.call(
-            # Letters lie in the same file, and have a cap of their own.
-            lambda journal: journal.trim(most + journal.letter_bytes, before_ms, done)
-        )
-        lost = sum(one.hi - one.lo + 1 for one in dropped if one.is_needed)
-        if lost:
-            self.needed += lost
-            log.error("the journal is full: %d readings went before they were used", lost)
-
-    async def _trim_letters(self, now_ms: int) -> None:
-        """Those too old; over the cap they go as they come."""
-        before_ms = now_ms - int(self.config.deadletters.days * DAY_MS)
-        lost = await self.journaling.call(lambda journal: _drop_letters(journal, before_ms))
-        self.journaling.letters_lost += lost
 
     # What the parts are given
 
@@ -324,25 +299,6 @@ class Watch:
             loop.call_soon_threadsafe(lambda: self.journaling.submit(Work(letters=[letter])))
 
         return refused
-
-
-def _by_class(journal: Journal) -> dict[str, int]:
-    """Dead records by the class of their reason."""
-    found: dict[str, int] = {}
-    for letter in journal.letters():
-        name = why(letter.topic, letter.reason).value
-        found[name] = found.get(name, 0) + letter.count
-    return found
-
-
-def _drop_letters(journal: Journal, before_ms: int) -> int:
-    try:
-        lost = journal.bound_letters(MOST_BYTES, before_ms)
-        journal.commit()
-    except BaseException:
-        journal.rollback()
-        raise
-    return lost
 
 
 async def serve(config: Config, clock: Clock) -> None:

@@ -2,7 +2,8 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from enum import StrEnum
 from typing import Any, Protocol
 
 from alerts.incidents.acts import Result
@@ -206,6 +207,72 @@ class Watch(Protocol):
         ...
 
 
+class GapKind(StrEnum):
+    """Why something is missing. The words are part of the API: add, never rename."""
+
+    WAITING = "waiting"  # it may still come
+    DEVICE_SPACE = "device-space"  # the device was full and dropped it
+    DEVICE_AGE = "device-age"  # it had lain too long in the device
+    DEVICE_OTHER = "device-other"  # the device's own word says why
+    SERVER_SPACE = "server-space"  # the server's journal was full
+    UNKNOWN = "unknown"  # nobody has said why
+    POWER_CUT = "power-cut"  # the device's power went; how much it had measured is not known
+    END_UNKNOWN = "end-unknown"  # it began anew, and has not said how the time before ended
+    STOPPED = "stopped"  # it was stopped in order and measured nothing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gap:
+    """Numbers ``first`` to ``last`` of a run of which ``count`` are missing; None where no number tells.
+
+    ``since`` and ``until`` are when the neighbours were measured, where they are known.
+    """
+
+    kind: GapKind
+    run: str
+    first: int | None = None
+    last: int | None = None
+    count: int | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    word: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayOf:
+    """One day of a device: what came, what never will (by kind), what may still come.
+
+    ``share`` is what came of what there was, 0 to 1; None when nothing is known of that day.
+    """
+
+    day: date
+    got: int
+    lost: Mapping[GapKind, int]
+    waiting: int
+    share: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completeness:
+    """``days`` and ``gaps`` newest first. A device that is not ``numbered`` is told by intervals:
+    its ``got`` and ``lost`` count those of ``interval_s`` in which something, or nothing, came."""
+
+    site: str
+    device: str
+    numbered: bool
+    interval_s: float | None
+    days: Sequence[DayOf]
+    gaps: Sequence[Gap]
+
+
+class Accounts(Protocol):
+    """What came of each device, and what did not."""
+
+    def of(self, site: str, device: str) -> Completeness | None:
+        """None when nothing is known of it yet."""
+        ...
+
+
 class Meter(Protocol):
     def text(self) -> str:
         """Everything counted, as Prometheus text."""
@@ -251,5 +318,6 @@ class Desk:
     watch: Watch
     clock: Clock
     settings: Settings = Settings()
+    accounts: Accounts | None = None
     meter: Meter | None = None
     inbox: Inbox | None = None

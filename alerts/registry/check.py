@@ -23,6 +23,7 @@ from alerts.registry.problem import Level, Problem
 from alerts.secrets import is_reference
 from edge.contract.ids import is_id
 from edge.contract.metrics import METRICS
+from edge.contract.topics import SERVER
 
 TABLES = ("sites", "places", "devices", "people", "tiers", "overrides")
 Homes = Mapping[tuple[str, int], str]
@@ -128,6 +129,9 @@ class _Check:
     def _device(self, n: int, device: Device) -> Iterator[Problem]:
         spot = f"devices[{device.id}]"
         yield from self._id("devices", n, f"{spot}.id", device.id)
+        if device.id == SERVER:
+            yield self._bad("devices", n, f"{spot}.id", f"{SERVER!r} is the house's own name",
+                            "give the device another id")  # fmt: skip
         yield from self._named("devices", n, spot, device.names.zh)
         yield from self._known("devices", n, f"{spot}.site", "site", device.site, self._sites)
         if not (_positive(device.overdue) and device.overdue >= 1):

@@ -120,10 +120,10 @@ class Engine:
         engine._pack_problems = snapshot.problems
         engine._house = snapshot.house
         engine._plan = plan(engine._packs, engine._registry, engine._house)
-        engine._open_books()
         for key, state in snapshot.states.items():
             if key in engine._plan.states:
                 engine._plan.states[key].load(state)
+        engine._open_books()  # it reads the states' levels
         for book in snapshot.books:
             if found := engine._books.get((book[0], book[1])):
                 found.load(book)

@@ -33,6 +33,26 @@ class DeviceSaid:
     status: Status
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GivenUp:
+    """Readings ``lo..hi`` of a run that a cap took: nobody will send them any more.
+
+    ``by_house``: this cell's journal had confirmed and dropped them; else the device announced it.
+    ``reason`` is "space", "age" or the device's own word. Times are of the rows, where known. Rules
+    pass over it.
+    """
+
+    site: str
+    device: str
+    run: str
+    lo: int
+    hi: int
+    reason: str
+    by_house: bool = False
+    since_ms: int | None = None
+    until_ms: int | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class RegistryRevised:
     """From here on this registry holds."""
@@ -47,7 +67,7 @@ class PacksRevised:
     packs: dict[str, str]
 
 
-What = Batch | Tick | Sight | DeviceSaid | RegistryRevised | PacksRevised
+What = Batch | Tick | Sight | DeviceSaid | GivenUp | RegistryRevised | PacksRevised
 
 
 class Entry(NamedTuple):

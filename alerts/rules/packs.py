@@ -17,6 +17,8 @@ from alerts.words import Language
 from edge.contract.ids import is_id
 from edge.contract.metrics import METRICS
 
+_BY_THEMSELVES = frozenset({Where.DEVICE, Where.CELL})  # said without being bound
+
 _RULE: TypeAdapter[Rule] = TypeAdapter(
     Annotated[reduce(or_, KINDS.values()), Field(discriminator="kind")]  # type: ignore[arg-type]
 )
@@ -100,7 +102,7 @@ def problems(packs: Packs, registry: Registry) -> list[Problem]:
     }
     for rule in packs.rules.values():
         for metric in rule.metrics:
-            if Where.DEVICE in rule.places or any(
+            if not _BY_THEMSELVES.isdisjoint(rule.places) or any(
                 (metric, where) in bound for where in rule.places
             ):
                 continue

@@ -19,7 +19,8 @@ Made from `alerts/packs/*.toml` by `python -m alerts.rules.page > docs/rules.md`
 id = "eb-port-overp"              # [a-z0-9-], unique over all packs
 kind = "threshold"                # threshold, absence, rise
 metric = "power"                  # of edge/contract/metrics.py; absence has none
-places = ["shed"]                 # reach, shed, risk-point; or device: what a device says of itself
+places = ["shed"]                 # reach, shed, risk-point; device: what a device says of itself;
+                                  # cell: what the house says of itself
 of = "port"                       # readings with a port, "place" without one, "either" (default)
 class = "safety"                  # fire, flood, safety, pollution, upkeep, watch
 names = { zh = "…", en = "…" }

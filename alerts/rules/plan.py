@@ -3,15 +3,17 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from alerts.registry.model import Binding, Device, Place, Registry
+from alerts.registry.model import Binding, Device, Names, Place, Registry
 from alerts.rules.house import HouseTime
 from alerts.rules.packs import Packs
 from alerts.rules.rule import DeviceState, Expected, Rule, State, Take, Where, numbers
 from edge.contract.subject import Subject
+from edge.contract.topics import SERVER
 
 Key = tuple[str, str, str]
 """(rule, subject, device); the device is empty where a rule judges all devices of a subject as one."""
 USUAL_INTERVAL_S = 900.0  # as Binding.interval_s
+HOUSE_HOLD_S = 900.0  # what the house says of itself holds so long: three of its heartbeats
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +65,12 @@ def plan(packs: Packs, registry: Registry, house: HouseTime) -> Plan:
     """Every rule at every place and device where it applies, in the order of registry and packs."""
     made = Plan()
     places = {(place.site, place.id): place for place in registry.places}
-    for device in registry.devices:
+    for device in (*registry.devices, *_house(registry)):
         for rule in packs.rules.values():
             if rule.JUDGES_DEVICES:
                 _judge_device(made, registry, places, rule, device, house)
         for binding in _bindings(device, packs):
-            where = _where(places, device.site, binding.place)
+            where = _where(places, device, binding.place)
             if where is None:
                 continue
             for metric in binding.metrics:
@@ -78,23 +80,36 @@ def plan(packs: Packs, registry: Registry, house: HouseTime) -> Plan:
     return made
 
 
+def _house(registry: Registry) -> Iterator[Device]:
+    """The house as a device of the first site: it is one subject, however many sites it serves."""
+    for site in registry.sites[:1]:
+        yield Device(id=SERVER, site=site.id, names=Names(zh=""), bindings=(), overdue=1.0)
+
+
 def _bindings(device: Device, packs: Packs) -> Iterator[Binding]:
     """What the device is bound to, and what it may say of itself unbidden."""
     yield from device.bindings
     own = [
         metric
         for rule in packs.rules.values()
-        if Where.DEVICE in rule.places
+        if _itself(device) in rule.places
         for metric in rule.metrics
     ]
+    if device.id == SERVER:
+        yield Binding(place="", metrics=tuple(dict.fromkeys(own)), interval_s=HOUSE_HOLD_S)
+        return
     interval_s = min((b.interval_s for b in device.bindings), default=USUAL_INTERVAL_S)
     yield Binding(place="", metrics=tuple(dict.fromkeys(own)), interval_s=interval_s)
 
 
-def _where(places: dict[tuple[str, str], Place], site: str, place: str) -> Where | None:
+def _itself(device: Device) -> Where:
+    return Where.CELL if device.id == SERVER else Where.DEVICE
+
+
+def _where(places: dict[tuple[str, str], Place], device: Device, place: str) -> Where | None:
     if not place:
-        return Where.DEVICE
-    found = places.get((site, place))
+        return _itself(device)
+    found = places.get((device.site, place))
     return Where(found.kind.value) if found else None
 
 
@@ -124,7 +139,7 @@ def _judge_device(
     bindings = [
         binding
         for binding in device.bindings
-        if (where := _where(places, device.site, binding.place)) is not None
+        if (where := _where(places, device, binding.place)) is not None
         and (rule.applies(where, binding.port) or Where.DEVICE in rule.places)
     ]
     if not bindings:

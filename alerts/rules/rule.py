@@ -15,6 +15,7 @@ from pydantic import BeforeValidator, Field, Strict
 from alerts.registry.model import Names, Override, Place, Registry
 from alerts.words import IncidentClass, Language, Severity
 from edge.contract.subject import Subject, SubjectKind
+from edge.contract.topics import SERVER
 
 STRICT: dict[str, Any] = {"extra": "forbid"}
 
@@ -54,12 +55,14 @@ def spell_duration(ms: int) -> str:
 
 
 class Where(StrEnum):
-    """Where a rule applies: at kinds of places, or to what a device says of itself."""
+    """Where a rule applies: at kinds of places, to what a device says of itself, or to what the
+    house says of itself."""
 
     REACH = "reach"
     SHED = "shed"
     RISK_POINT = "risk-point"
     DEVICE = "device"
+    CELL = "cell"
 
 
 class Of(StrEnum):
@@ -255,6 +258,8 @@ class Rule:
         return self.of is Of.EITHER or (self.of is Of.PORT) == bool(port)
 
     def subject(self, site: str, device: str, place: str, port: str) -> Subject:
+        if device == SERVER:
+            return Subject(SubjectKind.CELL, site, device)
         if self.JUDGES_DEVICES or not place:
             return Subject(SubjectKind.DEVICE, site, device)
         return Subject.of_place(site, place, port)

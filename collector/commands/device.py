@@ -14,12 +14,14 @@ import tomllib
 from collections.abc import Sequence
 from datetime import timedelta
 
+from alerts import figures
 from alerts.orders import TRY_OUT, Order, OrderState, OrderVerb
 from alerts.registry.model import Device
 from alerts.store.operations import Operations
 from alerts.words import Language
-from collector.commands import common, devices
+from collector.commands import common, devices, gaps
 from collector.errors import EXIT_CONFIG, EXIT_OUTSIDE
+from collector.gaps_keeping import GapsFile
 from edge.clock import Clock
 from edge.contract.ids import is_id
 from edge.contract.settings import Value
@@ -27,13 +29,13 @@ from edge.contract.settings import Value
 LOOK_S = 0.1  # real seconds between two looks at the answer
 WAIT_S = 20.0  # real seconds: two attempts, and the watch's own half second
 MOST_TEXT = 300  # characters of a try-out
-ACTS = ("settings", "log", "set", "off", "reset", "announce")
+ACTS = ("settings", "gaps", "log", "set", "off", "reset", "announce")
 
 
 def main(argv: Sequence[str]) -> int:
     parser = common.parser("device", "What devices say of themselves, and orders to one of them.")
     parser.usage = (
-        "shouwang device list | SITE/DEVICE (settings | log | set KEY=VALUE ... | off OUTPUT | "
+        "shouwang device list | SITE/DEVICE (settings | gaps | log | set KEY=VALUE ... | off OUTPUT | "
         "reset GUARD | announce TEXT) [options]"
     )
     parser.add_argument("device", metavar="SITE/DEVICE", help="one device, or the word list")
@@ -64,6 +66,13 @@ def _run(arguments: argparse.Namespace) -> int:
         if isinstance(device, str):
             print(common.printable(device), file=sys.stderr)
             return EXIT_CONFIG
+        if act == "gaps":
+            found = GapsFile(config.gaps_path, Clock.from_environment()).of(device.site, device.id)
+            zone = next(
+                (s.time_zone for s in operations.registry().sites if s.id == device.site), ""
+            )
+            print(common.printable(gaps.account(arguments.device, found, figures.zone(zone))))
+            return 0
         if act in ("settings", "log"):
             show = devices.settings if act == "settings" else devices.record
             print(common.printable(show(operations, device)))
@@ -99,7 +108,7 @@ def _wrong(device: str, act: str, words: Sequence[str], wait_s: float) -> str:
     if act == "set":
         changes = _changes(words)
         return changes if isinstance(changes, str) else ""
-    return f"{act}: takes no further words" if act in ("settings", "log") and words else ""
+    return f"{act}: takes no further words" if act in ("settings", "gaps", "log") and words else ""
 
 
 def _changes(words: Sequence[str]) -> dict[str, Value | None] | str:

@@ -22,9 +22,12 @@ from dashboards.console.problems import Problem
 from dashboards.console.scene import Scene
 from dashboards.console.wire import (
     Chart,
+    CompletenessOut,
     ConsideredOut,
+    DayOut,
     DutyList,
     DutyOut,
+    GapOut,
     IncidentFull,
     IncidentList,
     IncidentOut,
@@ -241,6 +244,53 @@ async def chart(asked: Asked) -> web.Response:
                 if any(line.runs_through(key.metric, key.port) for key in keys)
             ],
             spans=_spans(known, query.since, query.until, there),
+        ),
+    )
+
+
+async def completeness(asked: Asked) -> web.Response:
+    path, start = asked.path, int(asked.query.cursor or 0)
+    scene = await _scene(asked, Language.ZH)
+    where = f"{path.site}/{path.device}"
+    if (path.site, path.device) not in scene.devices:
+        raise Problem(404, "no such device", where=where, remedy="GET /api/v1/registry lists them")
+    accounts, found = asked.desk.accounts, None
+    if accounts is not None:
+        found = await in_thread(accounts.of, path.site, path.device)
+    if found is None:
+        raise Problem(404, "nothing is known of it yet", where=where, remedy="ask again later")
+    there, gaps = scene.zone(path.site), found.gaps[start : start + PAGE]
+    return answer(
+        CompletenessOut,
+        CompletenessOut(
+            site=found.site,
+            device=found.device,
+            numbered=found.numbered,
+            interval_s=found.interval_s,
+            days=[
+                DayOut(
+                    day=day.day,
+                    got=day.got,
+                    lost=dict(day.lost),
+                    waiting=day.waiting,
+                    share=day.share,
+                )
+                for day in found.days
+            ],
+            gaps=[
+                GapOut(
+                    kind=gap.kind,
+                    run=gap.run,
+                    first=gap.first,
+                    last=gap.last,
+                    count=gap.count,
+                    since=_there(gap.since, there),
+                    until=_there(gap.until, there),
+                    word=gap.word,
+                )
+                for gap in gaps
+            ],
+            next=str(start + PAGE) if start + PAGE < len(found.gaps) else None,
         ),
     )
 

@@ -10,6 +10,7 @@ from alerts.notify.notice import Considered, Notice
 from alerts.registry.model import Tier
 from alerts.words import Severity
 from dashboards.console.scene import Scene
+from edge.contract.subject import SubjectKind
 
 # Colour means something: red is danger now, amber look soon, grey the rest, teal the house's own.
 TONES = {
@@ -29,6 +30,7 @@ class Card:
     tone: str
     href: str
     place_href: str
+    device_href: str
     state: str
     holder: str
     until: str
@@ -45,6 +47,8 @@ class Card:
 def card(incident: Incident, scene: Scene, duties: list[Duty] | None = None) -> Card:
     site = incident.subject.site
     device = scene.devices.get((site, incident.device))
+    subject = incident.subject
+    is_device = subject.kind is SubjectKind.DEVICE and (site, subject.name) in scene.devices
     waits = [
         duty
         for duty in duties or []
@@ -59,6 +63,7 @@ def card(incident: Incident, scene: Scene, duties: list[Duty] | None = None) -> 
         tone=tone(incident),
         href=f"/incidents/{incident.id}",
         place_href=f"/places/{site}/{incident.place}" if incident.place else "",
+        device_href=f"/devices/{site}/{subject.name}" if is_device else "",
         state=scene.t(f"state.{incident.state.value}"),
         holder=_holder(incident, scene),
         until=(

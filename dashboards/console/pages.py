@@ -16,8 +16,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from alerts.incidents.model import Duty, Incident, State
 from alerts.incidents.who import tiers_of
-from alerts.registry.model import Place, PlaceKind, PostRole
+from alerts.registry.model import Device, Place, PlaceKind, PostRole
 from alerts.words import IncidentClass, Severity
+from dashboards.console import accounts as accounts_in_words
 from dashboards.console import cards, grounds
 from dashboards.console.door import Asked, in_thread
 from dashboards.console.i18n import language_of
@@ -145,36 +146,20 @@ async def incident(asked: Asked) -> web.Response:
 
 async def devices(asked: Asked) -> web.Response:
     scene = await set_scene(asked)
-    sights = {(s.site, s.device): s for s in scene.status.devices} if scene.status else {}
-    rows = []
-    for device in scene.registry.devices:
-        sight = sights.get((device.site, device.id))
-        spots = list(dict.fromkeys(binding.place for binding in device.bindings if binding.place))
-        seen = ""
-        if sight and sight.seen_ms is not None:
-            quiet_s = (cards.ms(scene.now) - sight.seen_ms) / 1000
-            seen = scene.t("device.seen", span=cards.lasted(quiet_s, scene))
-        cut = ""
-        if sight and sight.cut_ms is not None:
-            at = datetime.fromtimestamp(sight.cut_ms / 1000, UTC)
-            cut = scene.t("device.cut", at=scene.when(at, device.site))
-        rows.append(
-            {
-                "device": device,
-                "name": device.names.by(scene.language),
-                "places": [
-                    (scene.place(device.site, s), f"/places/{device.site}/{s}") for s in spots
-                ],
-                "sight": sight,
-                "seen": seen,
-                "cut": cut,
-                "source": scene.source(device),
-                "metrics": scene.t("list.comma").join(
-                    dict.fromkeys(scene.metric(m) for b in device.bindings for m in b.metrics)
-                ),
-            }
-        )
+    rows = [_device_row(device, scene) for device in scene.registry.devices]
     return _show(asked, scene, "devices.html", tab="devices", rows=rows)
+
+
+async def device(asked: Asked) -> web.Response:
+    scene = await set_scene(asked)
+    site, name, accounts = asked.path.site, asked.path.device, asked.desk.accounts
+    known = scene.devices.get((site, name))
+    if known is None:
+        raise Problem(404, scene.t("error.no-device"), where=f"{site}/{name}", remedy="/devices")
+    found = await in_thread(accounts.of, site, name) if accounts is not None else None
+    account = accounts_in_words.account(found, scene) if found else None
+    row = _device_row(known, scene)
+    return _show(asked, scene, "device.html", tab="devices", row=row, account=account)
 
 
 async def people(asked: Asked) -> web.Response:
@@ -236,6 +221,34 @@ async def inbox(asked: Asked) -> web.Response:
         phones=phones,
         received=[(m, scene.when(m.at, next(iter(scene.sites), ""))) for m in received],
     )
+
+
+def _device_row(device: Device, scene: Scene) -> dict[str, Any]:
+    """What the list and the page of a device say of it."""
+    sights = {(s.site, s.device): s for s in scene.status.devices} if scene.status else {}
+    sight = sights.get((device.site, device.id))
+    spots = list(dict.fromkeys(binding.place for binding in device.bindings if binding.place))
+    seen = ""
+    if sight and sight.seen_ms is not None:
+        quiet_s = (cards.ms(scene.now) - sight.seen_ms) / 1000
+        seen = scene.t("device.seen", span=cards.lasted(quiet_s, scene))
+    cut = ""
+    if sight and sight.cut_ms is not None:
+        at = datetime.fromtimestamp(sight.cut_ms / 1000, UTC)
+        cut = scene.t("device.cut", at=scene.when(at, device.site))
+    return {
+        "device": device,
+        "href": f"/devices/{device.site}/{device.id}",
+        "name": device.names.by(scene.language),
+        "places": [(scene.place(device.site, s), f"/places/{device.site}/{s}") for s in spots],
+        "sight": sight,
+        "seen": seen,
+        "cut": cut,
+        "source": scene.source(device),
+        "metrics": scene.t("list.comma").join(
+            dict.fromkeys(scene.metric(m) for b in device.bindings for m in b.metrics)
+        ),
+    }
 
 
 async def set_scene(asked: Asked) -> Scene:

@@ -11,12 +11,14 @@ from dashboards.console import api, events, health, pages
 from dashboards.console.door import Asked
 from dashboards.console.takes import (
     AcknowledgeBody,
+    ByDevice,
     ByDuty,
     ByIncident,
     ByPlace,
     BySite,
     ChartQuery,
     CommentBody,
+    CompletenessQuery,
     ConfirmBody,
     EventsQuery,
     FalseAlarmBody,
@@ -31,6 +33,7 @@ from dashboards.console.takes import (
 )
 from dashboards.console.wire import (
     Chart,
+    CompletenessOut,
     DutyList,
     IncidentFull,
     IncidentList,
@@ -132,6 +135,12 @@ ROUTES: tuple[Route, ...] = (
         path_type=ByIncident,
     ),
     _page("/devices", pages.devices, "Devices, and whether they are heard"),
+    _page(
+        "/devices/{site}/{device}",
+        pages.device,
+        "One device: whether it is heard, and which of its readings never came",
+        path_type=ByDevice,
+    ),
     _page("/people", pages.people, "People and the climb", Right.READ_PEOPLE),
     _page("/demo/inbox", pages.inbox, "Notices as phones show them", Right.SEE_ALL_MAIL, demo=True),
     _get(
@@ -200,6 +209,14 @@ ROUTES: tuple[Route, ...] = (
         path_type=ByPlace,
         query=ChartQuery,
         response=Chart,
+    ),
+    _get(
+        "/sites/{site}/devices/{device}/completeness",
+        api.completeness,
+        "What came of a device by day, and what did not, with the reason",
+        path_type=ByDevice,
+        query=CompletenessQuery,
+        response=CompletenessOut,
     ),
     _get("/registry", api.registry, "Sites, places, devices; people without their addresses",
          Right.READ_PEOPLE, response=RegistryOut),

@@ -46,6 +46,13 @@ class ByPlace:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ByDevice:
+    __pydantic_config__: ClassVar = STRICT
+    site: Id
+    device: Id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ByIncident:
     __pydantic_config__: ClassVar = STRICT
     incident: PositiveInt
@@ -148,3 +155,11 @@ class ConfirmBody:
     who: Id
     outcome: Literal["fine", "still-there"]
     note: Note = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompletenessQuery:
+    """``cursor`` pages the gaps."""
+
+    __pydantic_config__: ClassVar = STRICT
+    cursor: Cursor | None = None

@@ -1,7 +1,7 @@
 """What the API answers, as frozen values. Times are RFC 3339 with the site's offset."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 
 from alerts.incidents.model import DutyKind, State, StoryKind
 from alerts.notify.notice import NoticeReason, NoticeState
@@ -16,6 +16,7 @@ from alerts.registry.model import (
     Source,
 )
 from alerts.words import IncidentClass, Language
+from dashboards.ports import GapKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,6 +210,45 @@ class Chart:
     lines: list[LineOut]
     limits: list[LimitOut]
     spans: list[SpanOut]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayOut:
+    """One day of a device, by the site's calendar; ``lost`` is by kind, ``share`` 0 to 1 or null."""
+
+    day: date
+    got: int
+    lost: dict[GapKind, int]
+    waiting: int
+    share: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GapOut:
+    """Numbers ``first`` to ``last`` of a run of which ``count`` are missing; null where none tells."""
+
+    kind: GapKind
+    run: str
+    first: int | None
+    last: int | None
+    count: int | None
+    since: datetime | None
+    until: datetime | None
+    word: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompletenessOut:
+    """Newest first. Without numbers ``got`` and ``lost`` count intervals of ``interval_s``."""
+
+    site: str
+    device: str
+    numbered: bool
+    interval_s: float | None
+    days: list[DayOut]
+    gaps: list[GapOut]
+    next: str | None = None
+    """The cursor of the next page of gaps; null at the end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,10 @@ SENTINELS = frozenset({-9999.0, -999.0, 7999.0, 9999.0, 65535.0, 32767.0, -32768
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
-    """One quantity. ``sentinels`` are values of this metric that mean a fault, beyond SENTINELS."""
+    """One quantity. ``sentinels`` are values of this metric that mean a fault, beyond SENTINELS.
+
+    ``by_house``: the server says it, of itself or of a device, and takes it from no device.
+    """
 
     name: str
     zh: str
@@ -34,6 +37,7 @@ class Metric:
     is_flag: bool = False
     counts: bool = False
     sentinels: frozenset[float] = frozenset()
+    by_house: bool = False
 
 
 def _m(
@@ -49,6 +53,7 @@ def _m(
     cls: ReadingClass = SERIES,
     counts: bool = False,
     sentinels: frozenset[float] = frozenset(),
+    by_house: bool = False,
 ) -> Metric:
     return Metric(
         name=name,
@@ -62,6 +67,7 @@ def _m(
         cls=cls,
         counts=counts,
         sentinels=sentinels,
+        by_house=by_house,
     )
 
 
@@ -141,8 +147,17 @@ _TABLE = (
        counts=True),
     _m("calibration-due", "待校准项", "Calibrations due", "", "count", (0, 1000), None, 0, cls=HEALTH),
     _m("clock-offset", "时钟误差", "Clock offset", "s", "s", (-1e10, 1e10), (-2, 2), 3, cls=HEALTH),
-    _m("refused-share", "被拒读数比例", "Refused share", "%", "%", (0, 100), None, 1, cls=HEALTH),
     _m("uptime", "运行时间", "Uptime", "s", "s", (0, 1e10), None, 0, cls=HEALTH),
+    # The house about a device, and about itself.
+    _m("refused-share", "被拒读数比例", "Refused share", "%", "%", (0, 100), None, 1, cls=HEALTH,
+       by_house=True),
+    _m("lost-share", "丢失读数比例", "Lost share", "%", "%", (0, 100), None, 1, cls=HEALTH, by_house=True),
+    _m("journal-share", "待处理读数占用", "Journal room in use", "%", "%", (0, 100), None, 0, cls=HEALTH,
+       by_house=True),
+    _m("journal-dropped", "未用先丢的读数", "Readings dropped unused", "", "count", (0, 1e12), None, 0,
+       cls=HEALTH, by_house=True),
+    _m("journal-set-aside", "损坏待查的日志文件", "Damaged journals set aside", "", "count", (0, 1e6),
+       None, 0, cls=HEALTH, by_house=True),
 )  # fmt: skip
 
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _TABLE}

@@ -5,23 +5,22 @@ first write opens a transaction; ``commit`` is one fsync, ``rollback`` restores 
 Reading through the writer sees its own open transaction; a ``Tail`` sees what is committed.
 """
 
-import fcntl
 import os
 import secrets
 import sqlite3
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
-from edge.clock import Clock
 from edge.contract.ranges import Ranges
-from edge.contract.reading import ReadingClass
-from edge.errors import JournalBusy, JournalDamaged, JournalError
+from edge.errors import JournalDamaged, JournalError
+from edge.journal import files, own
 from edge.journal import letters as dead_letters
 from edge.journal import rows as reading
+from edge.journal.bounds import MOST_ROWS, Bounds
 from edge.journal.letters import FURTHER, MOST_LETTERS
 from edge.journal.rows import COLUMNS, DeadLetter, Dropped, Kept, Letter, Row, suspect, translated
 from edge.journal.tail import Tail
@@ -33,11 +32,9 @@ VERSION = 1
 MEMORY = ":memory:"  # SQLite's word for no file
 WAL_BYTES = 16 * 2**20  # what the -wal file is cut back to after a checkpoint
 BUSY_MS = 5000
-ROW_BYTES = 60  # what a row takes beside its body, measured on a device's own rows
 # Rows a statement, where there are many. Python's lock goes to and fro with each statement, and while
 # another thread works it comes back after 5 ms only.
 TOGETHER = 100
-_LOWEST_FIRST = (ReadingClass.HEALTH, ReadingClass.SERIES, ReadingClass.ALARM)
 
 _SCHEMA = f"""
 PRAGMA application_id = {APPLICATION_ID};
@@ -60,7 +57,6 @@ CREATE TABLE letter (
 _ROW = "(?, ?, ?, ?, ?, ?, ?, ?)"
 _INSERT = f"INSERT INTO record ({COLUMNS}) VALUES {_ROW}"
 _INSERT_MANY = f"INSERT INTO record ({COLUMNS}) VALUES {', '.join([_ROW] * TOGETHER)}"
-_OWN = "stream = '' AND run <> '' AND run = ? AND seq BETWEEN ? AND ?"
 
 
 class Journal:
@@ -75,7 +71,7 @@ class Journal:
         self._cache_kb = cache_kb
         self.set_aside: Path | None = None
         self._is_open = True
-        self._lock = -1 if str(path) == MEMORY else _lock(self.path)
+        self._lock = -1 if str(path) == MEMORY else files.lock(self.path)
         try:
             self._db = self._open()
         except BaseException:
@@ -91,14 +87,14 @@ class Journal:
         try:
             return self._open_file()
         except JournalDamaged:
-            self.set_aside = _set_aside(self.path)
+            self.set_aside = files.set_aside(self.path)
             return self._open_file()
 
     def _open_file(self) -> sqlite3.Connection:
-        wal = self.path.with_name(self.path.name + "-wal")
-        if self.path.is_file() and not self.path.stat().st_size and not wal.exists():
-            # What a power cut may leave of a file; SQLite would take it for a new one in silence.
+        if files.is_hollow(self.path):
             raise JournalDamaged(f"{self.path} is empty")
+        if files.has_garbled_log(self.path):
+            self.set_aside = files.set_log_aside(self.path)
         with translated(self.path):
             db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
             try:
@@ -131,6 +127,9 @@ class Journal:
             raise JournalError(f"{self.path} is another program's database; name another path")
         elif db.execute("PRAGMA user_version").fetchone()[0] > VERSION:
             raise JournalError(f"{self.path} was written by a newer version; install that one")
+        elif self.set_aside is not None:
+            # Positions in the log that was set aside are given again: they mean something else now.
+            db.execute("UPDATE meta SET value = ? WHERE name = 'id'", (secrets.token_hex(8),))
 
     def _load(self, db: sqlite3.Connection) -> None:
         self.id: str = db.execute("SELECT value FROM meta WHERE name = 'id'").fetchone()[0]
@@ -140,12 +139,12 @@ class Journal:
         self._letters: int = db.execute("SELECT count(*) FROM letter").fetchone()[0]
         self._has_kept = dead_letters.has_kept(db)
         self.letter_bytes = dead_letters.kept_bytes(db)
-        self._page: int = db.execute("PRAGMA page_size").fetchone()[0]
+        self._bounds = Bounds(db)
         self._covered: set[tuple[str, str, int]] = set()
         self._failed = False
+        self.has_more = False
+        """Whether the last ``trim`` stopped at its most rows."""
         self._depth: int | None = None
-        # Below these positions trim has found no row of the class, so it need not look again.
-        self._lowest = dict.fromkeys(_LOWEST_FIRST, 0)
 
     # Writing
 
@@ -294,9 +293,14 @@ class Journal:
     def size_bytes(self) -> int:
         """The bytes in use: pages less free ones."""
         with translated(self.path):
-            pages: int = self._db.execute("PRAGMA page_count").fetchone()[0]
-            free: int = self._db.execute("PRAGMA freelist_count").fetchone()[0]
-        return (pages - free) * self._page
+            return self._bounds.size_bytes
+
+    @property
+    def first(self) -> int:
+        """The lowest position that is still here; the next to be given when none is."""
+        with translated(self.path):
+            found = self._db.execute("SELECT min(pos) FROM record").fetchone()[0]
+        return self.last + 1 if found is None else int(found)
 
     # The device's own rows: those without a stream
 
@@ -306,31 +310,22 @@ class Journal:
         A sender that takes live rows first keeps two marks: the backlog ends where live began.
         """
         with translated(self.path):
-            found = self._db.execute(
-                f"SELECT pos, {COLUMNS} FROM record WHERE pos > ? AND pos <= ? "
-                "AND stream = '' AND run <> '' ORDER BY pos LIMIT ?",
-                (after, self.last if upto is None else upto, limit),
-            )
-            return [Row._make(row) for row in found]
+            return own.pending(self._db, after, self.last if upto is None else upto, limit)
 
     def pick(self, run: str, lo: int, hi: int) -> list[Row]:
         """Own rows ``lo..hi`` of a run that are still here, in order of ``seq``."""
         with translated(self.path):
-            found = self._db.execute(
-                f"SELECT pos, {COLUMNS} FROM record WHERE {_OWN} ORDER BY seq", (run, lo, hi)
-            )
-            return [Row._make(row) for row in found]
+            return own.pick(self._db, run, lo, hi)
 
     def count(self, run: str, lo: int, hi: int) -> int:
         """How many own rows ``lo..hi`` of a run are still here."""
         with translated(self.path):
-            found = self._db.execute(f"SELECT count(*) FROM record WHERE {_OWN}", (run, lo, hi))
-            return int(found.fetchone()[0])
+            return own.count(self._db, run, lo, hi)
 
     def forget(self, run: str, lo: int, hi: int) -> int:
         """Delete own rows that were received; how many there were."""
         with self._writing() as db:
-            gone = db.execute(f"DELETE FROM record WHERE {_OWN}", (run, lo, hi)).rowcount
+            gone = own.forget(db, run, lo, hi)
         if self._depth is not None:
             self._depth -= gone
         return gone
@@ -338,17 +333,12 @@ class Journal:
     def shift(self, run: str, by_ms: int) -> int:
         """Move the times of all own rows of a run; how many there were."""
         with self._writing() as db:
-            own = "stream = '' AND run <> '' AND run = ?"
-            done = db.execute(f"UPDATE record SET at_ms = at_ms + ? WHERE {own}", (by_ms, run))
-            return done.rowcount
+            return own.shift(db, run, by_ms)
 
     def runs(self) -> set[str]:
         """The runs of which own rows are here."""
         with translated(self.path):
-            found = self._db.execute(
-                "SELECT DISTINCT run FROM record WHERE stream = '' AND run <> ''"
-            )
-            return {run for (run,) in found}
+            return own.runs(self._db)
 
     @property
     def depth(self) -> int:
@@ -366,10 +356,8 @@ class Journal:
         if self.size_bytes > max_bytes:
             return True
         with translated(self.path):
-            oldest = self._db.execute(
-                "SELECT min(at_ms) FROM (SELECT at_ms FROM record ORDER BY pos LIMIT 1000)"
-            ).fetchone()[0]
-        return oldest is not None and oldest < before_ms
+            oldest_ms = self._bounds.oldest_ms()
+        return oldest_ms is not None and oldest_ms < before_ms
 
     def trim(
         self,
@@ -378,88 +366,39 @@ class Journal:
         keep_after: int | None = None,
         note: Callable[[list[Dropped]], None] | None = None,
         ageless: Container[str] = (),
+        ahead_ms: int | None = None,
+        most_rows: int = MOST_ROWS,
     ) -> list[Dropped]:
         """Drop rows older than ``before_ms``, then the oldest of the lowest class over the cap.
 
         Rows behind ``keep_after`` are still needed by a cursor: age spares them, and bytes take
         them last. What was needed and is gone says so. ``note`` is told before the commit, so that
         what it puts down stands in the same transaction. Rows of ``ageless`` runs have no known
-        age; bytes alone bound them.
+        age; bytes alone bound them. Rows later than ``ahead_ms`` came while the clock was wrong.
+        No more than ``most_rows`` go in one run; the rest is the next one's.
         """
         done = self.last if keep_after is None else min(keep_after, self.last)
         is_needed = keep_after is None
         dropped: list[Dropped] = []
         with self._writing():
+            bounds = self._bounds
+            bounds.room = most_rows
             if before_ms is not None:
-                dropped += self._drop_older(before_ms, done, is_needed, ageless)
-            dropped += self._drop_bytes(max_bytes, done, is_needed)
-            dropped += self._drop_bytes(max_bytes, self.last, True)
+                dropped += bounds.drop_older(before_ms, done, is_needed, ageless, ahead_ms)
+            dropped += bounds.drop_bytes(max_bytes, done, is_needed)
+            dropped += bounds.drop_bytes(max_bytes, self.last, True)
+            gone = most_rows - bounds.room
+            self.has_more = bounds.room <= 0
+            if self._depth is not None:
+                self._depth -= gone
         if note is not None and dropped:
             note(dropped)
         self.commit()
-        if dropped:
+        if gone:
             with translated(self.path):
                 # execute() takes one step, which frees one page; a script runs to its end.
                 self._db.executescript("PRAGMA incremental_vacuum")
         return dropped
-
-    def _drop_older(
-        self, before_ms: int, upto: int, is_needed: bool, ageless: Container[str]
-    ) -> list[Dropped]:
-        # Positions rise with arrival, times nearly so: stop at the first thousand all young.
-        dropped: list[Dropped] = []
-        after = 0
-        while True:
-            rows = self._db.execute(
-                "SELECT pos, stream, run, seq, count, at_ms FROM record "
-                "WHERE pos > ? AND pos <= ? ORDER BY pos LIMIT 1000",
-                (after, upto),
-            ).fetchall()
-            old = [row for row in rows if row[5] < before_ms]
-            if not old:
-                return dropped
-            old = [row for row in old if row[2] not in ageless]
-            dropped += self._delete(old, "age", is_needed)
-            after = rows[-1][0]
-
-    def _drop_bytes(self, max_bytes: int, upto: int, is_needed: bool) -> list[Dropped]:
-        dropped: list[Dropped] = []
-        for cls in _LOWEST_FIRST:
-            while (over := self.size_bytes - max_bytes) > 0:
-                found = self._db.execute(
-                    "SELECT pos, stream, run, seq, count, length(body) FROM record "
-                    "WHERE pos > ? AND pos <= ? AND cls = ? ORDER BY pos LIMIT 10000",
-                    (self._lowest[cls], upto, cls.value),
-                )
-                over = over * 2 // 3  # rows do not fill their pages, so come near by steps
-                rows = []
-                for row in found:
-                    rows.append(row)
-                    over -= row[5] + ROW_BYTES
-                    if over <= 0 and len(rows) >= 20:  # fewer free no page at all
-                        break
-                found.close()
-                self._lowest[cls] = rows[-1][0] if rows else max(self._lowest[cls], upto)
-                if not rows:
-                    break
-                dropped += self._delete(rows, "space", is_needed)
-        return dropped
-
-    def _delete(
-        self, rows: Sequence[tuple[Any, ...]], reason: str, is_needed: bool
-    ) -> list[Dropped]:
-        self._db.executemany("DELETE FROM record WHERE pos = ?", ((row[0],) for row in rows))
-        if self._depth is not None:
-            self._depth -= len(rows)
-        spans: dict[tuple[str, str], Ranges] = {}
-        for _, stream, run, seq, count, *_ in rows:
-            if run:
-                spans.setdefault((stream, run), Ranges()).add(seq, seq + max(count, 1) - 1)
-        return [
-            Dropped(stream=stream, run=run, lo=lo, hi=hi, reason=reason, is_needed=is_needed)
-            for (stream, run), ranges in spans.items()
-            for lo, hi in ranges
-        ]
 
     # Life
 
@@ -505,37 +444,3 @@ class Journal:
         except BaseException:
             self._failed = True
             raise
-
-
-def _lock(path: Path) -> int:
-    """An exclusive lock that dies with the process; SQLite's own lock lives a transaction only."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise JournalError(f"{path}: {error.strerror}; make its folder writable") from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(lock)
-        raise JournalBusy(f"{path} is written by another process; end that one first") from error
-    return lock
-
-
-def _set_aside(path: Path) -> Path:
-    """Rename the file with its -wal and -shm, so that somebody can look at it later."""
-    stem = f"{path.name}.damaged-{Clock.from_environment().now():%Y%m%d-%H%M%S}"
-    aside, nth = path.with_name(stem), 1
-    while aside.exists():
-        nth += 1
-        aside = path.with_name(f"{stem}-{nth}")
-    try:
-        path.rename(aside)
-        for tail in ("-wal", "-shm"):
-            beside = path.with_name(path.name + tail)
-            if beside.exists():
-                beside.rename(aside.with_name(aside.name + tail))
-        suspect(path).unlink(missing_ok=True)
-    except OSError as error:
-        raise JournalError(f"{path} is damaged and cannot be set aside: {error}") from error
-    return aside

@@ -79,7 +79,10 @@ class Kept:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dropped:
-    """Readings that a cap took out of the journal; ``is_needed`` when somebody still lacked them."""
+    """Readings that a cap took out of the journal; ``is_needed`` when somebody still lacked them.
+
+    Their rows have times from ``since_ms`` to ``until_ms``; the highest ``position`` is beside.
+    """
 
     stream: str
     run: str
@@ -87,6 +90,9 @@ class Dropped:
     hi: int
     reason: str
     is_needed: bool
+    since_ms: int = 0
+    until_ms: int = 0
+    position: int = 0
 
 
 def read(db: sqlite3.Connection, after: int, limit: int) -> list[Row]:

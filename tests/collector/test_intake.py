@@ -219,6 +219,10 @@ def test_ranges_that_the_device_dropped_are_counted_once_and_settled():
     ]
     assert again.letters == []
     assert first.counts.dropped == 5
+    assert [(gone.run, gone.lo, gone.hi, gone.reason) for gone in first.given_up] == [
+        ("r0", 0, 4, "cap")
+    ]
+    assert again.given_up == []
     assert room.intervals(again.spoke)["riverside/box"]["r0"] == [(0, 4)]
 
 

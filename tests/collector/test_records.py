@@ -17,7 +17,15 @@ from alerts.registry.model import (
     Tier,
     Tiers,
 )
-from alerts.rules.inputs import DeviceSaid, Entry, PacksRevised, RegistryRevised, Sight, Tick
+from alerts.rules.inputs import (
+    DeviceSaid,
+    Entry,
+    GivenUp,
+    PacksRevised,
+    RegistryRevised,
+    Sight,
+    Tick,
+)
 from alerts.words import IncidentClass, Severity
 from collector import records
 from edge.contract.metrics import METRICS
@@ -129,6 +137,18 @@ def test_rows_of_one_form_come_back_with_one_form():
         Sight(False, 6),
         DeviceSaid("s", "d", Status(state=State.ONLINE, run="r", firmware="1", at_ms=4)),
         DeviceSaid("s", "d", Status(state=State.OFFLINE)),
+        GivenUp(site="s", device="d", run="r", lo=3, hi=9, reason="space"),
+        GivenUp(
+            site="s",
+            device="d",
+            run="r",
+            lo=3,
+            hi=9,
+            reason="age",
+            by_house=True,
+            since_ms=4,
+            until_ms=5,
+        ),
         RegistryRevised(REGISTRY),
         RegistryRevised(Registry()),
         PacksRevised({"river": "[[rule]]\nname = '溶解氧'"}),
@@ -157,6 +177,7 @@ def test_a_row_is_as_dear_as_its_dearest_reading(metrics, cls):
         Row(position=1, kind="readings", stream="s/d", body=b"\x00"),
         Row(position=1, kind="readings", stream="s/d", body=b'{"n":2,"p":["a"]}'),
         Row(position=1, kind="device", stream="s/d", body=b"{}"),
+        Row(position=1, kind="given-up", stream="s/d", body=b'["r",3]'),
         Row(position=1, kind="registry", body=b'{"sitez":[]}'),
         Row(position=1, kind="sight", body=b"[]"),
     ],

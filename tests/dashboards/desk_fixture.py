@@ -37,7 +37,18 @@ from alerts.registry.model import (
 )
 from alerts.rules.rule import Where
 from alerts.words import IncidentClass, Language, Severity
-from dashboards.ports import Desk, DeviceSight, Message, Part, Settings, WatchStatus
+from dashboards.ports import (
+    Completeness,
+    DayOf,
+    Desk,
+    DeviceSight,
+    Gap,
+    GapKind,
+    Message,
+    Part,
+    Settings,
+    WatchStatus,
+)
 from edge.clock import Clock
 from edge.contract.quality import Quality
 from edge.contract.reading import Batch, Reading
@@ -551,6 +562,70 @@ class MemoryWatch:
         return self.status
 
 
+class MemoryAccounts:
+    """What came of some boxes by the river: much, with a bad week behind it; and of a plug."""
+
+    def __init__(self) -> None:
+        self.known = {
+            "laoba-01": _bad_week("laoba-01"),
+            "jingyang-01": replace(_bad_week("jingyang-01"), days=_whole_days(12), gaps=()),
+        }
+
+    def of(self, site: str, device: str) -> Completeness | None:
+        return self.known.get(device) if site == SITE else None
+
+
+def _whole_days(count: int) -> list[DayOf]:
+    today = (NOW + 8 * HOUR).date()
+    return [
+        DayOf(day=today - timedelta(days=n), got=960, lost={}, waiting=0, share=1.0)
+        for n in range(count)
+    ]
+
+
+def _bad_week(device: str) -> Completeness:
+    days = _whole_days(35)
+
+    def mend(n: int, got: int, waiting: int = 0, **lost: int) -> None:
+        gone = {GapKind(kind.replace("_", "-")): count for kind, count in lost.items()}
+        total = got + waiting + sum(gone.values())
+        share = got / total if total else None
+        days[n] = replace(days[n], got=got, lost=gone, waiting=waiting, share=share)
+
+    mend(0, 690, waiting=20)
+    mend(3, 700, device_space=240, unknown=20)
+    mend(4, 400, device_space=560)
+    mend(5, 0)
+    mend(6, 955, unknown=5)
+    mend(20, 930, server_space=30)
+
+    def gap(
+        kind: GapKind, hours: float, minutes: float, count: int | None = None, **more: str
+    ) -> Gap:
+        since = NOW - timedelta(hours=hours)
+        first = None if count is None else 1000
+        return Gap(kind=kind, run="run-1", first=first, last=first and first + (count or 0) - 1,
+                   count=count, since=since, until=since + timedelta(minutes=minutes), **more)  # fmt: skip
+
+    return Completeness(
+        site=SITE,
+        device=device,
+        numbered=True,
+        interval_s=None,
+        days=days,
+        gaps=(
+            gap(GapKind.WAITING, 0.4, 20, 20),
+            gap(GapKind.POWER_CUT, 70, 12),
+            gap(GapKind.UNKNOWN, 73, 30, 20),
+            gap(GapKind.DEVICE_SPACE, 96, 1230, 800),
+            gap(GapKind.STOPPED, 130, 1500),
+            gap(GapKind.DEVICE_OTHER, 150, 8, 5, word="card slow"),
+            gap(GapKind.SERVER_SPACE, 480, 45, 30),
+            gap(GapKind.END_UNKNOWN, 700, 3),
+        ),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class MemoryInbox:
     kept: tuple[Message, ...] = ()
@@ -617,6 +692,7 @@ def house(*, demo: bool = True, frozen: bool = True, **settings: object) -> Hous
             watch_stale_s=1e9 if not frozen else 30.0,
             **settings,  # type: ignore[arg-type]
         ),
+        accounts=MemoryAccounts(),
         meter=MemoryMeter(),
         inbox=inbox if demo else None,
     )

@@ -96,6 +96,7 @@ def maps(**mapping: str) -> tuple[Binding, ...]:
 ROWS: list[tuple[str, Callable[[Registry], Registry], str]] = [
     ("a cell's id", lambda r: replace(r, cell="River Side"), "sites.toml: cell: 'River Side' is no id"),
     ("an id in capitals", first("people", id="Zhang"), "people.toml: people[Zhang].id: 'Zhang' is no id"),
+    ("the house's name", first("devices", id="server"), "'server' is the house's own name"),
     ("an unknown zone", first("sites", time_zone="Asia/Linjiang"), "sites[linjiang].time_zone: no time zone"),
     ("an unknown site", first("places", site="linjang"), "did you mean 'linjiang'?"),
     ("half a position", first("places", latitude=None), "places[laobakou].latitude: half a position"),

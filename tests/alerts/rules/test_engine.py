@@ -296,6 +296,15 @@ def test_a_snapshot_of_another_version_or_damaged_is_refused() -> None:
             Engine.load(bad)
 
 
+def test_after_a_restart_one_devices_all_clear_is_not_the_others() -> None:
+    whats = [do(0, 0.1, device="box"), do(1, 0.1, device="twin"), do(2, 5, device="twin")]
+    world = registry(PlaceKind.REACH, "do", devices=("box", "twin"))
+    *before, last = journal(world, PACKS, whats)
+    engine = Engine("j")
+    assert told(feed(before, engine)) == [("raised", "critical", 0)]
+    assert Engine.load(engine.dump()).feed(last) == []
+
+
 WHATS = st.one_of(
     st.builds(
         lambda values, lag, metric, device: ("batch", values, lag, metric, device),

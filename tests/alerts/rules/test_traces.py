@@ -19,6 +19,7 @@ from alerts.rules.packs import read_packs
 from alerts.rules.rule import Of, Where
 from alerts.rules.transition import Change
 from alerts.words import Language
+from edge.contract.topics import SERVER
 from tests.alerts.rules import worlds
 
 TRACES: dict[str, dict[str, Any]] = {}
@@ -54,12 +55,13 @@ def run(id_: str, trace: dict[str, Any]) -> list[Any]:
         number, _, times = part.partition("x")
         values += [None if number == "~" else float(number)] * int(times or 1)
     where = rule.places[0]
+    is_itself = where in (Where.DEVICE, Where.CELL)
     metric = rule.metric or "do"
     port = worlds.PORT if rule.of is Of.PORT else ""
-    kind = PlaceKind.REACH if where is Where.DEVICE else PlaceKind(where.value)
+    kind = PlaceKind.REACH if is_itself else PlaceKind(where.value)
     registry = worlds.registry(
         kind,
-        "do" if where is Where.DEVICE else metric,
+        "do" if is_itself else metric,
         port=port,
         interval_s=trace["interval"],
         override={id_: trace["override"]} if "override" in trace else None,
@@ -71,8 +73,9 @@ def run(id_: str, trace: dict[str, Any]) -> list[Any]:
             values,
             min(interval_ms, 5_000 if interval_ms < 60_000 else 60_000),
             metric=metric,
-            place="" if where is Where.DEVICE else worlds.PLACE,
+            place="" if is_itself else worlds.PLACE,
             port=port,
+            device=SERVER if where is Where.CELL else worlds.DEVICE,
         )
     )
     if "blind" in trace:
@@ -99,7 +102,7 @@ def test_each_of_its_sentences_is_filled_by_what_it_tells(id_: str, language: La
         state=IncidentState.OPEN,
         since=at,
         opened_at=at,
-        place=told.place or worlds.PLACE,
+        place=told.place or (worlds.PLACE if rule.places != (Where.CELL,) else ""),
         port=told.port,
         device=told.device,
         metric=told.metric,

@@ -27,6 +27,7 @@ PAGES = (
     "/incidents",
     "/incidents/6",
     "/devices",
+    "/devices/riverside/laoba-01",
     "/people",
     "/demo/inbox",
 )

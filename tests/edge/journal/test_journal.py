@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.errors import JournalBusy, JournalDamaged, JournalError
+from edge.journal.files import damaged
 from edge.journal.journal import FURTHER, MOST_LETTERS, DeadLetter, Journal, Row, Tail
 
 
@@ -248,6 +249,61 @@ def test_garbage_behind_the_last_commit_in_the_log_of_a_killed_writer_is_left_ou
         assert [row.seq for row in journal.read(0, 99)] == list(range(10))
 
 
+def _killed(path: Path) -> tuple[str, Path]:
+    """A journal with ten rows in the file and ten more in its log alone; its id and the log."""
+    wal = path.with_name(path.name + "-wal")
+    with Journal(path) as journal:
+        journal.append(own("a", n) for n in range(10))
+        journal.commit()
+    journal = Journal(path)
+    journal.append(own("a", n) for n in range(10, 20))
+    journal.commit()
+    there = {file: file.read_bytes() for file in (path, wal)}
+    journal.close()
+    for file, content in there.items():
+        file.write_bytes(content)
+    return journal.id, wal
+
+
+def test_a_log_of_garbage_is_set_aside_and_what_the_file_holds_goes_on(path: Path) -> None:
+    old, wal = _killed(path)
+    wal.write_bytes(b"\xa5" * 9000)
+    with Journal(path) as journal:
+        assert journal.set_aside is not None
+        assert damaged(path) == [journal.set_aside]
+        assert journal.set_aside.read_bytes() == b"\xa5" * 9000
+        assert [row.seq for row in journal.read(0, 99)] == list(range(10))
+        assert journal.id != old  # positions are given again, and mean something else
+        journal.append([own("b", 0)])
+        journal.commit()
+        new = journal.id
+    with Journal(path) as journal:
+        assert (journal.id, journal.set_aside, journal.last) == (new, None, 11)
+
+
+@pytest.mark.parametrize("left", [b"", b"\0" * 9000, b"\xa5" * 20])
+def test_a_log_that_a_power_cut_left_without_a_header_is_no_damage(path: Path, left) -> None:
+    old, wal = _killed(path)
+    wal.write_bytes(left)
+    with Journal(path) as journal:
+        assert (journal.id, journal.set_aside) == (old, None)
+        assert journal.last == 10
+
+
+def test_what_was_set_aside_is_found_until_it_is_moved_away(path: Path) -> None:
+    for _ in range(2):
+        with Journal(path) as journal:
+            journal.append([own("a", 0)])
+            journal.commit()
+        _garbage(path)
+    with Journal(path) as journal:
+        assert journal.set_aside is not None
+        journal.set_aside.with_name(journal.set_aside.name + "-wal").touch()
+        first, second = damaged(path)
+        second.unlink()
+        assert damaged(path) == [first]
+
+
 def test_a_journal_in_memory_is_a_journal_without_a_file(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     with Journal.in_memory() as journal, Journal.in_memory() as other:
@@ -368,6 +424,32 @@ def test_trim_gives_the_room_back_to_the_disk(path: Path) -> None:
         journal.trim(100_000)
         assert 50_000 < journal.size_bytes <= 100_000
     assert path.stat().st_size < 120_000
+
+
+def test_one_run_takes_so_many_rows_and_the_next_one_the_rest(path: Path) -> None:
+    with Journal(path) as journal:
+        journal.append(own("a", n, at_ms=n, body=b"x" * 1000) for n in range(300))
+        journal.commit()
+        (gone,) = journal.trim(10**9, before_ms=200, most_rows=150)
+        assert (gone.lo, gone.hi, journal.has_more, journal.first) == (0, 149, True, 151)
+        (gone,) = journal.trim(10**9, before_ms=200, most_rows=150)
+        assert (gone.lo, gone.hi, journal.has_more) == (150, 199, False)
+        journal.trim(0, most_rows=60)
+        assert (journal.depth, journal.has_more) == (40, True)
+        journal.trim(0, most_rows=60)
+        assert (journal.depth, journal.first) == (0, 301)
+
+
+def test_rows_from_while_the_clock_was_ahead_go_with_what_came_after_them(path: Path) -> None:
+    wrong = range(10**12, 10**12 + 1500)
+    with Journal(path) as journal:
+        for n, at_ms in enumerate([*range(10), *wrong, *range(20, 40)]):
+            journal.append([own("a", n, at_ms=at_ms)])
+        journal.commit()
+        assert len(journal.trim(10**9, before_ms=15, ahead_ms=10**9)) == 1  # those before alone
+        assert journal.depth == 1520
+        journal.trim(10**9, before_ms=30, ahead_ms=10**9)
+        assert [row.at_ms for row in journal.read(0, 99)] == list(range(30, 40))
 
 
 # The tail
