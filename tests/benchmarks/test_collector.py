@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.collector import Bench
 from benchmarks.drain import peer, village
+from benchmarks.drain.ceilings import ceilings
+from benchmarks.drain.drains import Bench
 from collector.intake import Bindings
 from edge.contract.reading import Batch, Decoded
 from edge.contract.senml import decode, encode
@@ -76,3 +77,25 @@ def test_a_machine_without_telegraf_says_so(tmp_path: Path, monkeypatch) -> None
     if not any(Path(folder, "go").exists() for folder in ("/usr/bin", "/bin")):
         with pytest.raises(Missing, match="could not be built"):
             peer.find_telegraf()
+
+
+@pytest.mark.mosquitto
+@pytest.mark.influxdb
+@pytest.mark.parametrize(
+    ("name", "backlog"), [("line", 0), ("senml", 0), ("senml-xpath", 0), ("senml", 200)]
+)
+def test_telegraf_stores_each_record_with_its_own_time(name, backlog, tmp_path: Path) -> None:
+    try:
+        telegraf = peer.find_telegraf()
+    except Missing as error:
+        pytest.skip(str(error))
+    # A drain counts the distinct times of each series, so a wrong time would be missed.
+    drained = Bench(tmp_path, telegraf).one(name, 400, backlog)
+    assert drained.values == (100_000 if backlog else 2_000)
+
+
+@pytest.mark.mosquitto
+@pytest.mark.influxdb
+def test_ceilings_are_of_all_that_was_queued(tmp_path: Path) -> None:
+    figures, _ = ceilings(tmp_path, 6_000)  # more than the broker hands out at once
+    assert all(isinstance(value, int | float) and value > 0 for value in figures.values())

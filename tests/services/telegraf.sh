@@ -6,11 +6,12 @@
 set -euo pipefail
 
 telegraf_version=1.37.2
-# Only what the benchmark configures: MQTT in, line protocol and JSON by XPath, InfluxDB 2 out.
-tags=custom,inputs.mqtt_consumer,outputs.influxdb_v2,parsers.influx,parsers.xpath
+# Only what the benchmark configures: MQTT in, line protocol, JSON by its three parsers, InfluxDB 2 out.
+tags=custom,inputs.mqtt_consumer,outputs.influxdb_v2,parsers.influx,parsers.xpath,parsers.json,parsers.json_v2
 
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/shouwang"
-target="$cache/telegraf-$telegraf_version"
+# A build with other parsers is another file.
+target="$cache/telegraf-$telegraf_version-json"
 
 say() { printf '%s\n' "$*" >&2; }
 
@@ -32,7 +33,7 @@ command -v go >/dev/null || missing "Go 1.25 or newer" \
 
 # One build at a time on a machine; who waited finds the binary finished.
 mkdir -p "$cache"
-exec 9>"$cache/telegraf-$telegraf_version.lock"
+exec 9>"$target.lock"
 flock 9
 if [[ -x "$target" ]]; then
   printf '%s\n' "$target"
