@@ -4,7 +4,8 @@ Messages of QoS 1 wait in Mosquitto for a persistent session; a consumer is star
 into InfluxDB 2.7. Parts, each to be had alone by ``--only``: ``line``, ``senml`` and ``senml-xpath``
 are Telegraf, ``bare`` is Shouwang's link, journal and store, ``whole`` the watch with quality, rules
 of the shipped packs, roll-ups and operations database; ``backlog`` the same with 500 readings a
-message; ``ceilings`` what broker and database could do at most.
+message; ``ceilings`` what broker and database could do at most; ``series`` what a message and a
+series cost as there are more of them.
 """
 
 import argparse
@@ -20,6 +21,7 @@ from benchmarks import process
 from benchmarks.drain import peer
 from benchmarks.drain.ceilings import ceilings
 from benchmarks.drain.drains import KEYS, Bench, Figures, Notes, of_backlogs, of_messages
+from benchmarks.drain.growing import growing
 from benchmarks.report import Wanted, report
 from tests.services.servers import Missing
 
@@ -27,13 +29,15 @@ CORES = 2  # for all processes together
 MESSAGES = 200_000
 BACKLOG_MESSAGES = 1_000
 CEILING_MESSAGES = 100_000
-PARTS = ("ceilings", *KEYS, "backlog")
+PARTS = ("ceilings", *KEYS, "backlog", "series")
 WANTED = {
     "shouwang_bare_to_telegraf_senml": Wanted(least=4.0),
     "shouwang_bare_to_telegraf_line": Wanted(least=1.2),
     "shouwang_to_telegraf_senml": Wanted(least=2.5),
     "shouwang_to_telegraf_line": Wanted(least=1.0),
     "shouwang_to_telegraf_backlog": Wanted(least=3.0),
+    "cpu_most_to_least_series": Wanted(most=1.25),
+    "bytes_per_series": Wanted(most=1_000),
 }
 
 Part = Callable[[], tuple[Figures, Notes]]
@@ -73,6 +77,7 @@ def main() -> int:
         "ceilings": lambda: ceilings(folder, min(CEILING_MESSAGES, options.messages)),
         "messages": messages,
         "backlog": backlogs,
+        "series": lambda: growing(folder),
     }
     figures: Figures = {"cores_used": cores}
     failed = []

@@ -2,7 +2,7 @@
 
 ``python -m benchmarks.drain.ours bare|whole CONFIG PROGRESS``: ``whole`` is the watch as it is
 shipped; ``bare`` is link, intake, journal and store writer alone. PROGRESS is a small file that is
-replaced 20 times a second.
+replaced 20 times a second. On SIGUSR1 the watch writes what it holds in memory beside it.
 """
 
 import asyncio
@@ -11,16 +11,19 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 import orjson
 
 from alerts.store.operations import Operations
+from benchmarks.drain.measure import Consumer
 from benchmarks.drain.village import registry
+from benchmarks.drain.weigh import weigh
 from collector import log as logs
 from collector.config import Config, read_config
+from collector.delays import Delays
 from collector.follower import Follower
 from collector.garbage import settle_garbage
 from collector.journaling import Journaling
@@ -41,6 +44,7 @@ CELL = "bench"
 CLIENT = f"shouwang-{CELL}"
 SUBSCRIPTIONS = FILTERS
 LOOK_S = 0.05
+WEIGH_S = 120.0  # 100,000 series are some millions of objects
 
 _CONFIG = """
 cell = "{cell}"
@@ -59,10 +63,14 @@ token = "env:INFLUX_TOKEN"
 class Progress:
     """Counts since the start: messages confirmed, readings stored, entries left to the rules."""
 
-    messages: int
-    stored: int
-    unjudged: int
-    unrolled: int
+    messages: int = 0
+    stored: int = 0
+    unjudged: int = 0
+    unrolled: int = 0
+    readings: int = 0
+    """Journalled, doubles not counted."""
+    judged: Delays = field(default_factory=Delays)
+    """From arrival until the rules were done."""
 
 
 def settle(folder: Path, devices: int, broker: Mosquitto, influx: Influxd, bucket: str) -> Path:
@@ -88,9 +96,19 @@ def command(config: Path, kind: str) -> list[str]:
 def read(config: Path) -> Progress:
     """How far the consumer has come."""
     try:
-        return Progress(**orjson.loads(config.with_name("progress").read_bytes()))
+        told = orjson.loads(config.with_name("progress").read_bytes())
     except FileNotFoundError:
-        return Progress(0, 0, 0, 0)
+        return Progress()
+    return Progress(**told | {"judged": Delays(**told["judged"])})
+
+
+def weight(config: Path, consumer: Consumer) -> dict[str, int]:
+    """What the watch holds in memory, in bytes by part."""
+    path = config.with_name("weight")
+    os.kill(consumer.pid, signal.SIGUSR1)
+    consumer.wait(path.exists, "weight", WEIGH_S)
+    found: dict[str, int] = orjson.loads(path.read_bytes())
+    return found
 
 
 async def bare(config: Config, clock: Clock, path: Path) -> None:
@@ -110,7 +128,7 @@ async def bare(config: Config, clock: Clock, path: Path) -> None:
     )
     listening.use(known)
     settle_garbage()
-    observed = lambda: Progress(listening.counts.messages, writer.stored, 0, 0)  # noqa: E731
+    observed = lambda: Progress(listening.counts.messages, writer.stored)  # noqa: E731
     try:
         await asyncio.gather(
             journaling.run(), writer.run(), listening.run(), _note(path, observed), _ended()
@@ -128,14 +146,20 @@ async def whole(config: Config, clock: Clock, path: Path) -> None:
 
     def observed() -> Progress:
         if not hasattr(watch, "judging"):
-            return Progress(0, 0, 0, 0)
+            return Progress()
         last = watch.journaling.last
         return Progress(
             watch.listening.counts.messages,
             watch.writer.stored,
             last - watch.judging.engine.position,
             last - watch.followers["roll-up"].reached,
+            watch.listening.counts.readings,
+            watch.judging.delays,
         )
+
+    asyncio.get_running_loop().add_signal_handler(
+        signal.SIGUSR1, lambda: _replace(path.with_name("weight"), orjson.dumps(weigh(watch)))
+    )
 
     noting = asyncio.create_task(_note(path, observed))
     try:
@@ -145,11 +169,15 @@ async def whole(config: Config, clock: Clock, path: Path) -> None:
 
 
 async def _note(path: Path, observed: Callable[[], Progress]) -> None:
-    scratch = path.with_name("progress.new")
     while True:
-        scratch.write_bytes(orjson.dumps(asdict(observed())))
-        os.replace(scratch, path)
+        _replace(path, orjson.dumps(asdict(observed())))
         await asyncio.sleep(LOOK_S)
+
+
+def _replace(path: Path, data: bytes) -> None:
+    scratch = path.with_name(path.name + ".new")
+    scratch.write_bytes(data)
+    os.replace(scratch, path)
 
 
 async def _ended() -> None:
