@@ -5,7 +5,8 @@ into InfluxDB 2.7. Parts, each to be had alone by ``--only``: ``line``, ``senml`
 are Telegraf, ``bare`` is Shouwang's link, journal and store, ``whole`` the watch with quality, rules
 of the shipped packs, roll-ups and operations database; ``backlog`` the same with 500 readings a
 message; ``ceilings`` what broker and database could do at most; ``series`` what a message and a
-series cost as there are more of them.
+series cost as there are more of them; ``latency`` how late rules and database are while pages are
+served; ``outage`` what becomes of a database that was away.
 """
 
 import argparse
@@ -22,6 +23,9 @@ from benchmarks.drain import peer
 from benchmarks.drain.ceilings import ceilings
 from benchmarks.drain.drains import KEYS, Bench, Figures, Notes, of_backlogs, of_messages
 from benchmarks.drain.growing import growing
+from benchmarks.drain.latency import PAGES_PER_S, latency
+from benchmarks.drain.outage import HOUR, outage
+from benchmarks.drain.outage import MESSAGES as MESSAGES_AWAY
 from benchmarks.report import Wanted, report
 from tests.services.servers import Missing
 
@@ -29,7 +33,7 @@ CORES = 2  # for all processes together
 MESSAGES = 200_000
 BACKLOG_MESSAGES = 1_000
 CEILING_MESSAGES = 100_000
-PARTS = ("ceilings", *KEYS, "backlog", "series")
+PARTS = ("ceilings", *KEYS, "backlog", "series", "latency", "outage")
 WANTED = {
     "shouwang_bare_to_telegraf_senml": Wanted(least=4.0),
     "shouwang_bare_to_telegraf_line": Wanted(least=1.2),
@@ -38,6 +42,13 @@ WANTED = {
     "shouwang_to_telegraf_backlog": Wanted(least=3.0),
     "cpu_most_to_least_series": Wanted(most=1.25),
     "bytes_per_series": Wanted(most=1_000),
+    "rules_p99_ms": Wanted(most=50),
+    "store_p99_ms": Wanted(most=1_500),
+    "pages_per_s": Wanted(least=0.98 * PAGES_PER_S),
+    "outage_rules_p99_ms": Wanted(most=50),
+    "catch_up_ratio": Wanted(least=5.0),
+    "outage_lost": Wanted(most=0),
+    "outage_doubled": Wanted(most=0),
 }
 
 Part = Callable[[], tuple[Figures, Notes]]
@@ -48,6 +59,10 @@ def main() -> int:
     parser.add_argument("--messages", type=int, default=MESSAGES, help="of five values, queued")
     parser.add_argument("--backlog", type=int, default=BACKLOG_MESSAGES, help="of 500, queued")
     parser.add_argument("--rounds", type=int, default=1, help="of each drain; the median counts")
+    parser.add_argument(
+        "--outage-messages", type=int, default=MESSAGES_AWAY, help=f"the hour is {HOUR}"
+    )
+    parser.add_argument("--pages-per-s", type=float, default=PAGES_PER_S)
     parser.add_argument("--only", default=",".join(PARTS), help="parts, with commas between")
     options = parser.parse_args()
     only = options.only.split(",")
@@ -78,6 +93,8 @@ def main() -> int:
         "messages": messages,
         "backlog": backlogs,
         "series": lambda: growing(folder),
+        "latency": lambda: latency(folder / "latency", pages_per_s=options.pages_per_s),
+        "outage": lambda: outage(folder / "outage", options.outage_messages),
     }
     figures: Figures = {"cores_used": cores}
     failed = []

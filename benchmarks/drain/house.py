@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import socket
+import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,14 +12,22 @@ from typing import Self
 from benchmarks.drain import ours, village
 from benchmarks.drain.load import leave_session, publish
 from benchmarks.drain.measure import CONNECT_S, DRAIN_S, Consumer
-from tests.services.servers import Influxd, Mosquitto
+from tests.services.servers import HOST, Influxd, Mosquitto, free_port
 
 
 class House:
-    """``with House(folder, devices) as house``: all are running and the watch is connected."""
+    """``with House(folder, devices) as house``: all are running and the watch is connected.
 
-    def __init__(self, folder: Path, devices: int) -> None:
+    ``kind`` is the watch's (``ours.command``); ``desk`` starts the desk beside it, at ``desk_port``.
+    """
+
+    def __init__(
+        self, folder: Path, devices: int, *, kind: str = "whole", desk: bool = False
+    ) -> None:
         self.devices = devices
+        self.desk_port = free_port()
+        self._kind = kind
+        self._with_desk = desk
         self.sent = 0
         self._folder = folder
         self._stack = ExitStack()
@@ -29,14 +39,19 @@ class House:
             self.influx = stack.enter_context(Influxd(self._folder / "influx"))
             self.bucket = self.influx.new_bucket()
             self.config = ours.settle(
-                self._folder / "ours", self.devices, self.broker, self.influx, self.bucket
+                self._folder / "ours",
+                self.devices,
+                self.broker,
+                self.influx,
+                self.bucket,
+                desk_port=self.desk_port,
             )
             self.env = dict(os.environ) | {"INFLUX_TOKEN": self.influx.token}
             # What is sent from now on waits for the watch, however long it takes to subscribe.
             address = self.broker.host, self.broker.port
             leave_session(*address, ours.CLIENT, ours.SUBSCRIPTIONS, version=5)
             seen = self.broker.log.read_bytes().count(_CONNECTED)
-            command = ours.command(self.config, "whole")
+            command = ours.command(self.config, self._kind)
             log = self._folder / "watch.log"
             self.watch = stack.enter_context(Consumer(command, self.env, log))
             self.watch.wait(
@@ -44,11 +59,22 @@ class House:
                 "connection",
                 CONNECT_S,
             )
+            if self._with_desk:
+                desk = [sys.executable, "-m", "collector.desk", str(self.config)]
+                self.desk = stack.enter_context(Consumer(desk, self.env, self._folder / "desk.log"))
+                self.desk.wait(self._has_desk, "desk", CONNECT_S)
             self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
+
+    def _has_desk(self) -> bool:
+        try:
+            with socket.create_connection((HOST, self.desk_port), timeout=1):
+                return True
+        except OSError:
+            return False
 
     @property
     def progress(self) -> ours.Progress:

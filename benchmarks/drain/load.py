@@ -70,7 +70,7 @@ def publish(host: str, port: int, messages: Iterable[tuple[str, bytes]]) -> int:
         size = 0
         for topic, payload in messages:
             count += 1
-            part = _packet(0x32, _text(topic) + struct.pack(">H", count % 65_535 + 1) + payload)
+            part = published(topic, payload, count % 65_535 + 1)
             parts.append(part)
             size += len(part)
             if size >= CHUNK:
@@ -84,6 +84,11 @@ def publish(host: str, port: int, messages: Iterable[tuple[str, bytes]]) -> int:
             raise RuntimeError(f"{count} messages were not taken: {failed or 'no answer'}")
         line.sendall(b"\xe0\x00")
     return count
+
+
+def published(topic: str, payload: bytes, number: int) -> bytes:
+    """A PUBLISH of QoS 1 (MQTT 3.1.1) with this packet identifier."""
+    return _packet(0x32, _text(topic) + struct.pack(">H", number) + payload)
 
 
 def _packet(first: int, body: bytes) -> bytes:

@@ -1,7 +1,8 @@
 """Shouwang as a consumer of the queue, in a process of its own that says how far it has come.
 
-``python -m benchmarks.drain.ours bare|whole CONFIG PROGRESS``: ``whole`` is the watch as it is
-shipped; ``bare`` is link, intake, journal and store writer alone. PROGRESS is a small file that is
+``python -m benchmarks.drain.ours bare|whole|timed CONFIG PROGRESS``: ``whole`` is the watch as it is
+shipped, ``timed`` the same with a look each 2 ms at what its rules have judged; ``bare`` is link,
+intake, journal and store writer alone. PROGRESS is a small file that is
 replaced 20 times a second. On SIGUSR1 the watch writes what it holds in memory beside it.
 """
 
@@ -10,13 +11,16 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 import orjson
 
+from alerts.rules.inputs import Entry
 from alerts.store.operations import Operations
 from benchmarks.drain.measure import Consumer
 from benchmarks.drain.village import registry
@@ -35,6 +39,7 @@ from collector.watch import Watch
 from collector.writer import Writer
 from edge.clock import Clock
 from edge.contract.command import Result
+from edge.contract.reading import Batch
 from edge.contract.settings import Reported
 from edge.contract.status import Status
 from edge.journal.journal import Journal
@@ -44,6 +49,7 @@ CELL = "bench"
 CLIENT = f"shouwang-{CELL}"
 SUBSCRIPTIONS = FILTERS
 LOOK_S = 0.05
+TIMING_S = 0.002
 WEIGH_S = 120.0  # 100,000 series are some millions of objects
 
 _CONFIG = """
@@ -56,6 +62,8 @@ url = "{influx}"
 org = "{org}"
 bucket = "{bucket}"
 token = "env:INFLUX_TOKEN"
+[desk]
+port = {desk_port}
 """
 
 
@@ -71,14 +79,29 @@ class Progress:
     """Journalled, doubles not counted."""
     judged: Delays = field(default_factory=Delays)
     """From arrival until the rules were done."""
+    timed: Delays = field(default_factory=Delays)
+    """From sending (a message's own time) until the rules were done, of ``timed``."""
 
 
-def settle(folder: Path, devices: int, broker: Mosquitto, influx: Influxd, bucket: str) -> Path:
+def settle(
+    folder: Path,
+    devices: int,
+    broker: Mosquitto,
+    influx: Influxd,
+    bucket: str,
+    *,
+    desk_port: int = 0,
+) -> Path:
     """A configuration, and an operations database in which the devices are registered."""
     (folder / "state").mkdir(parents=True)
     config = folder / "shouwang.toml"
     text = _CONFIG.format(
-        cell=CELL, broker=broker.url, influx=influx.url, org=influx.org, bucket=bucket
+        cell=CELL,
+        broker=broker.url,
+        influx=influx.url,
+        org=influx.org,
+        bucket=bucket,
+        desk_port=desk_port,
     )
     config.write_text(text, "utf-8")
     with Operations(f"sqlite:///{folder / 'state' / 'operations.db'}") as operations:
@@ -99,7 +122,7 @@ def read(config: Path) -> Progress:
         told = orjson.loads(config.with_name("progress").read_bytes())
     except FileNotFoundError:
         return Progress()
-    return Progress(**told | {"judged": Delays(**told["judged"])})
+    return Progress(**told | {name: Delays(**told[name]) for name in ("judged", "timed")})
 
 
 def weight(config: Path, consumer: Consumer) -> dict[str, int]:
@@ -138,7 +161,7 @@ async def bare(config: Config, clock: Clock, path: Path) -> None:
         raise
 
 
-async def whole(config: Config, clock: Clock, path: Path) -> None:
+async def whole(config: Config, clock: Clock, path: Path, *, is_timed: bool = False) -> None:
     """The watch itself."""
     watch = Watch(config, clock)
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -155,17 +178,51 @@ async def whole(config: Config, clock: Clock, path: Path) -> None:
             last - watch.followers["roll-up"].reached,
             watch.listening.counts.readings,
             watch.judging.delays,
+            timing.delays,
         )
 
     asyncio.get_running_loop().add_signal_handler(
         signal.SIGUSR1, lambda: _replace(path.with_name("weight"), orjson.dumps(weigh(watch)))
     )
 
-    noting = asyncio.create_task(_note(path, observed))
+    timing = Timing(watch)
+    tasks = [asyncio.create_task(_note(path, observed))]
+    if is_timed:
+        tasks.append(asyncio.create_task(timing.run()))
     try:
         await watch.run()
     finally:
-        noting.cancel()
+        for task in tasks:
+            task.cancel()
+
+
+class Timing:
+    """How long after its sending each message was judged. One of a message's times is its sending."""
+
+    def __init__(self, watch: Watch) -> None:
+        self.delays = Delays()
+        self._watch = watch
+        self._open: deque[tuple[int, int]] = deque()
+
+    def offer(self, entries: Sequence[Entry]) -> None:
+        """What was journalled just now."""
+        self._open += [
+            (entry.position, entry.what.at_ms[-1])
+            for entry in entries
+            if isinstance(entry.what, Batch)
+        ]
+
+    async def run(self) -> None:
+        """Look until cancelled; the watch's own lateness is in it."""
+        while not hasattr(self._watch, "judging"):  # noqa: ASYNC110 - it has no event
+            await asyncio.sleep(LOOK_S)
+        self._watch.journaling.follow(self)
+        while True:
+            await asyncio.sleep(TIMING_S)
+            now_s, position = time.time(), self._watch.judging.engine.position
+            while self._open and self._open[0][0] <= position:
+                _, sent_ms = self._open.popleft()
+                self.delays.note(now_s - sent_ms / 1000)
 
 
 async def _note(path: Path, observed: Callable[[], Progress]) -> None:
@@ -202,9 +259,15 @@ class _Deaf:
 def main(argv: list[str]) -> None:
     kind, config, progress = argv
     logs.set_up("watch")
-    run = whole if kind == "whole" else bare
+    settings, path = read_config(Path(config)), Path(progress)
+    is_bare = kind == "bare"
+    running = (
+        bare(settings, Clock(), path)
+        if is_bare
+        else whole(settings, Clock(), path, is_timed=kind == "timed")
+    )
     with contextlib.suppress(SystemExit):
-        asyncio.run(run(read_config(Path(config)), Clock(), Path(progress)))
+        asyncio.run(running)
 
 
 if __name__ == "__main__":
