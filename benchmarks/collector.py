@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from benchmarks import process
@@ -69,7 +69,6 @@ def main() -> int:
     if unknown := set(only) - set(PARTS):
         parser.error(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
     cores = process.keep_to(CORES)
-    notes: Notes = {}
     telegraf = None
     if not {"line", "senml", "senml-xpath", "backlog"}.isdisjoint(only):
         try:
@@ -96,31 +95,38 @@ def main() -> int:
         "latency": lambda: latency(folder / "latency", pages_per_s=options.pages_per_s),
         "outage": lambda: outage(folder / "outage", options.outage_messages),
     }
-    figures: Figures = {"cores_used": cores}
-    failed = []
+    chosen = {
+        name: part
+        for name, part in parts.items()
+        if name in only or (name == "messages" and consumers)
+    }
     try:
-        for name, part in parts.items():
-            if name in only or (name == "messages" and consumers):
-                began_s = time.monotonic()
-                try:
-                    more, more_notes = part()
-                except (
-                    RuntimeError,
-                    OSError,
-                    subprocess.SubprocessError,
-                ) as error:  # the other parts' figures stand
-                    failed.append(name)
-                    print(f"{name}: {error}", flush=True)
-                else:
-                    figures |= more
-                    notes |= more_notes
-                print(f"{name} took {time.monotonic() - began_s:.0f} s", flush=True)
+        figures, notes, failed = measure(chosen)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    print(report("collector", figures, notes, wanted=WANTED))
+    print(report("collector", {**figures, "cores_used": cores}, notes, wanted=WANTED))
     if failed:
         print(f"without figures, see above: {', '.join(failed)}")
     return 1 if failed else 0
+
+
+def measure(parts: Mapping[str, Part]) -> tuple[Figures, Notes, list[str]]:
+    """Figures and notes of all parts, and the names of those that fell: the others' figures stand."""
+    figures: Figures = {}
+    notes: Notes = {}
+    failed = []
+    for name, part in parts.items():
+        began_s = time.monotonic()
+        try:
+            more, more_notes = part()
+        except (RuntimeError, OSError, subprocess.SubprocessError) as error:
+            failed.append(name)
+            print(f"{name}: {error}", flush=True)
+        else:
+            figures |= more
+            notes |= more_notes
+        print(f"{name} took {time.monotonic() - began_s:.0f} s", flush=True)
+    return figures, notes, failed
 
 
 if __name__ == "__main__":

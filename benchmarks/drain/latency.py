@@ -36,14 +36,15 @@ def latency(
     per_s: float = PER_S,
     pages_per_s: float = PAGES_PER_S,
     seconds: float = SECONDS,
+    warm_s: float = WARM_S,
 ) -> tuple[Figures, Notes]:
     """The figures of so many seconds, after some that do not count."""
     with House(folder, DEVICES, kind="timed", desk=True) as house:
         house.tell(range(5))
         house.settle()
-        span_s = WARM_S + seconds + WARM_S
+        span_s = warm_s + seconds + warm_s
         with Pace(house.broker, DEVICES, per_s, span_s, folder / "devices.log") as pace:
-            time.sleep(WARM_S)
+            time.sleep(warm_s)
             before, cores = house.progress, process.cores_s()
             with _people(house, pages_per_s, seconds, folder / "people.log") as people:
                 visible = _watch_store(house.influx, house.bucket, seconds, 1000 * DEVICES / per_s)

@@ -3,7 +3,7 @@
 import gc
 import sys
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Sequence
 from types import (
     BuiltinFunctionType,
     FrameType,
@@ -18,6 +18,8 @@ from collector.stores import lines
 from collector.watch import Watch
 
 WINDOWS = "windows of rules"
+RULES = "states of rules"
+_FOREIGN = frozenset({"_asyncio", "asyncio.events", "asyncio.unix_events", "logging", "threading"})
 _ELSEWHERE = (type, ModuleType, FunctionType, BuiltinFunctionType, MethodType, FrameType)
 
 
@@ -32,7 +34,7 @@ def weigh(watch: Watch) -> dict[str, int]:
         ("receipts", listening.receipts),
         ("buckets of floods", listening._floods),
         ("entries kept for followers", [one._held for one in watch.followers.values()]),
-        ("states of rules", engine),
+        (RULES, engine),
         ("roll-up", watch.roll_up),
         ("journal", watch.journaling),
         ("orders and keys", (watch.commanding, watch.ordering)),
@@ -40,26 +42,25 @@ def weigh(watch: Watch) -> dict[str, int]:
         ("store", watch.store),
         ("the rest", watch),
     ]
-    seen = {id(parts)}
-    found: Counter[str] = Counter()
-    for name, root in parts:
-        _count(name, [root], seen, found)
+    found = Counter(count(parts))
     # A cache of C cannot be walked: some 300 bytes a line's head (collector/stores/lines.py).
     found["heads of lines"] = lines._head.cache_info().currsize * 300
     return dict(found.most_common())
 
 
-def _count(name: str, roots: Iterable[object], seen: set[int], found: Counter[str]) -> None:
-    waiting: list[tuple[str, Any]] = [(name, root) for root in roots]
-    while waiting:
-        part, one = waiting.pop()
-        if id(one) in seen or isinstance(one, _ELSEWHERE) or type(one).__module__ in _FOREIGN:
-            continue
-        seen.add(id(one))
-        if isinstance(one, LeastInWindow) or (part == "states of rules" and type(one) is deque):
-            part = WINDOWS
-        found[part] += sys.getsizeof(one)
-        waiting += [(part, inner) for inner in gc.get_referents(one)]
-
-
-_FOREIGN = frozenset({"_asyncio", "asyncio.events", "asyncio.unix_events", "logging", "threading"})
+def count(parts: Sequence[tuple[str, object]]) -> dict[str, int]:
+    """Bytes of what each part holds and no part before it."""
+    seen = {id(parts)}
+    found: Counter[str] = Counter()
+    for name, root in parts:
+        waiting: list[tuple[str, Any]] = [(name, root)]
+        while waiting:
+            part, one = waiting.pop()
+            if id(one) in seen or isinstance(one, _ELSEWHERE) or type(one).__module__ in _FOREIGN:
+                continue
+            seen.add(id(one))
+            if isinstance(one, LeastInWindow) or (name == RULES and type(one) is deque):
+                part = WINDOWS
+            found[part] += sys.getsizeof(one)
+            waiting += [(part, inner) for inner in gc.get_referents(one)]
+    return found

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds Telegraf, the collector's peer in `make bench-collector`, as a Go module into the per-user
 # cache and prints its path. Some minutes the first time; at once when the cache holds this version.
+# With --built it builds nothing.
 #
 # Exit codes: 0 the binary is there, 1 the build failed, 3 a tool is missing (the message says which).
 set -euo pipefail
@@ -25,6 +26,11 @@ missing() {
 if [[ -x "$target" ]]; then
   printf '%s\n' "$target"
   exit 0
+fi
+
+if [[ "${1:-}" == --built ]]; then
+  say "Telegraf $telegraf_version is not built: make bench-collector builds it."
+  exit 3
 fi
 
 command -v go >/dev/null || missing "Go 1.25 or newer" \
