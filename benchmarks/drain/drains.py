@@ -147,5 +147,6 @@ def _spent(key: str, drained: Drained) -> Figures:
         f"{key}_broker_cpu_us_per_msg": drained.us(drained.broker_s),
         f"{key}_store_cpu_us_per_msg": drained.us(drained.store_s),
         f"{key}_cores_busy_percent": round(drained.busy * 100),
+        f"{key}_other_work_percent": round(drained.others * 100),
         f"{key}_rss_mb": round(drained.rss_mb, 1),
     }

@@ -33,6 +33,8 @@ class Drained:
     store_s: float
     busy: float
     """Of the cores, by anybody: 1 when none was idle."""
+    others: float
+    """Of the cores, by none of the three: the bench's own looks, the kernel, and other work."""
     rss_mb: float
 
     @property
@@ -129,10 +131,11 @@ def drain(
         spent = [process.cpu_s(pid) - was for pid, was in zip(pids, before, strict=True)]
         rss_mb = consumer.rss_mb
     check(influx, bucket, end.values)
+    busy_s, all_s = (now - was for now, was in zip(cores, began_cores, strict=True))
     return Drained(
         messages=messages, values=end.values, seconds=seconds, rss_mb=rss_mb,
         cpu_s=spent[0], broker_s=spent[1], store_s=spent[2],
-        busy=(cores[0] - began_cores[0]) / (cores[1] - began_cores[1]),
+        busy=busy_s / all_s, others=max(0.0, busy_s - sum(spent)) / all_s,
     )  # fmt: skip
 
 
