@@ -164,6 +164,7 @@ async def bare(config: Config, clock: Clock, path: Path) -> None:
 async def whole(config: Config, clock: Clock, path: Path, *, is_timed: bool = False) -> None:
     """The watch itself."""
     watch = Watch(config, clock)
+    timing = Timing(watch)
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, watch.stop)
 
@@ -184,8 +185,6 @@ async def whole(config: Config, clock: Clock, path: Path, *, is_timed: bool = Fa
     asyncio.get_running_loop().add_signal_handler(
         signal.SIGUSR1, lambda: _replace(path.with_name("weight"), orjson.dumps(weigh(watch)))
     )
-
-    timing = Timing(watch)
     tasks = [asyncio.create_task(_note(path, observed))]
     if is_timed:
         tasks.append(asyncio.create_task(timing.run()))
@@ -197,7 +196,7 @@ async def whole(config: Config, clock: Clock, path: Path, *, is_timed: bool = Fa
 
 
 class Timing:
-    """How long after its sending each message was judged. One of a message's times is its sending."""
+    """How long after its sending, which is its own time, each message was judged."""
 
     def __init__(self, watch: Watch) -> None:
         self.delays = Delays()
