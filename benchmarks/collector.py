@@ -1,225 +1,140 @@
-"""From broker to database: Shouwang beside Telegraf, on the same machine in the same run.
+"""From broker to database: Shouwang beside Telegraf, on the same two cores in the same run.
 
 Messages of QoS 1 wait in Mosquitto for a persistent session; a consumer is started and drains them
-into InfluxDB 2.7. ``line`` and ``senml`` are Telegraf, ``bare`` is Shouwang's link, journal and store,
-``whole`` the watch with quality, rules of the shipped packs, roll-ups and operations database.
+into InfluxDB 2.7. Parts, each to be had alone by ``--only``: ``line``, ``senml`` and ``senml-xpath``
+are Telegraf, ``bare`` is Shouwang's link, journal and store, ``whole`` the watch with quality, rules
+of the shipped packs, roll-ups and operations database; ``backlog`` the same with 500 readings a
+message; ``ceilings`` what broker and database could do at most; ``series`` what a message and a
+series cost as there are more of them; ``latency`` how late rules and database are while pages are
+served; ``outage`` what becomes of a database that was away.
 """
 
 import argparse
-import os
 import shutil
+import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from benchmarks import process
-from benchmarks.drain import ours, peer, village
-from benchmarks.drain.load import leave_session, publish
-from benchmarks.drain.measure import CONNECT_S, DRAIN_S, Consumer, Drained, End, drain
-from benchmarks.report import Figure, report
-from tests.services.servers import Influxd, Missing, Mosquitto
+from benchmarks.drain import peer
+from benchmarks.drain.ceilings import ceilings
+from benchmarks.drain.drains import KEYS, Bench, Figures, Notes, of_backlogs, of_messages
+from benchmarks.drain.growing import growing
+from benchmarks.drain.latency import PAGES_PER_S, latency
+from benchmarks.drain.outage import HOUR, outage
+from benchmarks.drain.outage import MESSAGES as MESSAGES_AWAY
+from benchmarks.report import Wanted, report
+from tests.services.servers import Missing
 
-DEVICES = 200
+CORES = 2  # for all processes together
+QUIET_PERCENT = 15  # of the cores; the kernel's threads and the bench's own looks take up to 10
 MESSAGES = 200_000
 BACKLOG_MESSAGES = 1_000
-SERIES = (100, 10_000, 100_000)
-SERIES_MESSAGES = 60_000
-OURS, THEIRS = ("bare", "whole"), ("senml", "line")
+CEILING_MESSAGES = 100_000
+PARTS = ("ceilings", *KEYS, "backlog", "series", "latency", "outage")
+WANTED = {
+    "shouwang_bare_to_telegraf_senml": Wanted(least=4.0),
+    "shouwang_bare_to_telegraf_line": Wanted(least=1.2),
+    "shouwang_to_telegraf_senml": Wanted(least=2.5),
+    "shouwang_to_telegraf_line": Wanted(least=1.0),
+    "shouwang_to_telegraf_backlog": Wanted(least=3.0),
+    "cpu_most_to_least_series": Wanted(most=1.25),
+    "bytes_per_series": Wanted(most=1_000),
+    "rules_p99_ms": Wanted(most=50),
+    "store_p99_ms": Wanted(most=1_500),
+    "pages_per_s": Wanted(least=0.98 * PAGES_PER_S),
+    "outage_rules_p99_ms": Wanted(most=50),
+    "catch_up_ratio": Wanted(least=5.0),
+    "outage_lost": Wanted(most=0),
+    "outage_doubled": Wanted(most=0),
+}
 
-Figures = dict[str, Figure]
+Part = Callable[[], tuple[Figures, Notes]]
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--messages", type=int, default=MESSAGES, help="of five values, queued")
     parser.add_argument("--backlog", type=int, default=BACKLOG_MESSAGES, help="of 500, queued")
     parser.add_argument("--rounds", type=int, default=1, help="of each drain; the median counts")
-    parser.add_argument("--only", default="bare,whole,senml,line")
+    parser.add_argument(
+        "--outage-messages", type=int, default=MESSAGES_AWAY, help=f"the hour is {HOUR}"
+    )
+    parser.add_argument("--pages-per-s", type=float, default=PAGES_PER_S)
+    parser.add_argument("--only", default=",".join(PARTS), help="parts, with commas between")
     options = parser.parse_args()
     only = options.only.split(",")
-    figures: Figures = {}
-    notes: dict[str, str] = {}
+    if unknown := set(only) - set(PARTS):
+        parser.error(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+    cores = process.keep_to(CORES)
     telegraf = None
-    try:
-        telegraf = peer.find_telegraf()
-    except Missing as error:
-        notes["telegraf_senml_msgs_per_s"] = str(error)
-        print(f"without its peer: {error}")
+    if not {"line", "senml", "senml-xpath", "backlog"}.isdisjoint(only):
+        try:
+            telegraf = peer.find_telegraf()
+        except Missing as error:
+            print(f"without its peer: {error}")
     folder = Path(tempfile.mkdtemp(prefix="shouwang-bench-"))
-    try:
-        bench = Bench(folder, telegraf)
-        consumers = [name for name in ("line", "senml", "bare", "whole") if name in only]
+    bench = Bench(folder, telegraf)
+    consumers = [name for name in KEYS if name in only]
+
+    def messages() -> tuple[Figures, Notes]:
         found = bench.rounds(options.rounds, consumers, options.messages)
-        figures |= _of_messages(found, notes, options.messages)
-        if "backlog" in only:
-            found = bench.rounds(options.rounds, ["senml", "bare", "whole"], 0, options.backlog)
-            figures |= _of_backlogs(found, notes, options.backlog)
-        if "series" in only:
-            more, more_notes = bench.series(SERIES, SERIES_MESSAGES)
+        return of_messages(found, options.messages)
+
+    def backlogs() -> tuple[Figures, Notes]:
+        found = bench.rounds(options.rounds, ["senml", "bare", "whole"], 0, options.backlog)
+        return of_backlogs(found, options.backlog)
+
+    parts: dict[str, Part] = {
+        "ceilings": lambda: ceilings(folder, min(CEILING_MESSAGES, options.messages)),
+        "messages": messages,
+        "backlog": backlogs,
+        "series": lambda: growing(folder),
+        "latency": lambda: latency(folder / "latency", pages_per_s=options.pages_per_s),
+        "outage": lambda: outage(folder / "outage", options.outage_messages),
+    }
+    chosen = {
+        name: part
+        for name, part in parts.items()
+        if name in only or (name == "messages" and consumers)
+    }
+    try:
+        figures, notes, failed = measure(chosen)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    print(report("collector", {**figures, "cores_used": cores}, notes, wanted=WANTED))
+    disturbed = [
+        key for key, value in figures.items()
+        if key.endswith("_other_work_percent") and float(value) > QUIET_PERCENT
+    ]  # fmt: skip
+    if disturbed:
+        print(f"the machine had other work to do, so compare with care: {', '.join(disturbed)}")
+    if failed:
+        print(f"without figures, see above: {', '.join(failed)}")
+    return 1 if failed else 0
+
+
+def measure(parts: Mapping[str, Part]) -> tuple[Figures, Notes, list[str]]:
+    """Figures and notes of all parts, and the names of those that fell: the others' figures stand."""
+    figures: Figures = {}
+    notes: Notes = {}
+    failed = []
+    for name, part in parts.items():
+        began_s = time.monotonic()
+        try:
+            more, more_notes = part()
+        except (RuntimeError, OSError, subprocess.SubprocessError) as error:
+            failed.append(name)
+            print(f"{name}: {error}", flush=True)
+        else:
             figures |= more
             notes |= more_notes
-    finally:
-        shutil.rmtree(folder)
-    print(report("collector", figures, notes))
-
-
-class Bench:
-    """Drains in fresh folders, each with a broker, a database and a bucket of its own."""
-
-    def __init__(self, folder: Path, telegraf: Path | None) -> None:
-        self._folder = folder
-        self._telegraf = telegraf
-        self._nth = 0
-
-    def rounds(
-        self, rounds: int, consumers: Iterable[str], messages: int, backlog: int = 0
-    ) -> dict[str, Drained]:
-        """The median drain of each consumer, taken in turns so that a busy minute meets all."""
-        found: dict[str, list[Drained]] = {name: [] for name in consumers}
-        for _ in range(rounds):
-            for name, drains in found.items():
-                if name in OURS or self._telegraf is not None:
-                    drains.append(self.one(name, messages, backlog))
-                    print(f"{name}: {drains[-1]!r}", flush=True)
-        return {
-            name: sorted(drains, key=lambda each: each.seconds)[len(drains) // 2]
-            for name, drains in found.items()
-            if drains
-        }
-
-    def one(self, name: str, messages: int, backlog: int = 0, devices: int = DEVICES) -> Drained:
-        """Queue, start, drain, count."""
-        self._nth += 1
-        folder = self._folder / f"{self._nth}-{name}"
-        count = backlog or messages
-        rounds = range(count // devices)
-        now_ms = int(time.time()) * 1000
-        each = village.READINGS * (village.BACKLOG_STEPS if backlog else 1)
-        start_ms = now_ms - len(rounds) * (village.BACKLOG_STEPS * 60_000 if backlog else 1_000)
-        device, metric = village.last_of(devices)
-        end = End(
-            device=device,
-            metric=metric,
-            count=len(rounds) * each // village.READINGS,
-            values=count * each,
-        )
-        make = village.backlogs if backlog else village.lines if name == "line" else village.packs
-        with ExitStack() as stack:
-            broker = stack.enter_context(Mosquitto(folder / "broker"))
-            influx = stack.enter_context(Influxd(folder / "influx"))
-            bucket = influx.new_bucket()
-            address = broker.host, broker.port
-            env = dict(os.environ)
-            is_done: Callable[[], bool] = lambda: True  # noqa: E731
-            if name in OURS:
-                config = ours.settle(folder / "ours", devices, broker, influx, bucket)
-                command, client = ours.command(config, name), ours.CLIENT
-                env["INFLUX_TOKEN"] = influx.token
-                leave_session(*address, client, ours.SUBSCRIPTIONS, version=5)
-                is_done = lambda: ours.read(config).unjudged == 0  # noqa: E731
-            else:
-                assert self._telegraf is not None
-                form = "backlog" if backlog else name
-                topic, _ = peer.FORMS[form]
-                command = list(peer.command(self._telegraf, folder, form, broker, influx, bucket))
-                client = peer.CLIENT
-                leave_session(*address, client, [topic], version=4)
-            publish(*address, make(devices, rounds, start_ms))
-            found = drain(command, env, client, count, end, broker, influx, bucket, is_done=is_done)
-        shutil.rmtree(folder)
-        return found
-
-    def series(
-        self, steps: Iterable[int], messages: int
-    ) -> tuple[dict[str, Figure], dict[str, str]]:
-        """CPU a message and memory, with so many series that have all been heard before."""
-        figures: dict[str, Figure] = {}
-        memory: dict[int, int] = {}
-        for series in steps:
-            cpu_us, memory[series] = self._with_series(series, messages)
-            figures[f"cpu_us_per_msg_{series}_series"] = cpu_us
-            figures[f"rss_{series}_series_mb"] = round(memory[series] / 1e6, 1)
-        least, most = min(memory), max(memory)
-        figures["bytes_per_series"] = round((memory[most] - memory[least]) / (most - least))
-        how = f"the watch as shipped, {messages} messages over all of them"
-        notes = {f"cpu_us_per_msg_{series}_series": how for series in memory}
-        return figures, notes | {"bytes_per_series": f"RSS, from {least} to {most} series"}
-
-    def _with_series(self, series: int, messages: int) -> tuple[float, int]:
-        devices = series // village.READINGS
-        rounds = max(1, messages // devices)
-        self._nth += 1
-        folder = self._folder / f"{self._nth}-series"
-        with ExitStack() as stack:
-            broker = stack.enter_context(Mosquitto(folder / "broker"))
-            influx = stack.enter_context(Influxd(folder / "influx"))
-            bucket = influx.new_bucket()
-            config = ours.settle(folder / "ours", devices, broker, influx, bucket)
-            env = dict(os.environ) | {"INFLUX_TOKEN": influx.token}
-            command = ours.command(config, "whole")
-            consumer = stack.enter_context(Consumer(command, env, folder / "watch.log"))
-            sent = 0
-
-            def tell(rounds: range) -> None:
-                nonlocal sent
-                start_ms = int(time.time()) * 1000 - rounds.stop * 1_000
-                sent += publish(broker.host, broker.port, village.packs(devices, rounds, start_ms))
-
-            def has_done() -> bool:
-                done = ours.read(config)
-                return done.stored >= sent * village.READINGS and done.unjudged == 0
-
-            connected = f" as {ours.CLIENT} ".encode()
-            consumer.wait(lambda: connected in broker.log.read_bytes(), "connection", CONNECT_S)
-            time.sleep(1.0)  # subscribed; nothing of what it says of itself tells so
-            tell(range(1))
-            consumer.wait(has_done, "end of the first round", DRAIN_S)
-            began_s = consumer.cpu_s
-            tell(range(1, rounds + 1))
-            consumer.wait(has_done, "end", DRAIN_S)
-            spent_s = consumer.cpu_s - began_s
-            rss = round(process.memory_mb(consumer.pid, "VmRSS") * 1e6)
-        shutil.rmtree(folder)
-        return round(spent_s / (rounds * devices) * 1e6, 1), rss
-
-
-def _of_messages(
-    found: Mapping[str, Drained], notes: dict[str, str], messages: int
-) -> dict[str, Figure]:
-    figures: dict[str, Figure] = {}
-    names = {"bare": "shouwang_bare", "whole": "shouwang", "senml": "telegraf_senml",
-             "line": "telegraf_line"}  # fmt: skip
-    for name, drained in found.items():
-        key = names[name]
-        figures[f"{key}_msgs_per_s"] = drained.per_s
-        figures[f"{key}_values_per_s"] = drained.values_per_s
-        figures[f"{key}_cpu_us_per_msg"] = drained.cpu_us
-        figures[f"{key}_rss_mb"] = round(drained.rss_mb, 1)
-        notes[f"{key}_msgs_per_s"] = f"{messages} messages of 5 values, {DEVICES} devices"
-        notes[f"{key}_rss_mb"] = "at its peak"
-    for name, other in (("bare", "senml"), ("bare", "line"), ("whole", "senml"), ("whole", "line")):
-        if name in found and other in found:
-            ratio = found[name].per_s / found[other].per_s
-            figures[f"{names[name]}_to_{names[other]}"] = round(ratio, 2)
-    return figures
-
-
-def _of_backlogs(
-    found: Mapping[str, Drained], notes: dict[str, str], messages: int
-) -> dict[str, Figure]:
-    figures: dict[str, Figure] = {}
-    names = {"bare": "shouwang_bare", "whole": "shouwang", "senml": "telegraf"}
-    for name, drained in found.items():
-        figures[f"{names[name]}_backlog_values_per_s"] = drained.values_per_s
-        figures[f"{names[name]}_backlog_rss_mb"] = round(drained.rss_mb, 1)
-        notes[f"{names[name]}_backlog_values_per_s"] = f"{messages} messages of 500 readings"
-    if "whole" in found and "senml" in found:
-        ratio = found["whole"].values_per_s / found["senml"].values_per_s
-        figures["shouwang_to_telegraf_backlog"] = round(ratio, 2)
-    return figures
+        print(f"{name} took {time.monotonic() - began_s:.0f} s", flush=True)
+    return figures, notes, failed
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -6,6 +6,26 @@ import subprocess
 from pathlib import Path
 
 TICKS = os.sysconf("SC_CLK_TCK")
+IDLE, IOWAIT = 4, 5  # columns of a line of /proc/stat, its name counted
+
+
+def keep_to(cores: int) -> int:
+    """Run here, and whatever is started from here, on so many cores at most; how many they are."""
+    mine = sorted(os.sched_getaffinity(0))[:cores]
+    os.sched_setaffinity(0, mine)
+    return len(mine)
+
+
+def cores_s() -> tuple[float, float]:
+    """Of the cores we may run on, since boot: seconds they were busy for anybody, and all seconds."""
+    names = {f"cpu{core}" for core in os.sched_getaffinity(0)}
+    idle = total = 0
+    for line in Path("/proc/stat").read_text().splitlines():
+        fields = line.split()
+        if fields[0] in names:
+            total += sum(map(int, fields[1:9]))  # guests are counted in user
+            idle += int(fields[IDLE]) + int(fields[IOWAIT])
+    return (total - idle) / TICKS, total / TICKS
 
 
 def cpu_s(pid: int) -> float:

@@ -13,6 +13,8 @@ from pathlib import Path
 import orjson
 from pydantic import TypeAdapter
 
+from collector.delays import Delays
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
@@ -57,6 +59,8 @@ class WatchStatus:
     loop_lag_s: float = 0.0
     """The longest the event loop was late in the last second (real seconds)."""
     journal: str = ""
+    delays: dict[str, Delays] = field(default_factory=dict)
+    """From arrival until a consumer was done with it, by the consumer's name."""
     position: int = 0
     journal_bytes: int = 0
     set_aside: int = 0
@@ -151,6 +155,14 @@ def _lines(status: WatchStatus) -> Iterator[str]:
     yield from _head("consumer_lag_seconds", "gauge", "Age of what a consumer has come to.")
     for name, lag in status.lag_s.items():
         yield f"shouwang_consumer_lag_seconds{_labels({'consumer': name})} {lag:.3f}"
+    for name, delays in status.delays.items():
+        metric = f"{_name(name)}_delay_seconds"
+        yield from _head(metric, "histogram", f"From arrival until {name} was done.")
+        counts = delays.cumulative()
+        for bound, count in counts:
+            yield f"shouwang_{metric}_bucket{_labels({'le': bound})} {count}"
+        yield f"shouwang_{metric}_sum {delays.sum_s:.3f}"
+        yield f"shouwang_{metric}_count {counts[-1][1]}"
     for name, value, text in (
         ("event_loop_lag_seconds", f"{status.loop_lag_s:.4f}", "How late the watch's loop was."),
         ("journal_position", status.position, "The last position of the journal."),

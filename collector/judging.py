@@ -12,10 +12,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from alerts.rules.engine import Engine
+from alerts.rules.inputs import Entry
 from alerts.rules.packs import Packs
 from alerts.rules.transition import Transition
 from alerts.store.errors import StoreUnavailable
+from collector.delays import Delays
 from collector.follower import Follower
+from edge.clock import Clock
 
 log = logging.getLogger("collector.rules")
 
@@ -44,12 +47,16 @@ class Judging:
         take: Take,
         bury: Bury,
         *,
+        clock: Clock = Clock(),  # noqa: B008 - frozen
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self.why = ""
         self.refusal = ""
         self.transitions = 0
         self.refused = 0
+        self.delays = Delays()
+        """From an entry's arrival until it is judged and what it brought is committed."""
+        self._clock = clock
         self._follower = follower
         self._path = path
         self._take = take
@@ -70,19 +77,29 @@ class Judging:
         settled = self.engine.position
         try:
             async for entries in self._follower:
+                timed = 0
                 for number, entry in enumerate(entries, 1):
                     found = self.engine.feed(entry)
                     if found:
                         await self._write_down(found)
                     settled = entry.position
                     if number % BREATH == 0:
+                        self._time(entries[timed:number])
+                        timed = number
                         await asyncio.sleep(0)
+                self._time(entries[timed:])
                 if loop.time() - self._saved_s >= max(SAVE_S, self._save_took_s * SAVE_SHARE):
                     await self._save(loop)
         finally:
             # Only when nothing that was fed is still to be written down.
             if settled == self.engine.position > self._saved:
                 await asyncio.shield(self._save(loop))
+
+    def _time(self, entries: Sequence[Entry]) -> None:
+        """All of them as the first, which has waited longest: one look at the clock for many."""
+        if entries:
+            delay_ms = self._clock.now_ms() - entries[0].at_ms
+            self.delays.note(max(0, delay_ms) / 1000, len(entries))
 
     async def _write_down(self, transitions: Sequence[Transition]) -> None:
         """Until they are committed. One that can never be is a dead letter, and passed over."""

@@ -71,6 +71,7 @@ class Vitals:
             lag_s={
                 name: follower.lag_ms(now_ms) / 1000 for name, follower in watch.followers.items()
             },
+            delays={"rules": watch.judging.delays},
             loop_lag_s=self._lag_s,
             journal=watch.journaling.id,
             position=watch.journaling.last,

@@ -113,7 +113,11 @@ class Watch:
             name: Follower(self.journaling, name) for name in ("rules", "store", "roll-up", "gaps")
         }
         self.judging = Judging(
-            self.followers["rules"], config.snapshot_path, self.operating.take, self._bury
+            self.followers["rules"],
+            config.snapshot_path,
+            self.operating.take,
+            self._bury,
+            clock=clock,
         )
         self.writer = Writer(self.followers["store"], self.store)
         self.roll_up = RollUp(self.followers["roll-up"], self.store, self.writer.reached)

@@ -18,20 +18,29 @@ def leave_session(
     host: str, port: int, client_id: str, filters: Sequence[str], *, version: int
 ) -> None:
     """A persistent session of this client, subscribed at QoS 1 and away (``version``: 4 or 5)."""
-    is_five = version == 5
-    head = _text("MQTT") + bytes((version, 0)) + struct.pack(">H", 60)
-    if is_five:
-        head += bytes((len(_EXPIRY),)) + _EXPIRY
-    subscribe = struct.pack(">H", 1) + (b"\x00" if is_five else b"")
+    subscribe = struct.pack(">H", 1) + (b"\x00" if version == 5 else b"")
     subscribe += b"".join(_text(each) + b"\x01" for each in filters)
     with socket.create_connection((host, port), timeout=TIMEOUT_S) as line:
-        line.sendall(_packet(0x10, head + _text(client_id)))
-        _expect(line, 0x20)
+        connect(line, client_id, version=version)
         line.sendall(_packet(0x82, subscribe))
         _expect(line, 0x90)
         line.sendall(b"\xe0\x00")
         while line.recv(4096):  # until the broker has seen us off
             pass
+
+
+def connect(
+    line: socket.socket, client_id: str, *, version: int, receive_maximum: int = 65_535
+) -> bytes:
+    """CONNECT to a session that is kept, and hear the CONNACK; what came with it of the rest."""
+    head = _text("MQTT") + bytes((version, 0)) + struct.pack(">H", 60)
+    if version == 5:
+        # MQTT 5, 3.1.2.11.3
+        properties = _EXPIRY + b"\x21" + struct.pack(">H", receive_maximum)
+        head += bytes((len(properties),)) + properties
+    line.sendall(_packet(0x10, head + _text(client_id)))
+    answer = _expect(line, 0x20)
+    return answer[2 + answer[1] :]
 
 
 def publish(host: str, port: int, messages: Iterable[tuple[str, bytes]]) -> int:
@@ -61,7 +70,7 @@ def publish(host: str, port: int, messages: Iterable[tuple[str, bytes]]) -> int:
         size = 0
         for topic, payload in messages:
             count += 1
-            part = _packet(0x32, _text(topic) + struct.pack(">H", count % 65_535 + 1) + payload)
+            part = published(topic, payload, count % 65_535 + 1)
             parts.append(part)
             size += len(part)
             if size >= CHUNK:
@@ -75,6 +84,11 @@ def publish(host: str, port: int, messages: Iterable[tuple[str, bytes]]) -> int:
             raise RuntimeError(f"{count} messages were not taken: {failed or 'no answer'}")
         line.sendall(b"\xe0\x00")
     return count
+
+
+def published(topic: str, payload: bytes, number: int) -> bytes:
+    """A PUBLISH of QoS 1 (MQTT 3.1.1) with this packet identifier."""
+    return _packet(0x32, _text(topic) + struct.pack(">H", number) + payload)
 
 
 def _packet(first: int, body: bytes) -> bytes:
@@ -91,7 +105,8 @@ def _text(text: str) -> bytes:
     return struct.pack(">H", len(raw)) + raw
 
 
-def _expect(line: socket.socket, kind: int) -> None:
+def _expect(line: socket.socket, kind: int) -> bytes:
     answer = line.recv(4096)
     if not answer or answer[0] != kind:
         raise RuntimeError(f"the broker answered {answer[:8].hex() or 'nothing'}, not {kind:#x}")
+    return answer

@@ -8,11 +8,11 @@ count of everything would be felt on two cores. Afterwards everything is counted
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import process
-from benchmarks.drain.village import SITE
+from benchmarks.drain.village import FEEDER, SITE, SONDE
 from tests.services.servers import Influxd, Mosquitto
 
 CONNECT_S = 60.0
@@ -23,15 +23,19 @@ END_S = 15.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drained:
-    """What a drain of ``messages`` took; CPU in seconds, memory at its peak."""
+    """What a drain of ``messages`` took; CPU of each process in seconds, memory at its peak."""
 
     messages: int
     values: int
     seconds: float
     cpu_s: float
+    broker_s: float
+    store_s: float
+    busy: float
+    """Of the cores, by anybody: 1 when none was idle."""
+    others: float
+    """Of the cores, by none of the three: the bench's own looks, the kernel, and other work."""
     rss_mb: float
-    others_s: float = field(repr=False)
-    """CPU of broker and database meanwhile."""
 
     @property
     def per_s(self) -> int:
@@ -44,7 +48,11 @@ class Drained:
     @property
     def cpu_us(self) -> float:
         """Of the consumer, a message."""
-        return round(self.cpu_s / self.messages * 1e6, 1)
+        return self.us(self.cpu_s)
+
+    def us(self, cpu_s: float) -> float:
+        """So much CPU by messages, in microseconds."""
+        return round(cpu_s / self.messages * 1e6, 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,21 +118,24 @@ def drain(
 ) -> Drained:
     """Start the consumer and measure it; ``is_done`` is what it must have done beside storing."""
     seen = broker.log.read_bytes().count(_as(client))
-    others = process.cpu_s(broker.pid) + process.cpu_s(influx.pid)
     with Consumer(command, env, broker.folder / f"{client}.log") as consumer:
         consumer.wait(
             lambda: broker.log.read_bytes().count(_as(client)) > seen, "connection", CONNECT_S
         )
-        began_s, began_cpu_s = time.monotonic(), consumer.cpu_s
+        pids = consumer.pid, broker.pid, influx.pid
+        began_s, began_cores = time.monotonic(), process.cores_s()
+        before = [process.cpu_s(pid) for pid in pids]
         consumer.wait(lambda: stored(influx, bucket, end) >= end.count, "end", DRAIN_S)
         consumer.wait(is_done, "end of the judging", DRAIN_S)
-        seconds = time.monotonic() - began_s
-        spent_s, rss_mb = consumer.cpu_s - began_cpu_s, consumer.rss_mb
-        others = process.cpu_s(broker.pid) + process.cpu_s(influx.pid) - others
-    check(influx, bucket, end)
+        seconds, cores = time.monotonic() - began_s, process.cores_s()
+        spent = [process.cpu_s(pid) - was for pid, was in zip(pids, before, strict=True)]
+        rss_mb = consumer.rss_mb
+    check(influx, bucket, end.values)
+    busy_s, all_s = (now - was for now, was in zip(cores, began_cores, strict=True))
     return Drained(
-        messages=messages, values=end.values, seconds=seconds, cpu_s=spent_s, rss_mb=rss_mb,
-        others_s=others,
+        messages=messages, values=end.values, seconds=seconds, rss_mb=rss_mb,
+        cpu_s=spent[0], broker_s=spent[1], store_s=spent[2],
+        busy=busy_s / all_s, others=max(0.0, busy_s - sum(spent)) / all_s,
     )  # fmt: skip
 
 
@@ -135,12 +146,19 @@ def stored(influx: Influxd, bucket: str, end: End) -> int:
     return int(rows[0]["count"]) if rows else 0
 
 
-def check(influx: Influxd, bucket: str, end: End) -> None:
-    """RuntimeError unless InfluxDB holds each value once."""
-    found = influx.count(bucket)
-    count = sum(n for name, n in found.items() if not name.endswith("_q"))
-    if count != end.values:
-        raise RuntimeError(f"InfluxDB holds {count} values of {end.values}: {found}")
+def check(influx: Influxd, bucket: str, values: int) -> None:
+    """RuntimeError unless InfluxDB holds so many values."""
+    if (count := held(influx, bucket)) != values:
+        raise RuntimeError(f"InfluxDB holds {count} values of {values}")
+
+
+def held(influx: Influxd, bucket: str) -> int:
+    """How many values InfluxDB holds; of a series, those of one time are one."""
+    counted = 0
+    for metric in (*SONDE, *FEEDER):  # one by one: many millions take longer than a query may
+        rows = influx.query(bucket, f'SELECT count("{metric}") FROM reading')
+        counted += sum(int(row["count"]) for row in rows)
+    return counted
 
 
 def _as(client: str) -> bytes:

@@ -26,7 +26,7 @@ def registry(devices: int) -> Registry:
         sites=(Site(id=SITE, names=Names(zh="测速")),),
         places=tuple(
             Place(
-                id=_place(n),
+                id=place(n),
                 site=SITE,
                 kind=PlaceKind.SHED if n % 2 else PlaceKind.REACH,
                 names=Names(zh=f"第{n}处"),
@@ -38,7 +38,7 @@ def registry(devices: int) -> Registry:
                 id=_device(n),
                 site=SITE,
                 names=Names(zh=f"第{n}台"),
-                bindings=(Binding(place=_place(n), metrics=tuple(_usual(n)), interval_s=60.0),),
+                bindings=(Binding(place=place(n), metrics=tuple(_usual(n)), interval_s=60.0),),
             )
             for n in range(devices)
         ),
@@ -50,9 +50,13 @@ def packs(devices: int, rounds: range, start_ms: int, step_ms: int = 1_000) -> I
     for at in rounds:
         seconds = (start_ms + at * step_ms) / 1000
         for n in range(devices):
-            records = _records(n, at)
-            head = f'[{{"bn":"{_place(n)}/","bt":{seconds},"run":"r1","seq":{at * READINGS},'
-            yield f"shouwang/v1/{SITE}/{_device(n)}/readings", f"{head}{records}]".encode()
+            yield pack(n, at, seconds, "r1")
+
+
+def pack(n: int, at: int, seconds: float, run: str) -> Message:
+    """The ``at``-th message of a device's run, measured at that time."""
+    head = f'[{{"bn":"{place(n)}/","bt":{seconds},"run":"{run}","seq":{at * READINGS},'
+    return f"shouwang/v1/{SITE}/{_device(n)}/readings", f"{head}{_records(n, at)}]".encode()
 
 
 def lines(devices: int, rounds: range, start_ms: int, step_ms: int = 1_000) -> Iterator[Message]:
@@ -61,7 +65,7 @@ def lines(devices: int, rounds: range, start_ms: int, step_ms: int = 1_000) -> I
         at_ms = start_ms + at * step_ms
         for n in range(devices):
             fields = ",".join(f"{name}={_value(v, n, at)}" for name, v in _usual(n).items())
-            line = f"reading,site={SITE},device={_device(n)},place={_place(n)} {fields} {at_ms}"
+            line = f"reading,site={SITE},device={_device(n)},place={place(n)} {fields} {at_ms}"
             yield f"bench/line/{_device(n)}", line.encode()
 
 
@@ -75,9 +79,14 @@ def backlogs(devices: int, rounds: range, start_ms: int) -> Iterator[Message]:
             for step in range(1, BACKLOG_STEPS):
                 part = _records(n, begin + step)
                 records.append(part.replace('"u"', f'"t":{step * 60}.0,"u"'))
-            head = f'[{{"bn":"{_place(n)}/","bt":{base_s},"run":"r1","seq":{begin * READINGS},'
+            head = f'[{{"bn":"{place(n)}/","bt":{base_s},"run":"r1","seq":{begin * READINGS},'
             payload = f"{head}{',{'.join(records)}]".encode()
             yield f"shouwang/v1/{SITE}/{_device(n)}/readings", payload
+
+
+def place(n: int) -> str:
+    """Where device ``n`` is."""
+    return f"place-{n:05d}"
 
 
 def last_of(devices: int) -> tuple[str, str]:
@@ -99,10 +108,6 @@ def _usual(n: int) -> dict[str, float]:
 
 def _value(usual: float, n: int, at: int) -> float:
     return round(usual * (1 + (at * 7 + n * 3) % 20 / 1000), 2)
-
-
-def _place(n: int) -> str:
-    return f"place-{n:05d}"
 
 
 def _device(n: int) -> str:

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.collector import Bench
+from benchmarks.collector import main, measure
 from benchmarks.drain import peer, village
+from benchmarks.drain.ceilings import ceilings
+from benchmarks.drain.drains import Bench
 from collector.intake import Bindings
 from edge.contract.reading import Batch, Decoded
 from edge.contract.senml import decode, encode
@@ -76,3 +78,44 @@ def test_a_machine_without_telegraf_says_so(tmp_path: Path, monkeypatch) -> None
     if not any(Path(folder, "go").exists() for folder in ("/usr/bin", "/bin")):
         with pytest.raises(Missing, match="could not be built"):
             peer.find_telegraf()
+
+
+@pytest.mark.mosquitto
+@pytest.mark.influxdb
+@pytest.mark.parametrize(
+    ("name", "backlog"), [("line", 0), ("senml", 0), ("senml-xpath", 0), ("senml", 200)]
+)
+def test_telegraf_stores_each_record_with_its_own_time(name, backlog, tmp_path: Path) -> None:
+    try:
+        telegraf = peer.find_telegraf(build=False)
+    except Missing as error:
+        pytest.skip(str(error))
+    # A drain counts the distinct times of each series, so a wrong time would be missed.
+    drained = Bench(tmp_path, telegraf).one(name, 400, backlog)
+    assert drained.values == (100_000 if backlog else 2_000)
+
+
+@pytest.mark.mosquitto
+@pytest.mark.influxdb
+def test_ceilings_are_of_all_that_was_queued(tmp_path: Path) -> None:
+    figures, _ = ceilings(tmp_path, 6_000)  # more than the broker hands out at once
+    assert all(isinstance(value, int | float) and value > 0 for value in figures.values())
+
+
+def test_a_part_that_falls_takes_no_other_with_it(capsys) -> None:
+    def falls() -> tuple[dict[str, float | int | str], dict[str, str]]:
+        raise RuntimeError("no end within 240 s")
+
+    figures, _, failed = measure({"series": falls, "outage": lambda: ({"outage_lost": 0}, {})})
+    assert (figures, failed) == ({"outage_lost": 0}, ["series"])
+    assert "series: no end within 240 s" in capsys.readouterr().out
+
+
+def test_a_part_that_does_not_exist_is_refused_with_those_that_do(monkeypatch, capsys) -> None:
+    monkeypatch.setattr("sys.argv", ["collector", "--only", "bare,latencies"])
+    with pytest.raises(SystemExit) as refused:
+        main()
+    assert refused.value.code == 2
+    told = capsys.readouterr().err
+    assert "no such part: latencies" in told
+    assert "latency" in told

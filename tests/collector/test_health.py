@@ -4,8 +4,12 @@ import logging
 import re
 
 from collector import log as logs
+from collector.delays import BOUNDS_S, Delays
 from collector.health import DeviceSeen, Part, WatchStatus, prometheus, read_watch, write_watch
 
+DELAYS = Delays()
+DELAYS.note(0.004, 3)
+DELAYS.note(9_000.0)
 STATUS = WatchStatus(
     at_ms=1_790_000_000_000,
     started_ms=1_789_999_000_000,
@@ -14,6 +18,7 @@ STATUS = WatchStatus(
     counters={"readings": 12, "doubles": 0},
     depth={"store": 3},
     lag_s={"store": 0.25},
+    delays={"rules": DELAYS},
     loop_lag_s=0.002,
     journal="abc",
     position=99,
@@ -46,6 +51,11 @@ def test_prometheus_text_is_well_formed():
     assert 'shouwang_part_up{part="link"} 0' in lines
     assert "shouwang_readings_total 12" in lines
     assert 'shouwang_consumer_depth{consumer="store"} 3' in lines
+    buckets = [line for line in lines if line.startswith("shouwang_rules_delay_seconds_bucket")]
+    assert len(buckets) == len(BOUNDS_S) + 1
+    assert 'shouwang_rules_delay_seconds_bucket{le="0.005"} 3' in buckets
+    assert buckets[-1] == 'shouwang_rules_delay_seconds_bucket{le="+Inf"} 4'
+    assert "shouwang_rules_delay_seconds_count 4" in lines
     assert 'shouwang_device_seen_seconds{site="riverside",device="box"} 4.000' in lines
 
 

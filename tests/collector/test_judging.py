@@ -121,6 +121,25 @@ async def test_each_transition_is_taken_once_over_restarts(writing, tmp_path, mo
     assert room.transitions == 5  # the third began where the second had saved
 
 
+async def test_it_counts_how_long_after_their_arrival_entries_were_done(
+    writing, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(judging, "Engine", Counter)
+    still = Clock(house_s=10.0, speed=0.0)
+    book = Book()
+    room = Judging(
+        Follower(writing, "rules"), tmp_path / "rules.snapshot", book.take, book.bury, clock=still
+    )
+    arrived_ms = 9_940
+    await writing.write(Work(said=[(arrived_ms, Tick())] * 120))  # more than one breath
+    task = asyncio.create_task(room.run())
+    await book.until(120)
+    await stopped(task)
+    assert sum(room.delays.counts) == 120
+    assert 0.05 < room.delays.quantile_s(0.01) < room.delays.quantile_s(0.99) < 0.075
+    assert room.delays.sum_s == pytest.approx(120 * 0.06)
+
+
 async def test_the_snapshot_is_never_ahead_of_what_is_committed(writing, tmp_path, monkeypatch):
     monkeypatch.setattr(judging, "Engine", Counter)
     book, path = Book(), tmp_path / "rules.snapshot"

@@ -1,16 +1,18 @@
 #!/usr/bin/env bash
 # Builds Telegraf, the collector's peer in `make bench-collector`, as a Go module into the per-user
 # cache and prints its path. Some minutes the first time; at once when the cache holds this version.
+# With --built it builds nothing.
 #
 # Exit codes: 0 the binary is there, 1 the build failed, 3 a tool is missing (the message says which).
 set -euo pipefail
 
 telegraf_version=1.37.2
-# Only what the benchmark configures: MQTT in, line protocol and JSON by XPath, InfluxDB 2 out.
-tags=custom,inputs.mqtt_consumer,outputs.influxdb_v2,parsers.influx,parsers.xpath
+# Only what the benchmark configures: MQTT in, line protocol, JSON by its three parsers, InfluxDB 2 out.
+tags=custom,inputs.mqtt_consumer,outputs.influxdb_v2,parsers.influx,parsers.xpath,parsers.json,parsers.json_v2
 
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/shouwang"
-target="$cache/telegraf-$telegraf_version"
+# A build with other parsers is another file.
+target="$cache/telegraf-$telegraf_version-json"
 
 say() { printf '%s\n' "$*" >&2; }
 
@@ -26,13 +28,18 @@ if [[ -x "$target" ]]; then
   exit 0
 fi
 
+if [[ "${1:-}" == --built ]]; then
+  say "Telegraf $telegraf_version is not built: make bench-collector builds it."
+  exit 3
+fi
+
 command -v go >/dev/null || missing "Go 1.25 or newer" \
   "Debian 12's own package is older: use golang-go from bookworm-backports or the archive of the Go project," \
   "put its bin folder on PATH and run this again."
 
 # One build at a time on a machine; who waited finds the binary finished.
 mkdir -p "$cache"
-exec 9>"$cache/telegraf-$telegraf_version.lock"
+exec 9>"$target.lock"
 flock 9
 if [[ -x "$target" ]]; then
   printf '%s\n' "$target"
