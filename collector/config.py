@@ -4,7 +4,7 @@ import tomllib
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, ValidationInfo
@@ -86,8 +86,13 @@ class Protocol(StrEnum):
 
 
 class StoreKind(StrEnum):
+    """The embedded store alone, or a server; the last two are written to, and it answers beside them."""
+
     EMBEDDED = "embedded"
-    INFLUX = "influx"
+    INFLUX = "influx"  # InfluxDB 2
+    INFLUX1 = "influx1"
+    INFLUX3 = "influx3"
+    VICTORIA = "victoria"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +116,10 @@ class StoreConfig:
     org: str = "shouwang"
     bucket: str = "shouwang"
     token: SecretReference = field(default="", repr=False)
+    user: Reference = ""
+    password: SecretReference = field(default="", repr=False)
+    gzip: bool | Literal["auto"] = "auto"
+    bucket_per_site: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -292,10 +301,47 @@ def _together(raw: dict[str, Any]) -> list[str]:
     if len(set(map(str, names))) < len(names):
         problems.append("uplink: a name stands twice; what was sent is remembered by it")
     store = raw.get("store")
-    if isinstance(store, dict) and store.get("kind") == "influx":
-        for key, example in (("url", "http://127.0.0.1:8086"), ("token", "env:INFLUX_TOKEN")):
-            if not store.get(key):
-                problems.append(f"store.{key}: is needed by kind 'influx'; write e.g. {example!r}")
+    if isinstance(store, dict):
+        problems += _store_together(store)
+    return problems
+
+
+_NEEDED = {"url": "http://127.0.0.1:8086", "token": "env:INFLUX_TOKEN", "user": "shouwang"}
+_NEEDED_BY = {
+    StoreKind.INFLUX: ("url", "token"),
+    StoreKind.INFLUX1: ("url",),
+    StoreKind.INFLUX3: ("url",),
+    StoreKind.VICTORIA: ("url",),
+}
+_SIGN_INS = {
+    StoreKind.INFLUX: ("token",),
+    StoreKind.INFLUX1: ("user", "password"),
+    StoreKind.INFLUX3: ("token",),
+    StoreKind.VICTORIA: ("user", "password", "token"),
+}
+
+
+def _store_together(store: dict[str, Any]) -> list[str]:
+    kind = store.get("kind", StoreKind.EMBEDDED)
+    if kind not in _SIGN_INS:  # embedded, or a mistake that is told elsewhere
+        given = [key for key in ("url", "bucket_per_site") if store.get(key)]
+        if kind == StoreKind.EMBEDDED and given:
+            return [f"store.{given[0]}: the embedded store takes none; name the kind of its server"]
+        return []
+    problems = [
+        f"store.{key}: is needed by kind {str(kind)!r}; write e.g. {_NEEDED[key]!r}"
+        for key in _NEEDED_BY[kind]
+        if not store.get(key)
+    ]
+    signs_by = _SIGN_INS[kind]
+    problems += [
+        f"store.{key}: kind {str(kind)!r} signs in by {' and '.join(signs_by)}; remove it"
+        for key in ("token", "user", "password")
+        if store.get(key) and key not in signs_by
+    ]
+    for key, other in (("user", "password"), ("password", "user")):
+        if store.get(key) and not store.get(other) and key in signs_by:
+            problems.append(f"store.{other}: is needed beside {key}; write it, or remove both")
     return problems
 
 

@@ -1,10 +1,14 @@
 """What every store promises, held against each of them."""
 
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 
 import pytest
 
 from collector.stores.embedded import EmbeddedStore
+from collector.stores.forwarding import ForwardingStore
+from collector.stores.influx import InfluxStore
+from collector.stores.kinds import InfluxSettings, Kind
 from collector.stores.port import Buckets, Level, Point, Series, Store, Touched
 from collector.stores.retention import Retention
 from edge.contract.quality import Quality
@@ -22,29 +26,47 @@ from tests.collector.stores.batches import (
     batch,
     good,
 )
+from tests.collector.stores.influx3 import influx3
+from tests.collector.stores.real import settings_of
 
 FOR_EVER = Retention(points=None, minutes=None, hours=None)
-KINDS = ["embedded", pytest.param("influx", marks=pytest.mark.influxdb)]
+INFLUXDB, INFLUXDB1 = pytest.mark.influxdb, pytest.mark.influxdb1
+KINDS = [
+    "embedded",
+    pytest.param("influx", marks=INFLUXDB),
+    pytest.param("influx-per-site", marks=INFLUXDB),
+    pytest.param("influx1", marks=INFLUXDB1),
+    pytest.param("influx1-per-site", marks=INFLUXDB1),
+    "influx3",
+    pytest.param("victoria", marks=pytest.mark.victoria),
+]
 
 
 @pytest.fixture(params=KINDS)
 async def store(request, tmp_path) -> AsyncIterator[Store]:
-    made: Store
-    if request.param == "embedded":
-        made = EmbeddedStore(tmp_path / "store.sqlite3", retention=FOR_EVER)
-    else:
-        from collector.stores.influx import InfluxSettings, InfluxStore
-
-        server = request.getfixturevalue("influxdb_server")
-        made = InfluxStore(
-            InfluxSettings(
-                url=server.url, org=server.org, bucket=server.new_bucket(), token=server.token
-            ),
-            retention=FOR_EVER,
-        )
-    await made.set_up()
-    yield made
-    await made.close()
+    async with AsyncExitStack() as stack:
+        made: Store
+        kind, _, per_site = request.param.partition("-")
+        path = tmp_path / "store.sqlite3"
+        if kind == "embedded":
+            made = EmbeddedStore(path, retention=FOR_EVER)
+        elif kind == "influx3":
+            server = await stack.enter_async_context(influx3())
+            settings = InfluxSettings(
+                kind=Kind.INFLUX3, url=server.url, bucket="b", token=server.token
+            )
+            made = ForwardingStore(path, settings, retention=FOR_EVER)
+        elif kind == "victoria":
+            url = request.getfixturevalue("victoria_server").url
+            settings = InfluxSettings(kind=Kind.VICTORIA, url=url, bucket=tmp_path.name)
+            made = ForwardingStore(path, settings, retention=FOR_EVER)
+        else:
+            name = "influxdb_server" if kind == "influx" else "influxdb1_server"
+            settings = settings_of(request.getfixturevalue(name), bool(per_site))
+            made = InfluxStore(settings, retention=FOR_EVER)
+        await made.set_up()
+        yield made
+        await made.close()
 
 
 def whole(found: Buckets) -> list[tuple[int, float, float, float, int, int]]:
