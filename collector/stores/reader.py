@@ -16,9 +16,10 @@ from collector.stores.lines import (
     ranges,
     where,
 )
-from collector.stores.port import POINTS_MOST, Buckets, Level, Point, Points, Series
+from collector.stores.port import POINTS_MOST, Buckets, Got, Level, Point, Points, Series, Span, Sum
 from collector.stores.questions import Answer, Questions
 from collector.stores.retention import DAY_MS, Retention
+from collector.stores.sums import by_series, got, sums
 from edge.clock import Clock
 from edge.contract.quality import Quality
 
@@ -75,6 +76,28 @@ class InfluxReader:
 
     async def buckets(self, series: Series, since_ms: int, until_ms: int, most: int) -> Buckets:
         return await chart(self, series, since_ms, until_ms, most)
+
+    async def sums(self, series: Series, spans: Sequence[Span]) -> list[Sum]:
+        return await sums(self, series, spans)
+
+    async def got(self, site: str, spans: Sequence[Span]) -> list[Got]:
+        bucket = self._settings.bucket_of(site)
+        asked = [(metric, span) for metric in await self._metrics(bucket) for span in spans]
+        answers = iter(
+            await self._questions.ask(
+                bucket, [text for metric, span in asked for text in _held(metric, site, span)]
+            )
+        )
+        found = []
+        for metric, (since_ms, until_ms) in asked:
+            held, counted = (
+                {_series(tags, metric): rows[0][1] for tags, rows in next(answers)} for _ in "12"
+            )
+            found += [
+                got(series, since_ms, until_ms, counted.get(series, 0), many)
+                for series, many in held.items()
+            ]
+        return sorted(found, key=by_series)
 
     async def count(self) -> int:
         buckets = [self._settings.bucket]
@@ -165,6 +188,16 @@ def _aggregates(
         f" WHERE {scope} AND {quality} < {int(Quality.FAIL)} GROUP BY {group} fill(none)",
         f"SELECT count({name}) FROM {MEASUREMENT}"
         f" WHERE {scope} AND {quality} = {int(Quality.SUSPECT)} GROUP BY {group} fill(none)",
+    ]
+
+
+def _held(metric: str, site: str, span: Span) -> list[str]:
+    """Two statements: how many readings, and how many of them count."""
+    name, quality = quote_name(metric), _quality(metric)
+    scope = f"FROM {MEASUREMENT} WHERE site = {quote_text(site)} AND {_span(*span)}"
+    return [
+        f"SELECT count({quality}) {scope} {_BY_TAGS}",
+        f"SELECT count({name}) {scope} AND {quality} < {int(Quality.FAIL)} {_BY_TAGS}",
     ]
 
 

@@ -271,3 +271,51 @@ async def test_a_chart_never_has_more_buckets_than_were_asked_for(store):
     for most in (1, 2, 7, 31, 200):
         found = await store.buckets(PH, NOON + 12_345, NOON + 2 * DAY, most)
         assert 0 < len(found) <= most
+
+
+RAIN = Series(SITE, "gauge-1", PLACE, "", "rain")
+
+
+async def test_rain_is_added_up_over_any_span_without_what_is_withheld(store):
+    tips = [(NOON + i * 10 * MINUTE, 0.2) for i in range(6 * 24)]  # a day, a tip each ten minutes
+    await store.write([good(RAIN, *tips)])
+    await store.write(
+        [
+            batch(
+                [
+                    (RAIN, NOON + 1, 5.0, Quality.SUSPECT),
+                    (RAIN, NOON + 2, -9999.0, Quality.FAIL),
+                    (RAIN, NOON + 3, None, Quality.MISSING),
+                ]
+            )
+        ]
+    )
+    end = NOON + DAY
+    spans = [(end - hours * HOUR, end) for hours in (1, 3, 6, 12, 24)]
+    found = await store.sums(RAIN, [*spans, (NOON, NOON + 1), (end, end + DAY), (NOON, NOON)])
+    assert [one.value and round(one.value, 6) for one in found] == [
+        *(1.2, 3.6, 7.2, 14.4, 33.8),
+        *(0.2, None, None),
+    ]
+    assert [one.count for one in found] == [6, 18, 36, 72, 145, 1, 0, 0]
+    assert [one.suspect for one in found] == [0, 0, 0, 0, 1, 0, 0, 0]
+    assert (found[0].since_ms, found[0].until_ms) == spans[0]
+
+
+async def test_points_are_counted_by_series_and_day(store):
+    socket = Series(SITE, DEVICE, PLACE, "p-1", "ph")
+    rows: list[Row] = [(PH, NOON + i * HOUR, 7.0, Quality.GOOD) for i in range(30)]
+    rows += [(PH, NOON + i * HOUR + 1, 99.0, Quality.FAIL) for i in range(2)]
+    rows += [(NH3N, NOON + DAY, None, Quality.MISSING), (socket, NOON, 7.0, Quality.SUSPECT)]
+    await store.write([batch(rows)])
+    await store.write([good(Series("elsewhere", DEVICE, PLACE, "", "ph"), (NOON, 7.0))])
+    found = await store.got(SITE, [(NOON, NOON + DAY), (NOON + DAY, NOON + 2 * DAY)])
+    assert [
+        (one.series, (one.since_ms - NOON) // DAY, one.counted, one.withheld) for one in found
+    ] == [
+        (NH3N, 1, 0, 1),
+        (PH, 0, 24, 2),
+        (PH, 1, 6, 0),
+        (socket, 0, 1, 0),
+    ]
+    assert await store.got(SITE, []) == []
