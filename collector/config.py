@@ -265,8 +265,11 @@ _REMEDIES = {
 }
 
 
-def read_config(path: Path | str) -> Config:
-    """The configuration in this file; ConfigError lists every problem."""
+def read_config(path: Path | str, *, store_sign_in: bool = True) -> Config:
+    """The configuration in this file; ConfigError lists every problem.
+
+    Without ``store_sign_in`` the store's token and password are left out, as before they are made.
+    """
     path = Path(path)
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -275,12 +278,14 @@ def read_config(path: Path | str) -> Config:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError([f"{path}: is no TOML: {error}"]) from error
     problems: list[str] = []
+    if not store_sign_in and isinstance(raw.get("store"), dict):
+        raw["store"] = {k: v for k, v in raw["store"].items() if k not in _STORE_SIGN_IN}
     try:
         # strict: "yes" is no number; lax: TOML has no Path, no tuple
         config = _ADAPTER.validate_python(raw, context=path.parent.absolute())
     except ValidationError as error:
         problems = [_problem(path, problem) for problem in error.errors(include_url=False)]
-    problems += [f"{path}: {problem}" for problem in _together(raw)]
+    problems += [f"{path}: {problem}" for problem in _together(raw, store_sign_in)]
     if problems:
         raise ConfigError(problems)
     state = path.parent / config.state
@@ -293,7 +298,7 @@ def _with_state(config: Config, state: Path) -> Config:
     return replace(config, state=state)
 
 
-def _together(raw: dict[str, Any]) -> list[str]:
+def _together(raw: dict[str, Any], store_sign_in: bool) -> list[str]:
     """Problems between keys; each key's own are found elsewhere."""
     problems = []
     uplinks = raw.get("uplink")
@@ -302,11 +307,12 @@ def _together(raw: dict[str, Any]) -> list[str]:
         problems.append("uplink: a name stands twice; what was sent is remembered by it")
     store = raw.get("store")
     if isinstance(store, dict):
-        problems += _store_together(store)
+        problems += _store_together(store, store_sign_in)
     return problems
 
 
-_NEEDED = {"url": "http://127.0.0.1:8086", "token": "env:INFLUX_TOKEN", "user": "shouwang"}
+_STORE_SIGN_IN = ("token", "user", "password")
+_NEEDED = {"url": "http://127.0.0.1:8086", "token": "env:INFLUX_TOKEN"}
 _NEEDED_BY = {
     StoreKind.INFLUX: ("url", "token"),
     StoreKind.INFLUX1: ("url",),
@@ -321,7 +327,7 @@ _SIGN_INS = {
 }
 
 
-def _store_together(store: dict[str, Any]) -> list[str]:
+def _store_together(store: dict[str, Any], sign_in: bool) -> list[str]:
     kind = store.get("kind", StoreKind.EMBEDDED)
     if kind not in _SIGN_INS:  # embedded, or a mistake that is told elsewhere
         given = [key for key in ("url", "bucket_per_site") if store.get(key)]
@@ -331,12 +337,12 @@ def _store_together(store: dict[str, Any]) -> list[str]:
     problems = [
         f"store.{key}: is needed by kind {str(kind)!r}; write e.g. {_NEEDED[key]!r}"
         for key in _NEEDED_BY[kind]
-        if not store.get(key)
+        if not store.get(key) and (sign_in or key not in _STORE_SIGN_IN)
     ]
     signs_by = _SIGN_INS[kind]
     problems += [
         f"store.{key}: kind {str(kind)!r} signs in by {' and '.join(signs_by)}; remove it"
-        for key in ("token", "user", "password")
+        for key in _STORE_SIGN_IN
         if store.get(key) and key not in signs_by
     ]
     for key, other in (("user", "password"), ("password", "user")):

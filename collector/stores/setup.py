@@ -18,6 +18,10 @@ from collector.stores.retention import DAY_MS
 POLICY = "shouwang"  # the retention policy of a database that is made here
 FORBIDDEN = frozenset({401, 403})
 
+_DENIED = (
+    "{} is missing, and who signs in may not make it ({}); run `shouwang setup-store` with an"
+    " administrator's sign-in, or have it made"
+)
 _HOUR_S, _DAY_S = 3600, DAY_MS // 1000
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 
@@ -78,7 +82,11 @@ async def _bucket(
     if found is not None:
         return found
     rules = [] if days is None else [{"type": "expire", "everySeconds": days * _DAY_S}]
-    body = {"orgID": await _org(questions, settings), "name": name, "retentionRules": rules}
+    body = {
+        "orgID": await _org(questions, settings, f"bucket {name!r}"),
+        "name": name,
+        "retentionRules": rules,
+    }
     try:
         made = await questions.call("POST", "/api/v2/buckets", body=body)
     except Refused as error:
@@ -99,10 +107,12 @@ async def _look(questions: Questions, name: str) -> Bucket | None:
     return None
 
 
-async def _org(questions: Questions, settings: InfluxSettings) -> str:
+async def _org(questions: Questions, settings: InfluxSettings, what: str) -> str:
     answer = await questions.call("GET", "/api/v2/orgs", {"org": settings.org})
-    found: str = answer["orgs"][0]["id"]
-    return found
+    for one in answer.get("orgs", []):
+        found: str = one["id"]
+        return found
+    raise MayNot(_DENIED.format(what, f"it sees no organisation {settings.org!r}"))
 
 
 async def _database(
@@ -136,7 +146,7 @@ async def _database3(questions: Questions, name: str, days: int | None) -> Bucke
 async def _tokens(
     questions: Questions, settings: InfluxSettings, buckets: Sequence[Bucket]
 ) -> list[SignIn]:
-    org = await _org(questions, settings)
+    org = await _org(questions, settings, "a token")
     answer = await questions.call("GET", "/api/v2/authorizations", {"orgID": org})
     there = [(one.get("description"), _allowed(one)) for one in answer.get("authorizations", [])]
     made = []
@@ -197,10 +207,7 @@ def _may_not(error: Refused, what: str) -> StoreUnavailable:
     is_right = error.status in FORBIDDEN or "not authorized" in error.words
     if not is_right:
         return error
-    return MayNot(
-        f"{what} is missing, and who signs in may not make it ({error.words}); run"
-        " `shouwang setup-store` with an administrator's token, or have it made"
-    )
+    return MayNot(_DENIED.format(what, error.words))
 
 
 def _days(duration: str) -> int | None:
