@@ -26,6 +26,9 @@ VERBS = {
     "serve": Verb("collector.serve", "start the watch and the desk, and keep them running"),
     "check": Verb("collector.commands.check", "find every mistake in settings, registry and packs"),
     "import": Verb("collector.commands.registry", "read a community from TOML files"),
+    "import-csv": Verb(
+        "collector.commands.import_csv", "bring history from a table into the store"
+    ),
     "export": Verb("collector.commands.registry", "write the community to TOML files"),
     "setup-store": Verb("collector.commands.setup_store", "make the store's buckets and sign-ins"),
     "replay": Verb("collector.commands.replay", "try the rules on a journal or on a CSV file"),

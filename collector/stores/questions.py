@@ -47,11 +47,15 @@ class Questions:
             body = await self.call("GET", "/query", parameters, bucket=bucket)
             try:
                 answers += [self._series(result, bucket) for result in body["results"]]
-            except Refused:
+            except Refused as error:
                 # A site's bucket is made when its first reading comes.
-                if not self._settings.bucket_per_site or bucket in await self.databases():
+                if self._settings.bucket_per_site and bucket not in await self.databases():
+                    answers += [[] for _ in part]
+                elif error.words == "not executed" and len(part) > 1:
+                    # What is wrong is told of a statement that is asked alone.
+                    answers += [one for text in part for one in await self.ask(bucket, [text])]
+                else:
                     raise
-                answers += [[] for _ in part]
         return answers
 
     async def databases(self) -> list[str]:

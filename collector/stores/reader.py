@@ -44,7 +44,7 @@ class InfluxReader:
         answers = await self._questions.ask(
             bucket,
             [
-                f"SELECT last({_quality(metric)}), {quote_name(metric)} FROM {MEASUREMENT}"
+                f"SELECT last({_quality(metric)}), {_number(metric)} FROM {MEASUREMENT}"
                 f" WHERE site = {quote_text(site)} {_BY_TAGS}"
                 for metric in metrics
             ],
@@ -65,7 +65,7 @@ class InfluxReader:
     ) -> Points:
         rows = await self._rows(
             self._settings.bucket_of(series.site),
-            f"SELECT {quote_name(series.metric)}, {_quality(series.metric)} FROM {MEASUREMENT}"
+            f"SELECT {_number(series.metric)}, {_quality(series.metric)} FROM {MEASUREMENT}"
             f" WHERE {where(series)} AND {_span(since_ms, until_ms)} LIMIT {most}",
         )
         return Points(
@@ -180,7 +180,7 @@ def _aggregates(
     metric: str, condition: str, since_ms: int, until_ms: int, step_ms: int, by: Sequence[str] = ()
 ) -> list[str]:
     """Two statements: min, mean, max and count of a step, and how many of them are suspect."""
-    name, quality = quote_name(metric), _quality(metric)
+    name, quality = _number(metric), _quality(metric)
     group = ", ".join([f"time({int(step_ms)}ms)", *(quote_name(tag) for tag in by)])
     scope = f"{condition} AND {_span(since_ms, until_ms)}"
     return [
@@ -193,7 +193,7 @@ def _aggregates(
 
 def _held(metric: str, site: str, span: Span) -> list[str]:
     """Two statements: how many readings, and how many of them count."""
-    name, quality = quote_name(metric), _quality(metric)
+    name, quality = _number(metric), _quality(metric)
     scope = f"FROM {MEASUREMENT} WHERE site = {quote_text(site)} AND {_span(*span)}"
     return [
         f"SELECT count({quality}) {scope} {_BY_TAGS}",
@@ -216,6 +216,11 @@ def _joined(answers: Sequence[Answer]) -> Iterator[tuple[dict[str, str], Row]]:
 
 def _series(tags: dict[str, str], metric: str) -> Series:
     return Series(tags["site"], tags["device"], tags["place"], tags["port"], metric)
+
+
+def _number(metric: str) -> str:
+    """The values, where they are numbers: a text that another wrote there would fail the question."""
+    return f"{quote_name(metric)}::float"
 
 
 def _quality(metric: str) -> str:

@@ -242,6 +242,11 @@ async def test_a_conflict_of_types_refuses_the_metric_alone(real, server):
     assert len(await store.points(PH, NOON, NOON + 100)) == 50
     assert [line.split()[1] for line, _ in refused] == ["nh3n=0.3,nh3n_q=1i"] * 3
     assert all("field type conflict" in why for _, why in refused)
+    # The text that another wrote fails no question.
+    await store.roll_up([Touched(Level.HOUR, NOON, [PH, NH3N])])
+    assert [row[4] for row in await store.rows(Level.HOUR, PH, NOON, NOON + HOUR)] == [50]
+    assert await store.rows_of_points(NH3N, NOON, NOON + HOUR, HOUR) == []
+    assert [point.series for point in await store.latest(SITE)] == [PH]
 
 
 async def test_a_conflict_in_many_lines_costs_a_few_requests(server):
