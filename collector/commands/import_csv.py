@@ -16,14 +16,15 @@ from pathlib import Path
 from alerts.store.errors import StoreError
 from collector.commands import common
 from collector.config import Config
-from collector.errors import ConfigError
+from collector.errors import ConfigError, OutsideError
 from collector.imports.mapping import CsvMapping, column_of, read_mapping
-from collector.imports.run import Counts, Import, Place, Rejects
+from collector.imports.place import Place, Rejects
+from collector.imports.run import Counts, Import
 from collector.imports.source import Source
 from collector.imports.table import Table
 from collector.opening import open_store, retention_of
 from collector.stores.completeness import intervals_of
-from collector.stores.port import Series
+from collector.stores.port import Series, StoreMismatch, StoreUnavailable
 from collector.stores.retention import DAY_MS
 from edge.clock import Clock
 
@@ -108,6 +109,8 @@ async def _import(
     try:
         await store.set_up()
         await one.run(store, retention_of(config.retention), place, rejects, progress.say)
+    except (StoreUnavailable, StoreMismatch) as error:
+        raise OutsideError(f"{error}; run the same again, it goes on where it was") from error
     finally:
         await store.close()
     if one.counts.rejected:

@@ -75,10 +75,10 @@ async def _make(
                 problems.append(str(error))
                 continue
             buckets.append(bucket)
-            kept = _kept(bucket.days)
+            kept = f", keeps {_long(bucket.days)}" if bucket.days != 0 else ""
             if not bucket.is_new and bucket.days not in (0, days):
-                kept += f" (the settings say {_kept(days)[6:]}; it stays as it is)"
-            print(f"{'made ' if bucket.is_new else 'there'}  {word} {name}{kept and ', '}{kept}")
+                kept += f" (the settings say {_long(days)}; it stays as it is)"
+            print(f"{'made ' if bucket.is_new else 'there'}  {word} {name}{kept}")
         if folder is not None and not problems:
             signs = await make_sign_ins(questions, settings, buckets)
             if not signs:
@@ -160,5 +160,5 @@ def _keep_secret(folder: Path, kind: Kind, name: str, secret: str) -> str:
     return f"; its secret is in {path}"
 
 
-def _kept(days: int | None) -> str:
-    return "" if days == 0 else "keeps for ever" if days is None else f"keeps {days} days"
+def _long(days: int | None) -> str:
+    return "for ever" if days is None else f"{days} days"

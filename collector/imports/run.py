@@ -5,31 +5,25 @@ kill costs at most one chunk that is written once more; points are idempotent.
 """
 
 import asyncio
-import csv
-import io
-import json
-import os
 import random
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
-from collector.errors import ConfigError, OutsideError
-from collector.imports.source import BROKEN, HEAD_BYTES, Row, Source
+from collector.errors import ConfigError
+from collector.imports.place import Place, Rejected, Rejects
+from collector.imports.source import BROKEN, Row, Source
 from collector.imports.table import Chunk, Table
 from collector.stores.lines import time_of
-from collector.stores.port import Level, Series, Store, StoreMismatch, StoreUnavailable, Touched
+from collector.stores.port import Level, Series, Store, StoreUnavailable, Touched
 from collector.stores.retention import DAY_MS, Retention
 from collector.writer import back_off
 from edge.contract.quality import Quality
 
 T = TypeVar("T")
-Rejected = tuple[int, str, Sequence[str]]
-
 ROWS_MOST = 5_000  # a chunk: some tens of thousands of readings, half a second
-TRIES = 9  # with the writer's back-off: a database may restart meanwhile
+TRIES = 9
 
 
 @dataclass(slots=True, kw_only=True)
@@ -43,79 +37,6 @@ class Counts:
     failed: int = 0
     first_ms: int | None = None
     last_ms: int | None = None
-
-
-@dataclass(slots=True, kw_only=True)
-class Place:
-    """How far an import has come: the rows behind it, and the bytes of its rejected rows."""
-
-    path: Path
-    rows: int = 0
-    rejected_bytes: int = 0
-    head_bytes: int = 0
-    head: str = ""
-
-    @classmethod
-    def of(cls, path: Path, source: Source) -> "Place":
-        """Where an import of this table stands; its beginning if the table has become another."""
-        place = cls(path=path)
-        try:
-            kept = json.loads(path.read_text("utf-8"))
-            if source.head(kept["head_bytes"]) == kept["head"]:
-                place.rows, place.rejected_bytes = int(kept["rows"]), int(kept["rejected_bytes"])
-                place.head_bytes, place.head = int(kept["head_bytes"]), kept["head"]
-                return place
-        except (OSError, ValueError, KeyError, TypeError):
-            pass
-        place.head_bytes = min(HEAD_BYTES, source.bytes)
-        place.head = source.head(place.head_bytes)
-        return place
-
-    def keep(self) -> None:
-        """On the disk when it returns."""
-        told = {
-            "rows": self.rows,
-            "rejected_bytes": self.rejected_bytes,
-            "head_bytes": self.head_bytes,
-            "head": self.head,
-        }
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        part = self.path.with_suffix(".part")
-        with part.open("w", encoding="utf-8") as file:
-            json.dump(told, file)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(self.path)
-
-
-class Rejects:
-    """The rows that were not taken, as a table: their line, the reason, their cells."""
-
-    def __init__(self, path: Path, header: list[str], bytes_kept: int) -> None:
-        self._path = path
-        self._header = ["line", "reason", *header]
-        self._bytes = bytes_kept
-
-    def add(self, rejected: list[Rejected]) -> int:
-        """Append these rows; the length of the file, which is on the disk. It begins with the first."""
-        if not rejected:
-            return self._bytes
-        text = io.StringIO(newline="")
-        rows = csv.writer(text)
-        if not self._bytes:
-            rows.writerow(self._header)
-        for line, reason, cells in rejected:
-            rows.writerow([line, reason, *cells])
-        # Excel takes UTF-8 for something else unless a mark says so.
-        body = text.getvalue().encode("utf-8" if self._bytes else "utf-8-sig")
-        with self._path.open("r+b" if self._path.exists() else "w+b") as file:
-            file.truncate(self._bytes)  # what a run wrote that was killed before it kept its place
-            file.seek(self._bytes)
-            file.write(body)
-            file.flush()
-            os.fsync(file.fileno())
-        self._bytes += len(body)
-        return self._bytes
 
 
 class Import:
@@ -139,7 +60,7 @@ class Import:
         rejects: Rejects,
         say: Callable[[Counts], None],
     ) -> None:
-        """All rows behind the place. OutsideError when the store stays away."""
+        """All rows behind the place. StoreUnavailable when the store stays away."""
         chunks = self._chunks(place.rows)
         keeping: asyncio.Task[None] | None = None
         try:
@@ -245,14 +166,11 @@ class Import:
 
 
 async def _patient(work: Callable[[], Awaitable[T]]) -> T:
+    """Tries for about a minute, for a database may be started anew meanwhile."""
     chance = random.Random()
-    for tries in range(TRIES):
+    for tries in range(TRIES - 1):
         try:
             return await work()
-        except StoreUnavailable as error:
-            if tries == TRIES - 1:
-                raise OutsideError(f"{error}; run the same again, it goes on from here") from error
+        except StoreUnavailable:
             await asyncio.sleep(back_off(tries, chance))
-        except StoreMismatch as error:
-            raise OutsideError(str(error)) from error
-    raise AssertionError
+    return await work()

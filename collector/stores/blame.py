@@ -47,8 +47,10 @@ def blamed(refusal: Refusal, lines: Sequence[str]) -> dict[int, str]:
     if old := _old(words, lines):
         return dict.fromkeys(old, OLD)
     if _UNPARSED in words:
-        named = ((i, words.partition(f"{_UNPARSED}{line}': ")) for i, line in enumerate(lines))
-        return {i: _told(refusal, found[2].partition("\n")[0]) for i, found in named if found[1]}
+        parts = ((i, words.partition(f"{_UNPARSED}{line}': ")) for i, line in enumerate(lines))
+        named = {i: _told(refusal, found[2].partition("\n")[0]) for i, found in parts if found[1]}
+        if named:
+            return named
     dropped = _dropped(words)
     those = having(words, lines)
     if dropped and len(those) == dropped:

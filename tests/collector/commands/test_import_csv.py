@@ -226,6 +226,15 @@ def test_a_file_that_is_not_there_is_named(cell, tmp_path, capsys):
     assert "there is no such file" in capsys.readouterr().err
 
 
+def test_a_store_that_is_away_ends_with_3(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("IMPORT_TOKEN", "t")
+    store = "[store]\nkind = 'influx'\nurl = 'http://127.0.0.1:9'\ntoken = 'env:IMPORT_TOKEN'\n"
+    path = table(tmp_path / "t.csv", 2)
+    options = (*SIGNS, *COLUMN, "--time-format", "unix")
+    assert Cell(tmp_path, store).run(path, *options) == 3
+    assert "run the same again, it goes on where it was" in capsys.readouterr().err
+
+
 @pytest.mark.influxdb
 def test_what_influxdb_refuses_is_listed_by_its_line(tmp_path, influxdb_server, monkeypatch):
     monkeypatch.setenv("IMPORT_TOKEN", influxdb_server.token)

@@ -83,7 +83,8 @@ def test_what_is_too_old_says_so_in_the_same_words_for_each_server():
 
 
 def test_one_line_alone_is_the_bad_one():
-    assert blamed(Refusal(400, "no"), LINES[:1]) == {0: "InfluxDB 400: no"}
+    for words in ("no", "unable to parse 'another text': x", CONFLICT.format("z", 0)):
+        assert blamed(Refusal(400, words), LINES[:1]) == {0: f"InfluxDB 400: {words}"}
 
 
 def test_a_conflict_leaves_doubt_only_on_the_lines_with_its_field():
