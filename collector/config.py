@@ -313,13 +313,13 @@ def _together(raw: dict[str, Any], store_sign_in: bool) -> list[str]:
 
 _STORE_SIGN_IN = ("token", "user", "password")
 _NEEDED = {"url": "http://127.0.0.1:8086", "token": "env:INFLUX_TOKEN"}
-_NEEDED_BY = {
+_NEEDED_BY: dict[str, tuple[str, ...]] = {
     StoreKind.INFLUX: ("url", "token"),
     StoreKind.INFLUX1: ("url",),
     StoreKind.INFLUX3: ("url",),
     StoreKind.VICTORIA: ("url",),
 }
-_SIGN_INS = {
+_SIGN_INS: dict[str, tuple[str, ...]] = {
     StoreKind.INFLUX: ("token",),
     StoreKind.INFLUX1: ("user", "password"),
     StoreKind.INFLUX3: ("token",),
@@ -329,7 +329,8 @@ _SIGN_INS = {
 
 def _store_together(store: dict[str, Any], sign_in: bool) -> list[str]:
     kind = store.get("kind", StoreKind.EMBEDDED)
-    if kind not in _SIGN_INS:  # embedded, or a mistake that is told elsewhere
+    # The embedded store, or a mistake that is told elsewhere.
+    if not isinstance(kind, str) or kind not in _SIGN_INS:
         given = [key for key in ("url", "bucket_per_site") if store.get(key)]
         if kind == StoreKind.EMBEDDED and given:
             return [f"store.{given[0]}: the embedded store takes none; name the kind of its server"]

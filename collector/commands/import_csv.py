@@ -103,6 +103,10 @@ async def _import(
     if place.rows:
         common.complain([f"goes on behind row {place.rows:,}; --from-start takes them all again"])
     rejected = arguments.rejected or source.path.with_name(f"{source.path.name}.rejected.csv")
+    if rejected.resolve() == source.path.resolve():
+        raise ConfigError([f"--rejected {rejected}: is the table itself; name another file"])
+    if not place.rows:
+        rejected.unlink(missing_ok=True)  # of an earlier import from the start
     rejects = Rejects(rejected, list(source.header), place.rejected_bytes)
     store = open_store(config, refused=one.refused)
     progress = _Progress(source)

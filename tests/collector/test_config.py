@@ -170,6 +170,7 @@ def test_a_missing_file_is_named(tmp_path):
         ("bucket_per_site = true", ["store.bucket_per_site: the embedded store takes none"]),
         ("url = 'http://i:8086'", ["store.url: the embedded store takes none; name the kind"]),
         ("kind = 'mysql'", ["store.kind: Input should be 'embedded', 'influx'"]),
+        ("kind = ['influx']", ["store.kind: Input should be 'embedded', 'influx'"]),
         ("gzip = 'maybe'", ["store.gzip"]),
     ],
 )

@@ -226,6 +226,37 @@ def test_a_file_that_is_not_there_is_named(cell, tmp_path, capsys):
     assert "there is no such file" in capsys.readouterr().err
 
 
+def test_rejected_rows_of_an_earlier_import_do_not_stay_and_never_take_the_table_s_place(
+    cell, tmp_path, capsys
+):
+    path, rejected = tmp_path / "t.csv", tmp_path / "t.csv.rejected.csv"
+    path.write_text("at,ph\nnever,7\n2025-03-01,7\n", "utf-8")
+    assert cell.run(path, *SIGNS, *COLUMN) == 0
+    assert rejected.exists()
+    path.write_text("at,ph\n2025-03-01,7\n", "utf-8")
+    assert cell.run(path, *SIGNS, *COLUMN, "--from-start") == 0
+    assert not rejected.exists()
+    assert cell.run(path, *SIGNS, *COLUMN, "--from-start", "--rejected", str(path)) == 2
+    assert "is the table itself" in capsys.readouterr().err
+    assert path.exists()
+
+
+def test_a_series_that_the_registry_does_not_know_is_warned_of(cell, tmp_path, capsys):
+    community = ROOT / "collector/demo/community"
+    assert main(["import", str(community), "--config", str(cell.config)]) == 0
+    path = tmp_path / "t.csv"
+    path.write_text("at,ph,power\n2025-03-01,7,80\n", "utf-8")
+    site = re.search(r'^site = "(.+)"', (community / "devices.toml").read_text("utf-8"), re.M)
+    assert site is not None
+    given = ("--site", site[1], "--device", "laobakou-01", "--time", "at")
+    columns = ("--column", "ph=laobakou/ph", "--column", "power=laobakou/power")
+    assert cell.run(path, *given, *columns) == 0
+    warned = [line for line in capsys.readouterr().err.splitlines() if "warning" in line]
+    assert len(warned) == 1
+    assert f"the registry has no {site[1]}/laobakou-01 that measures power at laobakou" in warned[0]
+    assert cell.count == 2
+
+
 def test_a_store_that_is_away_ends_with_3(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("IMPORT_TOKEN", "t")
     store = "[store]\nkind = 'influx'\nurl = 'http://127.0.0.1:9'\ntoken = 'env:IMPORT_TOKEN'\n"
