@@ -26,7 +26,11 @@ VERBS = {
     "serve": Verb("collector.serve", "start the watch and the desk, and keep them running"),
     "check": Verb("collector.commands.check", "find every mistake in settings, registry and packs"),
     "import": Verb("collector.commands.registry", "read a community from TOML files"),
+    "import-csv": Verb(
+        "collector.commands.import_csv", "bring history from a table into the store"
+    ),
     "export": Verb("collector.commands.registry", "write the community to TOML files"),
+    "setup-store": Verb("collector.commands.setup_store", "make the store's buckets and sign-ins"),
     "replay": Verb("collector.commands.replay", "try the rules on a journal or on a CSV file"),
     "why": Verb("collector.commands.why", "who was told of an incident, who was not, and why"),
     "device": Verb("collector.commands.device", "list the devices; set, switch off, announce"),
@@ -63,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _help() -> str:
-    lines = [f"  {name:<11} {verb.does}" for name, verb in VERBS.items()]
+    lines = [f"  {name:<12} {verb.does}" for name, verb in VERBS.items()]
     return "\n".join(
         ["usage: shouwang VERB [options]; shouwang VERB --help tells more", "", *lines]
     )

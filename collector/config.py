@@ -4,7 +4,7 @@ import tomllib
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, ValidationInfo
@@ -86,8 +86,13 @@ class Protocol(StrEnum):
 
 
 class StoreKind(StrEnum):
+    """The embedded store alone, or a server; the last two are written to, and it answers beside them."""
+
     EMBEDDED = "embedded"
-    INFLUX = "influx"
+    INFLUX = "influx"  # InfluxDB 2
+    INFLUX1 = "influx1"
+    INFLUX3 = "influx3"
+    VICTORIA = "victoria"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +116,10 @@ class StoreConfig:
     org: str = "shouwang"
     bucket: str = "shouwang"
     token: SecretReference = field(default="", repr=False)
+    user: Reference = ""
+    password: SecretReference = field(default="", repr=False)
+    gzip: bool | Literal["auto"] = "auto"
+    bucket_per_site: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,8 +269,11 @@ _REMEDIES = {
 }
 
 
-def read_config(path: Path | str) -> Config:
-    """The configuration in this file; ConfigError lists every problem."""
+def read_config(path: Path | str, *, store_sign_in: bool = True) -> Config:
+    """The configuration in this file; ConfigError lists every problem.
+
+    Without ``store_sign_in`` the store's token and password are left out, as before they are made.
+    """
     path = Path(path)
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -270,12 +282,14 @@ def read_config(path: Path | str) -> Config:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError([f"{path}: is no TOML: {error}"]) from error
     problems: list[str] = []
+    if not store_sign_in and isinstance(raw.get("store"), dict):
+        raw["store"] = {k: v for k, v in raw["store"].items() if k not in _STORE_SIGN_IN}
     try:
         # strict: "yes" is no number; lax: TOML has no Path, no tuple
         config = _ADAPTER.validate_python(raw, context=path.parent.absolute())
     except ValidationError as error:
         problems = [_problem(path, problem) for problem in error.errors(include_url=False)]
-    problems += [f"{path}: {problem}" for problem in _together(raw)]
+    problems += [f"{path}: {problem}" for problem in _together(raw, store_sign_in)]
     if problems:
         raise ConfigError(problems)
     state = path.parent / config.state
@@ -288,7 +302,7 @@ def _with_state(config: Config, state: Path) -> Config:
     return replace(config, state=state)
 
 
-def _together(raw: dict[str, Any]) -> list[str]:
+def _together(raw: dict[str, Any], store_sign_in: bool) -> list[str]:
     """Problems between keys; each key's own are found elsewhere."""
     problems = []
     uplinks = raw.get("uplink")
@@ -296,10 +310,49 @@ def _together(raw: dict[str, Any]) -> list[str]:
     if len(set(map(str, names))) < len(names):
         problems.append("uplink: a name stands twice; what was sent is remembered by it")
     store = raw.get("store")
-    if isinstance(store, dict) and store.get("kind") == "influx":
-        for key, example in (("url", "http://127.0.0.1:8086"), ("token", "env:INFLUX_TOKEN")):
-            if not store.get(key):
-                problems.append(f"store.{key}: is needed by kind 'influx'; write e.g. {example!r}")
+    if isinstance(store, dict):
+        problems += _store_together(store, store_sign_in)
+    return problems
+
+
+_STORE_SIGN_IN = ("token", "user", "password")
+_NEEDED = {"url": "http://127.0.0.1:8086", "token": "env:INFLUX_TOKEN"}
+_NEEDED_BY: dict[str, tuple[str, ...]] = {
+    StoreKind.INFLUX: ("url", "token"),
+    StoreKind.INFLUX1: ("url",),
+    StoreKind.INFLUX3: ("url",),
+    StoreKind.VICTORIA: ("url",),
+}
+_SIGN_INS: dict[str, tuple[str, ...]] = {
+    StoreKind.INFLUX: ("token",),
+    StoreKind.INFLUX1: ("user", "password"),
+    StoreKind.INFLUX3: ("token",),
+    StoreKind.VICTORIA: ("user", "password", "token"),
+}
+
+
+def _store_together(store: dict[str, Any], sign_in: bool) -> list[str]:
+    kind = store.get("kind", StoreKind.EMBEDDED)
+    # The embedded store, or a mistake that is told elsewhere.
+    if not isinstance(kind, str) or kind not in _SIGN_INS:
+        given = [key for key in ("url", "bucket_per_site") if store.get(key)]
+        if kind == StoreKind.EMBEDDED and given:
+            return [f"store.{given[0]}: the embedded store takes none; name the kind of its server"]
+        return []
+    problems = [
+        f"store.{key}: is needed by kind {str(kind)!r}; write e.g. {_NEEDED[key]!r}"
+        for key in _NEEDED_BY[kind]
+        if not store.get(key) and (sign_in or key not in _STORE_SIGN_IN)
+    ]
+    signs_by = _SIGN_INS[kind]
+    problems += [
+        f"store.{key}: kind {str(kind)!r} signs in by {' and '.join(signs_by)}; remove it"
+        for key in _STORE_SIGN_IN
+        if store.get(key) and key not in signs_by
+    ]
+    for key, other in (("user", "password"), ("password", "user")):
+        if store.get(key) and not store.get(other) and key in signs_by:
+            problems.append(f"store.{other}: is needed beside {key}; write it, or remove both")
     return problems
 
 

@@ -12,12 +12,13 @@ from alerts.registry.model import ChannelKind
 from alerts.secrets import resolve
 from collector.config import Config, RetentionConfig, StoreKind
 from collector.stores.embedded import EmbeddedStore
+from collector.stores.kinds import ANSWERS_INFLUXQL, InfluxSettings, Kind
 from collector.stores.port import Store
 from collector.stores.retention import Retention
 from edge.clock import Clock
 
 if TYPE_CHECKING:
-    from collector.stores.influx import Refused
+    from collector.stores.sender import Refused
 
 
 def open_store(
@@ -27,29 +28,42 @@ def open_store(
     read_only: bool = False,
     refused: "Refused | None" = None,
 ) -> Store:
-    """The store; ``refused`` hears of points that InfluxDB will never take.
+    """The store; ``refused`` hears of points that a server will never take.
 
     With ``read_only`` it makes and changes nothing, and opens while the store is not there.
     """
+    kept, settings = retention_of(config.retention), server_of(config)
+    if settings is None:
+        return EmbeddedStore(config.readings_path, retention=kept, read_only=read_only)
+    if settings.kind in ANSWERS_INFLUXQL:
+        # Its sessions are half a second of a processor to import, and the embedded store needs none.
+        from collector.stores.influx import InfluxStore
+
+        return InfluxStore(
+            settings, retention=kept, clock=clock, refused=refused, read_only=read_only
+        )
+    if read_only:  # what these servers are sent is kept beside them, for the pages
+        return EmbeddedStore(config.readings_path, retention=kept, read_only=True)
+    from collector.stores.forwarding import ForwardingStore
+
+    return ForwardingStore(config.readings_path, settings, retention=kept, refused=refused)
+
+
+def server_of(config: Config) -> InfluxSettings | None:
+    """The server that the store is on, or sends to; None for the embedded store alone."""
     store = config.store
     if store.kind is StoreKind.EMBEDDED:
-        return EmbeddedStore(
-            config.readings_path, retention=_retention(config.retention), read_only=read_only
-        )
-    # Its client is a second of a processor to import, and the embedded store needs none of it.
-    from collector.stores.influx import InfluxSettings, InfluxStore
-
-    return InfluxStore(
-        InfluxSettings(
-            url=store.url,
-            org=store.org,
-            bucket=store.bucket,
-            token=resolve(store.token).reveal(),
-        ),
-        retention=_retention(config.retention),
-        clock=clock,
-        refused=refused,
-        read_only=read_only,
+        return None
+    return InfluxSettings(
+        kind=Kind(store.kind.value),
+        url=store.url,
+        org=store.org,
+        bucket=store.bucket,
+        token=resolve(store.token).reveal(),
+        user=resolve(store.user).reveal(),
+        password=resolve(store.password).reveal(),
+        gzip=None if store.gzip == "auto" else bool(store.gzip),
+        bucket_per_site=store.bucket_per_site,
     )
 
 
@@ -75,7 +89,7 @@ def open_channels(config: Config, clock: Clock, speaker: Speaker) -> dict[Channe
     return channels
 
 
-def _retention(days: RetentionConfig) -> Retention:
+def retention_of(days: RetentionConfig) -> Retention:
     """Days as the store wants them: None, not 0, keeps for ever."""
     return Retention(
         points=days.points_days or None,

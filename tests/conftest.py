@@ -20,13 +20,17 @@ from tests import wheel as wheels
 from tests.services.servers import (
     CHROMIUM_ARGS,
     Influxd,
+    Influxd1,
     Missing,
     Mosquitto,
+    Victoria,
     find_chromium,
     find_faketime,
     find_influxd,
+    find_influxd1,
     find_mosquitto,
     find_postgres_url,
+    find_victoria,
 )
 
 if TYPE_CHECKING:
@@ -36,6 +40,8 @@ FINDERS: dict[str, Callable[[], object]] = {
     "mosquitto": find_mosquitto,
     "faketime": find_faketime,
     "influxdb": find_influxd,
+    "influxdb1": find_influxd1,
+    "victoria": find_victoria,
     "chromium": find_chromium,
     "postgres": find_postgres_url,
 }
@@ -87,6 +93,20 @@ def mosquitto_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosqu
 def influxdb_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Influxd]:
     """One InfluxDB for the session; each test takes a bucket of its own with `new_bucket()`."""
     with Influxd(tmp_path_factory.mktemp("influxd")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def influxdb1_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Influxd1]:
+    """One InfluxDB 1 for the session; each test takes a database of its own with `new_bucket()`."""
+    with Influxd1(tmp_path_factory.mktemp("influxd1")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def victoria_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Victoria]:
+    """One VictoriaMetrics for the session; each test writes with a label `db` of its own."""
+    with Victoria(tmp_path_factory.mktemp("victoria")) as server:
         yield server
 
 

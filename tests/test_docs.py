@@ -22,7 +22,7 @@ UNITS = sorted((ROOT / "docs/deploy/systemd").glob("*.service"))
 
 _LINK = re.compile(r"!?\[[^]]*]\(([^)\s]+)\)")
 _CODE = re.compile(r"^```.*?^```|`[^`\n]+`", re.M | re.S)
-_VERB = re.compile(r"(?:[\s`]|bin/)shouwang ([a-z]+)\b")
+_VERB = re.compile(r"(?:[\s`]|bin/)shouwang ([a-z]+(?:-[a-z]+)*)\b")
 _TARGET = re.compile(r"\bmake ([a-z][a-z-]*)")
 _ROW = re.compile(r"^\| `(\w+)` \| (?:`([^`]*)` )?\|", re.M)
 

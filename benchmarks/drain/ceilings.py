@@ -23,8 +23,8 @@ from benchmarks.drain.drains import DEVICES, Figures, Notes
 from benchmarks.drain.load import TIMEOUT_S, connect, leave_session, publish
 from benchmarks.drain.measure import check
 from benchmarks.drain.ours import SUBSCRIPTIONS
-from collector.stores.influx import LINES_MOST
 from collector.stores.lines import lines_of
+from collector.stores.sender import LINES_MOST
 from edge.contract.reading import Decoded
 from edge.contract.senml import decode
 from tests.services.servers import Influxd, Mosquitto

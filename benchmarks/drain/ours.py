@@ -203,7 +203,7 @@ class Timing:
         self._watch = watch
         self._open: deque[tuple[int, int]] = deque()
 
-    def offer(self, entries: Sequence[Entry]) -> None:
+    def offer(self, entries: Sequence[Entry], weight: int) -> None:
         """What was journalled just now."""
         self._open += [
             (entry.position, entry.what.at_ms[-1])

@@ -19,16 +19,20 @@ from collector.stores.chart import Floors, Row, chart
 from collector.stores.port import (
     POINTS_MOST,
     Buckets,
+    Got,
     Level,
     Point,
     Points,
     Retained,
     Series,
+    Span,
     StoreMismatch,
     StoreUnavailable,
+    Sum,
     Touched,
 )
 from collector.stores.retention import DAY_MS, ClockWatch, Retention
+from collector.stores.sums import by_series, got, sums
 from edge.contract.quality import WITHHELD, Quality
 from edge.contract.reading import Batch
 
@@ -141,6 +145,22 @@ class EmbeddedStore:
 
     async def buckets(self, series: Series, since_ms: int, until_ms: int, most: int) -> Buckets:
         return await chart(self, series, since_ms, until_ms, most)
+
+    async def sums(self, series: Series, spans: Sequence[Span]) -> list[Sum]:
+        return await sums(self, series, spans)
+
+    async def got(self, site: str, spans: Sequence[Span]) -> list[Got]:
+        found = []
+        for since_ms, until_ms in spans:
+            rows = await self._in_reader(
+                f"""SELECT site, device, place, port, metric,
+                           count(value) FILTER (WHERE {_COUNTS}), count(*)
+                    FROM series JOIN raw ON raw.series = id
+                    WHERE site = ? AND at_ms >= ? AND at_ms < ? GROUP BY id""",
+                (site, since_ms, until_ms),
+            )
+            found += [got(Series(*key), since_ms, until_ms, n, held) for *key, n, held in rows]
+        return sorted(found, key=by_series)
 
     async def count(self) -> int:
         return int((await self._in_reader("SELECT count(*) FROM raw", ()))[0][0])

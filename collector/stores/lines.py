@@ -6,6 +6,7 @@ reading without a value writes its quality alone. No metric has ``_`` in its nam
 names meet none.
 """
 
+import re
 from collections.abc import Iterable
 from functools import lru_cache
 from itertools import groupby
@@ -25,6 +26,8 @@ _templates: dict[Form, list[tuple[str, int, int]]] = {}
 """By form, the lines of its good readings but for values and time, and which readings each holds."""
 
 _GOOD, _MISSING = int(Quality.GOOD), int(Quality.MISSING)
+_LINE = re.compile(r"((?:\\.|[^ \\])+) (.+) (-?\d+)")
+_FIELD = re.compile(r'((?:\\.|[^,=\\])+)=("(?:\\.|[^"\\])*"|[^,"]*)')
 _ESCAPES = str.maketrans({",": "\\,", "=": "\\=", " ": "\\ "})
 
 
@@ -80,6 +83,18 @@ def line_of_row(series: Series, row: Row) -> str:
 def readings_in(line: str) -> int:
     """How many readings a line of ``lines_of`` holds."""
     return line.count(f"{QUALITY}=")
+
+
+def apart(line: str) -> list[str]:
+    """The same line, one for each metric it holds; what stands before ``_`` in a field names it."""
+    parts = _LINE.fullmatch(line)
+    if parts is None:
+        return [line]
+    head, fields, at_ms = parts.groups()
+    metrics: dict[str, list[str]] = {}
+    for field in _FIELD.finditer(fields):
+        metrics.setdefault(field[1].partition("_")[0], []).append(field[0])
+    return [f"{head} {','.join(those)} {at_ms}" for those in metrics.values()]
 
 
 def time_of(line: str) -> int:

@@ -104,6 +104,29 @@ class Retained:
     paused: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sum:
+    """The values of a span added up, e.g. mm of rain; None when no value counts, which is not 0."""
+
+    since_ms: int
+    until_ms: int
+    value: float | None
+    count: int
+    suspect: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Got:
+    """How many points of a series lie in a span: those that count, and those withheld."""
+
+    series: Series
+    since_ms: int
+    until_ms: int
+    counted: int
+    withheld: int
+
+
+Span = tuple[int, int]
 POINTS_MOST = 100_000  # one answer of points(): 100 days at a reading each 90 s, some 10 MB
 
 
@@ -142,6 +165,17 @@ class Store(Protocol):
 
     async def buckets(self, series: Series, since_ms: int, until_ms: int, most: int) -> Buckets:
         """The span for a chart: at most ``most`` buckets, whole where they reach over its ends."""
+        ...
+
+    async def sums(self, series: Series, spans: Sequence[Span]) -> list[Sum]:
+        """The series added up over each span; whole buckets where the points are gone."""
+        ...
+
+    async def got(self, site: str, spans: Sequence[Span]) -> list[Got]:
+        """The points of each span by series, in order of series; without those that have none.
+
+        Points alone are counted, so a span older than they are kept has less than it had.
+        """
         ...
 
     async def count(self) -> int:

@@ -3,6 +3,7 @@ import pytest
 from alerts.secrets import resolve
 from collector.config import Config, Protocol, StoreKind, read_config
 from collector.errors import ConfigError
+from collector.opening import server_of
 
 FULL = """
 cell = "riverside"
@@ -148,3 +149,49 @@ def test_what_cannot_be_read_says_why(write, text, said):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(ConfigError, match="cannot be read"):
         read_config(tmp_path / "nowhere.toml")
+
+
+@pytest.mark.parametrize(
+    ("store", "said"),
+    [
+        ("kind = 'influx1'", ["store.url: is needed by kind 'influx1'; write e.g. 'http://"]),
+        (
+            "kind = 'influx1'\nurl = 'http://i:8086'\ntoken = 'env:STORE_TEST'",
+            ["store.token: kind 'influx1' signs in by user and password; remove it"],
+        ),
+        (
+            "kind = 'influx1'\nurl = 'http://i:8086'\nuser = 'u'",
+            ["store.password: is needed beside user"],
+        ),
+        (
+            "kind = 'influx3'\nurl = 'http://i:8181'\npassword = 'env:STORE_TEST'",
+            ["store.password: kind 'influx3' signs in by token; remove it"],
+        ),
+        ("bucket_per_site = true", ["store.bucket_per_site: the embedded store takes none"]),
+        ("url = 'http://i:8086'", ["store.url: the embedded store takes none; name the kind"]),
+        ("kind = 'mysql'", ["store.kind: Input should be 'embedded', 'influx'"]),
+        ("kind = ['influx']", ["store.kind: Input should be 'embedded', 'influx'"]),
+        ("gzip = 'maybe'", ["store.gzip"]),
+    ],
+)
+def test_a_store_is_named_with_what_its_kind_needs(write, monkeypatch, store, said):
+    monkeypatch.setenv("STORE_TEST", "x")
+    found = problems(write(f"[store]\n{store}\n"))
+    assert [any(text in problem for problem in found) for text in said] == [True] * len(said)
+
+
+@pytest.mark.parametrize(
+    "store",
+    [
+        "kind = 'victoria'\nurl = 'http://v:8428'",
+        "kind = 'influx3'\nurl = 'http://i:8181'\nbucket_per_site = true\ngzip = false",
+        "kind = 'influx1'\nurl = 'http://i:8086'\nuser = 'u'\npassword = 'env:STORE_TEST'",
+    ],
+)
+def test_each_kind_of_server_opens_with_what_it_needs(write, monkeypatch, store):
+    monkeypatch.setenv("STORE_TEST", "x")
+    settings = server_of(read_config(write(f"[store]\n{store}\n")))
+    assert settings is not None
+    assert settings.kind in store
+    assert settings.password in ("", "x")
+    assert settings.gzip is (False if "gzip" in store else None)

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what tests and benchmarks use: Mosquitto, libfaketime, Chromium with Chinese letters, InfluxDB 2.7.
+# Installs what tests and benchmarks use: Mosquitto, libfaketime, Chromium with Chinese letters,
+# InfluxDB 2.7 and 1, VictoriaMetrics.
 # What is there already is left alone, so a second run takes no time.
 #
 # Exit codes: 0 all there, 1 an installation failed, 3 something is missing (the message says what to do).
@@ -26,6 +27,8 @@ has mosquitto || wanted+=(mosquitto)
 has mosquitto_pub || wanted+=(mosquitto-clients)
 has faketime || wanted+=(faketime)
 has chromium || has chromium-browser || has google-chrome || wanted+=(chromium)
+has influxd || wanted+=(influxdb)
+has victoria-metrics || wanted+=(victoria-metrics)
 # Without a CJK font the pages under test are rows of boxes.
 [[ -n "$(fc-list :lang=zh family 2>/dev/null)" ]] || wanted+=(fontconfig fonts-noto-cjk)
 # influxd: Flux's Rust core is linked by a C compiler.
@@ -38,9 +41,16 @@ if ((${#wanted[@]})); then
   }
   say "Installing ${wanted[*]} ..."
   as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq
-  # The package would start a broker on port 1883; each test starts its own on a free port.
+  # The packages would start servers on their usual ports; each test starts its own on a free one.
   as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
     apt-get install -y -qq --no-install-recommends "${wanted[@]}" >/dev/null
+  # systemd starts what it finds enabled all the same, now or at the next boot.
+  if command -v systemctl >/dev/null; then
+    for unit in mosquitto influxdb victoria-metrics; do
+      [[ " ${wanted[*]} " != *" $unit "* ]] ||
+        as_root systemctl disable --now "$unit" >/dev/null 2>&1 || true
+    done
+  fi
 fi
 
 mosquitto="$(command -v mosquitto || echo /usr/sbin/mosquitto)"
@@ -53,4 +63,6 @@ for name in chromium chromium-browser google-chrome; do
     break
   fi
 done
+say "InfluxDB 1 $(influxd version 2>/dev/null | sed -nE 's/^InfluxDB v([^ ]+).*/\1/p')  $(command -v influxd)"
+say "Victoria   $(dpkg-query -W -f '${Version}' victoria-metrics 2>/dev/null || true)  $(command -v victoria-metrics)"
 say "InfluxDB   $(basename "$influxd" | sed 's/influxd-//')  $influxd"

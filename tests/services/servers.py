@@ -5,6 +5,7 @@ Each ends only the process that it started. A server that is not installed raise
 
 from __future__ import annotations
 
+import base64
 import getpass
 import http.client
 import json
@@ -47,6 +48,20 @@ def find_influxd() -> Path:
     """Where influxd 2.7 is: SHOUWANG_INFLUXD, else the cache that `make services` fills."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "shouwang"
     return _find("SHOUWANG_INFLUXD", [str(path) for path in cache.glob("influxd-*[0-9]")])
+
+
+def find_influxd1() -> Path:
+    """Where influxd 1.x is: SHOUWANG_INFLUXD1, else Debian's on the PATH."""
+    found = _find("SHOUWANG_INFLUXD1", ["influxd"])
+    said = subprocess.run([found, "version"], capture_output=True, text=True, timeout=START_S)
+    if not said.stdout.startswith("InfluxDB v1."):
+        raise Missing(f"{found} is no InfluxDB 1; name one in SHOUWANG_INFLUXD1")
+    return found
+
+
+def find_victoria() -> Path:
+    """Where VictoriaMetrics is: SHOUWANG_VICTORIA, else the PATH."""
+    return _find("SHOUWANG_VICTORIA", ["victoria-metrics"])
 
 
 def find_faketime() -> Path:
@@ -215,31 +230,19 @@ class Mosquitto(Server):
             return False
 
 
-class Influxd(Server):
-    """InfluxDB 2.7, set up with an organisation and a token that may do everything."""
+class HttpServer(Server):
+    """A server that is asked over HTTP: in InfluxQL, where it knows that."""
 
-    def __init__(self, folder: Path, *, port: int | None = None) -> None:
-        super().__init__(folder, port=port)
-        self._binary = find_influxd()
-        self.org = "shouwang"
-        self.token = "token-of-the-tests"
-        self._is_set_up = False
+    health = "/health"
 
     @property
     def url(self) -> str:
         return f"http://{self.host}:{self.port}"
 
-    def start(self) -> None:
-        super().start()
-        if not self._is_set_up:
-            self._set_up()
-            self._is_set_up = True
-
-    def new_bucket(self, name: str | None = None) -> str:
-        """A bucket of the caller's own; returns its name."""
-        name = name or f"test-{secrets.token_hex(6)}"
-        self.request("POST", "/api/v2/buckets", {"orgID": self._org_id, "name": name})
-        return name
+    @property
+    def headers(self) -> dict[str, str]:
+        """How a request signs in."""
+        return {}
 
     def count(self, bucket: str, measurement: str = "reading") -> dict[str, int]:
         """How many values each field holds in all, asked in InfluxQL of the server itself."""
@@ -278,16 +281,51 @@ class Influxd(Server):
         payload = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
         connection = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=30)
         try:
-            connection.request(
-                method, path, body=payload, headers={"Authorization": f"Token {self.token}"}
-            )
+            connection.request(method, path, body=payload, headers=self.headers)
             answer = connection.getresponse()
             text = answer.read()
         finally:
             connection.close()
         if answer.status >= 400:
-            raise RuntimeError(f"InfluxDB answered {answer.status} to {method} {path}: {text!r}")
+            raise RuntimeError(f"{self.name} answered {answer.status} to {method} {path}: {text!r}")
         return json.loads(text) if text else None
+
+    def _answers(self) -> bool:
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=1)
+        try:
+            connection.request("GET", self.health)
+            return connection.getresponse().status < 300
+        except OSError:
+            return False
+        finally:
+            connection.close()
+
+
+class Influxd(HttpServer):
+    """InfluxDB 2.7, set up with an organisation and a token that may do everything."""
+
+    def __init__(self, folder: Path, *, port: int | None = None) -> None:
+        super().__init__(folder, port=port)
+        self._binary = find_influxd()
+        self.org = "shouwang"
+        self.token = "token-of-the-tests"
+        self._is_set_up = False
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Token {self.token}"}
+
+    def start(self) -> None:
+        super().start()
+        if not self._is_set_up:
+            self._set_up()
+            self._is_set_up = True
+
+    def new_bucket(self, name: str | None = None) -> str:
+        """A bucket of the caller's own; returns its name."""
+        name = name or f"test-{secrets.token_hex(6)}"
+        self.request("POST", "/api/v2/buckets", {"orgID": self._org_id, "name": name})
+        return name
 
     def _set_up(self) -> None:
         answer = self.request(
@@ -320,15 +358,97 @@ class Influxd(Server):
             "warn",
         ]
 
-    def _answers(self) -> bool:
-        connection = http.client.HTTPConnection(self.host, self.port, timeout=1)
+
+class Influxd1(HttpServer):
+    """InfluxDB 1, with an administrator who may do everything, and sign-in required."""
+
+    health = "/ping"
+    user = "tests"
+    password = "password-of-the-tests"
+
+    def __init__(self, folder: Path, *, port: int | None = None) -> None:
+        super().__init__(folder, port=port)
+        self._binary = find_influxd1()
+        self._backup_port = free_port()
+
+    @property
+    def headers(self) -> dict[str, str]:
+        pair = base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
+        return {"Authorization": f"Basic {pair}"}
+
+    def start(self) -> None:
+        super().start()
+        # Taken without sign-in while there is no user; told again it changes nothing.
+        self.command(f"CREATE USER {self.user} WITH PASSWORD '{self.password}' WITH ALL PRIVILEGES")
+
+    def command(self, text: str) -> None:
+        """One InfluxQL statement that makes or changes something."""
+        answer = self.request("POST", "/query", parameters={"q": text})
+        if "error" in answer["results"][0]:
+            raise RuntimeError(f"InfluxDB: {answer['results'][0]['error']}")
+
+    def new_bucket(self, name: str | None = None) -> str:
+        """A database of the caller's own; returns its name."""
+        name = name or f"test-{secrets.token_hex(6)}"
+        self.command(f'CREATE DATABASE "{name}"')
+        return name
+
+    def _command(self) -> Sequence[str]:
+        config = self.folder / "influxdb.conf"
+        config.write_text(
+            f"""reporting-disabled = true
+bind-address = "{self.host}:{self._backup_port}"
+[meta]
+dir = "{self.folder}/meta"
+[data]
+dir = "{self.folder}/data"
+wal-dir = "{self.folder}/wal"
+query-log-enabled = false
+[monitor]
+store-enabled = false
+[http]
+bind-address = "{self.host}:{self.port}"
+auth-enabled = true
+log-enabled = false
+""",
+            encoding="utf-8",
+        )
+        return [str(self._binary), "run", "-config", str(config)]
+
+
+class Victoria(HttpServer):
+    """VictoriaMetrics that keeps everything; `exported` is what it holds."""
+
+    def __init__(self, folder: Path, *, port: int | None = None) -> None:
+        super().__init__(folder, port=port)
+        self._binary = find_victoria()
+
+    def exported(self, database: str) -> dict[tuple[str, str], dict[int, float]]:
+        """The values by time of each (metric name, device) that were written with this label `db`."""
+        # What was written shows after a flush.
+        self.request("GET", "/internal/force_flush")
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=30)
         try:
-            connection.request("GET", "/health")
-            return connection.getresponse().status == 200
-        except OSError:
-            return False
+            match = urlencode({"match[]": f'{{db="{database}"}}'})
+            connection.request("GET", f"/api/v1/export?{match}")
+            rows = [json.loads(line) for line in connection.getresponse().read().splitlines()]
         finally:
             connection.close()
+        return {
+            (row["metric"]["__name__"], row["metric"].get("device", "")): dict(
+                zip(row["timestamps"], row["values"], strict=True)
+            )
+            for row in rows
+        }
+
+    def _command(self) -> Sequence[str]:
+        return [
+            str(self._binary),
+            f"-storageDataPath={self.folder / 'data'}",
+            f"-httpListenAddr={self.host}:{self.port}",
+            "-retentionPeriod=100y",
+            "-memory.allowedBytes=64MB",
+        ]
 
 
 def _find(variable: str, candidates: Sequence[str]) -> Path:

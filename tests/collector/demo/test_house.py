@@ -14,7 +14,8 @@ from collector.demo import scenario
 from collector.demo.command import _parser, _wish
 from collector.demo.house import House, Wish
 from collector.errors import ConfigError, OutsideError
-from collector.stores.influx import InfluxSettings, InfluxStore
+from collector.stores.influx import InfluxStore
+from collector.stores.kinds import InfluxSettings
 from collector.stores.port import StoreUnavailable
 from edge import config as edge_config
 from edge.clock import Clock

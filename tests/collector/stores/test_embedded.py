@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from collector.stores.embedded import EmbeddedStore
-from collector.stores.port import Level, StoreMismatch, StoreUnavailable, Touched
+from collector.stores.port import Level, Series, StoreMismatch, StoreUnavailable, Touched
 from collector.stores.retention import Retention
-from tests.collector.stores.batches import DAY, HOUR, MINUTE, NOON, PH, SITE, good
+from tests.collector.stores.batches import DAY, HOUR, MINUTE, NOON, PH, PLACE, SITE, good
 
 
 @pytest.fixture
@@ -138,6 +138,21 @@ async def test_old_points_go_and_their_hours_stay(store):
     assert await store.count() == 0
     found = await store.buckets(PH, NOON, NOON + HOUR, 600)
     assert (found.count, found.step_ms) == ([60], HOUR)
+
+
+async def test_rain_whose_points_are_gone_is_added_up_from_the_hours(store):
+    rain = Series(SITE, "gauge-1", PLACE, "", "rain")
+    await store.write([good(rain, *((NOON + i * HOUR // 2, 0.5) for i in range(48 * 20)))])
+    await store.roll_up([Touched(Level.HOUR, NOON + i * HOUR, [rain]) for i in range(24 * 20)])
+    while (await store.retain(NOON + 20 * DAY)).more:
+        pass
+    assert (await store.points(rain, 0, NOON + 10 * DAY)).at_ms == []
+    spans = [
+        (NOON + DAY, NOON + 2 * DAY),
+        (NOON, NOON + 20 * DAY),
+        (NOON + 9 * DAY, NOON + 11 * DAY),
+    ]
+    assert [one.value for one in await store.sums(rain, spans)] == [24.0, 480.0, 48.0]
 
 
 async def test_a_run_of_retention_deletes_no_more_than_its_cap(store):

@@ -2,7 +2,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.stores.lines import escape, line_of_row, lines_of, ranges, readings_in, time_of
+from collector.stores.lines import (
+    apart,
+    escape,
+    line_of_row,
+    lines_of,
+    ranges,
+    readings_in,
+    time_of,
+)
 from collector.stores.port import Series
 from edge.contract.ids import ID_PATTERN
 from edge.contract.metrics import METRICS
@@ -117,3 +125,14 @@ def test_what_line_protocol_cannot_say_is_refused(text):
 def test_spans_join_over_small_gaps_only():
     assert ranges([0, 10, 30, 100], 10, 1) == [(0, 40), (100, 110)]
     assert ranges([], 10, 1) == []
+
+
+def test_a_line_comes_apart_into_its_metrics():
+    head, at_ms = r"reading,site=a\ b,place=c\,d", 1_780_315_200_000
+    line = rf'{head} ph=7.0,ph_q=1i,do_q=9i,x\,y=1e-05,x\,y_q=3i,ph_why="a, b=c" {at_ms}'
+    assert apart(line) == [
+        rf'{head} ph=7.0,ph_q=1i,ph_why="a, b=c" {at_ms}',
+        rf"{head} do_q=9i {at_ms}",
+        rf"{head} x\,y=1e-05,x\,y_q=3i {at_ms}",
+    ]
+    assert apart("no line") == ["no line"]

@@ -1,10 +1,14 @@
 """What every store promises, held against each of them."""
 
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 
 import pytest
 
 from collector.stores.embedded import EmbeddedStore
+from collector.stores.forwarding import ForwardingStore
+from collector.stores.influx import InfluxStore
+from collector.stores.kinds import InfluxSettings, Kind
 from collector.stores.port import Buckets, Level, Point, Series, Store, Touched
 from collector.stores.retention import Retention
 from edge.contract.quality import Quality
@@ -22,29 +26,47 @@ from tests.collector.stores.batches import (
     batch,
     good,
 )
+from tests.collector.stores.influx3 import influx3
+from tests.collector.stores.real import settings_of
 
 FOR_EVER = Retention(points=None, minutes=None, hours=None)
-KINDS = ["embedded", pytest.param("influx", marks=pytest.mark.influxdb)]
+INFLUXDB, INFLUXDB1 = pytest.mark.influxdb, pytest.mark.influxdb1
+KINDS = [
+    "embedded",
+    pytest.param("influx", marks=INFLUXDB),
+    pytest.param("influx-per-site", marks=INFLUXDB),
+    pytest.param("influx1", marks=INFLUXDB1),
+    pytest.param("influx1-per-site", marks=INFLUXDB1),
+    "influx3",
+    pytest.param("victoria", marks=pytest.mark.victoria),
+]
 
 
 @pytest.fixture(params=KINDS)
 async def store(request, tmp_path) -> AsyncIterator[Store]:
-    made: Store
-    if request.param == "embedded":
-        made = EmbeddedStore(tmp_path / "store.sqlite3", retention=FOR_EVER)
-    else:
-        from collector.stores.influx import InfluxSettings, InfluxStore
-
-        server = request.getfixturevalue("influxdb_server")
-        made = InfluxStore(
-            InfluxSettings(
-                url=server.url, org=server.org, bucket=server.new_bucket(), token=server.token
-            ),
-            retention=FOR_EVER,
-        )
-    await made.set_up()
-    yield made
-    await made.close()
+    async with AsyncExitStack() as stack:
+        made: Store
+        kind, _, per_site = request.param.partition("-")
+        path = tmp_path / "store.sqlite3"
+        if kind == "embedded":
+            made = EmbeddedStore(path, retention=FOR_EVER)
+        elif kind == "influx3":
+            server = await stack.enter_async_context(influx3())
+            settings = InfluxSettings(
+                kind=Kind.INFLUX3, url=server.url, bucket="b", token=server.token
+            )
+            made = ForwardingStore(path, settings, retention=FOR_EVER)
+        elif kind == "victoria":
+            url = request.getfixturevalue("victoria_server").url
+            settings = InfluxSettings(kind=Kind.VICTORIA, url=url, bucket=tmp_path.name)
+            made = ForwardingStore(path, settings, retention=FOR_EVER)
+        else:
+            name = "influxdb_server" if kind == "influx" else "influxdb1_server"
+            settings = settings_of(request.getfixturevalue(name), bool(per_site))
+            made = InfluxStore(settings, retention=FOR_EVER)
+        await made.set_up()
+        yield made
+        await made.close()
 
 
 def whole(found: Buckets) -> list[tuple[int, float, float, float, int, int]]:
@@ -249,3 +271,51 @@ async def test_a_chart_never_has_more_buckets_than_were_asked_for(store):
     for most in (1, 2, 7, 31, 200):
         found = await store.buckets(PH, NOON + 12_345, NOON + 2 * DAY, most)
         assert 0 < len(found) <= most
+
+
+RAIN = Series(SITE, "gauge-1", PLACE, "", "rain")
+
+
+async def test_rain_is_added_up_over_any_span_without_what_is_withheld(store):
+    tips = [(NOON + i * 10 * MINUTE, 0.2) for i in range(6 * 24)]  # a day, a tip each ten minutes
+    await store.write([good(RAIN, *tips)])
+    await store.write(
+        [
+            batch(
+                [
+                    (RAIN, NOON + 1, 5.0, Quality.SUSPECT),
+                    (RAIN, NOON + 2, -9999.0, Quality.FAIL),
+                    (RAIN, NOON + 3, None, Quality.MISSING),
+                ]
+            )
+        ]
+    )
+    end = NOON + DAY
+    spans = [(end - hours * HOUR, end) for hours in (1, 3, 6, 12, 24)]
+    found = await store.sums(RAIN, [*spans, (NOON, NOON + 1), (end, end + DAY), (NOON, NOON)])
+    assert [one.value and round(one.value, 6) for one in found] == [
+        *(1.2, 3.6, 7.2, 14.4, 33.8),
+        *(0.2, None, None),
+    ]
+    assert [one.count for one in found] == [6, 18, 36, 72, 145, 1, 0, 0]
+    assert [one.suspect for one in found] == [0, 0, 0, 0, 1, 0, 0, 0]
+    assert (found[0].since_ms, found[0].until_ms) == spans[0]
+
+
+async def test_points_are_counted_by_series_and_day(store):
+    socket = Series(SITE, DEVICE, PLACE, "p-1", "ph")
+    rows: list[Row] = [(PH, NOON + i * HOUR, 7.0, Quality.GOOD) for i in range(30)]
+    rows += [(PH, NOON + i * HOUR + 1, 99.0, Quality.FAIL) for i in range(2)]
+    rows += [(NH3N, NOON + DAY, None, Quality.MISSING), (socket, NOON, 7.0, Quality.SUSPECT)]
+    await store.write([batch(rows)])
+    await store.write([good(Series("elsewhere", DEVICE, PLACE, "", "ph"), (NOON, 7.0))])
+    found = await store.got(SITE, [(NOON, NOON + DAY), (NOON + DAY, NOON + 2 * DAY)])
+    assert [
+        (one.series, (one.since_ms - NOON) // DAY, one.counted, one.withheld) for one in found
+    ] == [
+        (NH3N, 1, 0, 1),
+        (PH, 0, 24, 2),
+        (PH, 1, 6, 0),
+        (socket, 0, 1, 0),
+    ]
+    assert await store.got(SITE, []) == []
