@@ -66,7 +66,10 @@ class GapsKeeping:
         try:
             async for entries in self._follower:
                 for number, entry in enumerate(entries, 1):
-                    gaps.feed(entry)
+                    try:
+                        gaps.feed(entry)
+                    except Exception:  # a bug that one record meets must not hold the journal up
+                        log.exception("record %d is passed over here; report this", entry.position)
                     if number % BREATH == 0:
                         await asyncio.sleep(0)
                 if loop.time() >= next_s:
