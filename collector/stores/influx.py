@@ -51,6 +51,7 @@ from collector.stores.port import (
 )
 from collector.stores.retention import DAY_MS, Retention
 from edge.clock import Clock
+from edge.contract.metrics import BY_HOUSE
 from edge.contract.quality import Quality
 from edge.contract.reading import Batch
 
@@ -204,7 +205,11 @@ class InfluxStore:
         metrics = await self._metrics()
         answers = await self._query(
             self._settings.bucket,
-            [f"SELECT count({_quality(metric)}) FROM {MEASUREMENT}" for metric in metrics],
+            [
+                f"SELECT count({_quality(metric)}) FROM {MEASUREMENT}"
+                for metric in metrics
+                if metric not in BY_HOUSE
+            ],
         )
         return sum(row[1] for answer in answers for _, rows in answer for row in rows)
 
