@@ -6,7 +6,6 @@ its position is committed. Whatever came after it is read again, and repeats its
 
 import asyncio
 import logging
-import os
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from alerts.rules.transition import Transition
 from alerts.store.errors import StoreUnavailable
 from collector.delays import Delays
 from collector.follower import Follower
+from collector.snapshots import replace_snapshot
 from edge.clock import Clock
 
 log = logging.getLogger("collector.rules")
@@ -140,7 +140,7 @@ class Judging:
         position, data = self.engine.position, self.engine.dump()
         self._save_took_s = loop.time() - began_s
         # The file's fsync takes milliseconds that the link need not wait for.
-        await loop.run_in_executor(None, _replace, self._path, data)
+        await loop.run_in_executor(None, replace_snapshot, self._path, data)
         self._saved, self._saved_s = position, loop.time()
         await self._follower.move(position)
 
@@ -168,12 +168,3 @@ def load_engine(path: Path, follower: Follower) -> Engine:
         )
         return fresh
     return engine
-
-
-def _replace(path: Path, data: bytes) -> None:
-    scratch = path.with_name(path.name + ".new")
-    with scratch.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(scratch, path)

@@ -1,7 +1,8 @@
 """Journal rows and the rules' entries: the same facts on disk and in memory.
 
 Kinds: ``readings`` (a batch as columns, by orjson), ``tick``, ``sight``, ``device``, ``given-up``,
-``registry``, ``packs``. A column in which every reading says the same is one value; times are against the first.
+``registry``, ``packs``. A column in which every reading says the same is one value; times are
+against the first.
 """
 
 from functools import lru_cache

@@ -139,6 +139,7 @@ class Replaying:
             judged = again.judged
             if again.why:
                 letters_again.append(again.renamed())
+            said += [(now_ms, one) for one in judged.given_up]
             said += [(now_ms, batch) for batch in judged.batches]
             letters_again += judged.letters
             covers += judged.covers

@@ -200,13 +200,16 @@ def _trim(
         lost = [each for each in dropped if each.is_needed and each.position > stored]
         journal.append(row(now_ms, _given_up(each)) for each in lost)
 
-    return journal.trim(
-        most_bytes,
-        before_ms,
-        min(cursors.values(), default=None),
-        note=note,
-        ahead_ms=now_ms + DAY_MS,
-        most_rows=MOST_ROWS,
+    return _write(
+        journal,
+        lambda: journal.trim(
+            most_bytes,
+            before_ms,
+            min(cursors.values(), default=None),
+            note=note,
+            ahead_ms=now_ms + DAY_MS,
+            most_rows=MOST_ROWS,
+        ),
     )
 
 

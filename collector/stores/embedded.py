@@ -33,6 +33,7 @@ from collector.stores.port import (
 )
 from collector.stores.retention import DAY_MS, ClockWatch, Retention
 from collector.stores.sums import by_series, got, sums
+from edge.contract.metrics import BY_HOUSE
 from edge.contract.quality import WITHHELD, Quality
 from edge.contract.reading import Batch
 
@@ -163,7 +164,13 @@ class EmbeddedStore:
         return sorted(found, key=by_series)
 
     async def count(self) -> int:
-        return int((await self._in_reader("SELECT count(*) FROM raw", ()))[0][0])
+        own = ", ".join("?" * len(BY_HOUSE))
+        found = await self._in_reader(
+            "SELECT (SELECT count(*) FROM raw) - (SELECT count(*) FROM raw WHERE series IN "
+            f"(SELECT id FROM series WHERE metric IN ({own})))",
+            tuple(BY_HOUSE),
+        )
+        return int(found[0][0])
 
     async def retain(self, now_ms: int) -> Retained:
         return await self._in_writer(lambda db: self._retain(db, now_ms))

@@ -179,7 +179,7 @@ class Store(Protocol):
         ...
 
     async def count(self) -> int:
-        """How many points are kept in all."""
+        """How many points are kept in all, without what the house says of itself and of devices."""
         ...
 
     async def retain(self, now_ms: int) -> Retained:

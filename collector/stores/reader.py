@@ -21,6 +21,7 @@ from collector.stores.questions import Answer, Questions
 from collector.stores.retention import DAY_MS, Retention
 from collector.stores.sums import by_series, got, sums
 from edge.clock import Clock
+from edge.contract.metrics import BY_HOUSE
 from edge.contract.quality import Quality
 
 NAMED_MOST = 20  # series named one by one in a query; with more, all are asked
@@ -109,7 +110,11 @@ class InfluxReader:
             metrics = await self._metrics(bucket)
             answers = await self._questions.ask(
                 bucket,
-                [f"SELECT count({_quality(metric)}) FROM {MEASUREMENT}" for metric in metrics],
+                [
+                    f"SELECT count({_quality(metric)}) FROM {MEASUREMENT}"
+                    for metric in metrics
+                    if metric not in BY_HOUSE
+                ],
             )
             many += sum(row[1] for answer in answers for _, rows in answer for row in rows)
         return many

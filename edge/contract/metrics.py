@@ -161,3 +161,4 @@ _TABLE = (
 )  # fmt: skip
 
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _TABLE}
+BY_HOUSE = frozenset(name for name, metric in METRICS.items() if metric.by_house)

@@ -156,6 +156,17 @@ async def test_the_share_that_is_lost_becomes_a_reading_of_the_house(world):
     assert _figures(world.journal)[-1] == pytest.approx(100 * 2 / 111, abs=0.1)
 
 
+async def test_a_record_that_cannot_be_understood_holds_nothing_up(world, caplog):
+    world.start()
+    strange = Batch(site=SITE, device=DEVICE, run="r", first=0, count=1)
+    strange.add(Reading(place="p", port="", metric="do", value=8.0, at_ms=10**18, seq=0))
+    await world.journaling.write(Work(said=[(T0, strange)]))  # no calendar has such a day
+    await world.read(1, 9)
+    await world.read(15, 19)
+    await world.until([GapKind.WAITING])
+    assert "passed over" in caplog.text
+
+
 def _figures(journal: Journal) -> list[float]:
     from collector.records import entry
 

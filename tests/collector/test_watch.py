@@ -217,6 +217,9 @@ def _journalled(folder: Path) -> list[int]:
 
 def _stored(folder: Path) -> int:
     with sqlite3.connect(folder / "state" / "readings.db") as db:
-        count: int = db.execute("SELECT count(*) FROM raw").fetchone()[0]
+        found = db.execute(
+            "SELECT count(*) FROM raw JOIN series ON id = series WHERE device <> 'server'"
+        )
+        count: int = found.fetchone()[0]
     db.close()
     return count

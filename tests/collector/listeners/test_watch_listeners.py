@@ -107,7 +107,8 @@ def _why(status: WatchStatus, name: str) -> str:
 def _stored(folder: Path) -> dict[tuple[str, str, str], float]:
     with sqlite3.connect(folder / "state" / "readings.db") as db:
         rows = db.execute(
-            "SELECT place, port, metric, value FROM raw JOIN series ON id = series ORDER BY at_ms"
+            "SELECT place, port, metric, value FROM raw JOIN series ON id = series "
+            "WHERE device <> 'server' ORDER BY at_ms"
         ).fetchall()
     db.close()
     return {(place, port, metric): value for place, port, metric, value in rows}

@@ -105,6 +105,13 @@ async def test_a_span_holds_its_beginning_and_not_its_end(store):
     assert (await store.points(PH, NOON, NOON + 10)).at_ms == [NOON]
 
 
+async def test_what_the_house_says_is_kept_and_not_counted(store):
+    own = Series(SITE, DEVICE, "", "", "lost-share")
+    await store.write([good(PH, (NOON, 7.1)), batch([(own, NOON, 2.0, Quality.GOOD)])])
+    assert (await store.points(own, NOON, NOON + 1)).value == [2.0]
+    assert await store.count() == 1
+
+
 async def test_points_stop_at_the_most_that_was_asked_for(store):
     await store.write([good(PH, *((NOON + i, float(i)) for i in range(10)))])
     assert (await store.points(PH, NOON, NOON + DAY, 4)).value == [0.0, 1.0, 2.0, 3.0]
