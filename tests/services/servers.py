@@ -11,6 +11,7 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -144,6 +145,14 @@ class Server:
         self._process.wait()
         self._process = None
 
+    def pause(self) -> None:
+        """Stalls it: the machine still takes what is sent to it, and nothing answers."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """After ``pause``."""
+        os.kill(self.pid, signal.SIGCONT)
+
     def _command(self) -> Sequence[str]:
         raise NotImplementedError
 
@@ -181,6 +190,10 @@ class Mosquitto(Server):
     @property
     def database(self) -> Path:
         return self.folder / "mosquitto.db"
+
+    def reload(self) -> None:
+        """Reads its password and ACL files anew, and throws out whom it no longer knows."""
+        os.kill(self.pid, signal.SIGHUP)
 
     def delete_database(self) -> None:
         """Forgets sessions, queues and retained messages; only while it is not running."""
