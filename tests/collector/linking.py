@@ -2,7 +2,7 @@
 
 import asyncio
 import subprocess
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -58,3 +58,12 @@ def write_password(file: Path, user: str, password: str) -> None:
     """Into a ``password_file`` of Mosquitto's, hashed; it holds from its next start or ``reload``."""
     command = ["mosquitto_passwd", "-b", str(file), user, password]
     subprocess.run(command, check=True, capture_output=True)
+
+
+def hash_passwords(file: Path, passwords: Mapping[str, str]) -> None:
+    """The whole ``password_file``, by user."""
+    fresh = file.with_suffix(".new")
+    fresh.touch(mode=0o600)
+    fresh.write_text("".join(f"{user}:{password}\n" for user, password in passwords.items()))
+    subprocess.run(["mosquitto_passwd", "-U", str(fresh)], check=True, capture_output=True)
+    fresh.replace(file)

@@ -297,7 +297,7 @@ async def test_a_device_cannot_take_the_session_of_the_collector(make, guarded):
         await connected(link)
     # A clean session under the collector's id would wipe what waits for it.
     thief = Mqtt5Link(replace(device, client_id="collector"))
-    async with transient(thief) as thief:
+    async with transient(thief):
         await thief.publish(READINGS, b"waiting")
     async with make(collector, filters=[READINGS]) as link:
         await connected(link)
