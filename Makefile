@@ -46,7 +46,7 @@ wheel: $(INSTALLED)  ## one file to install on devices and servers, in dist/
 	@PATH="$$PATH:$(CURDIR)/.uv/bin" uv build --quiet --wheel
 	@ls dist/*.whl
 
-services:  ## real servers to test against: Mosquitto, InfluxDB 2.7, Chromium, libfaketime
+services:  ## real servers to test against: Mosquitto, InfluxDB 2.7, Chromium, libfaketime, strace
 	@tests/services/install.sh
 
 bench-%: $(INSTALLED)  ## one benchmark, by the name of its module in benchmarks/

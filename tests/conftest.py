@@ -27,6 +27,7 @@ from tests.services.servers import (
     find_influxd,
     find_mosquitto,
     find_postgres_url,
+    find_strace,
 )
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ FINDERS: dict[str, Callable[[], object]] = {
     "faketime": find_faketime,
     "influxdb": find_influxd,
     "chromium": find_chromium,
+    "strace": find_strace,
     "postgres": find_postgres_url,
 }
 

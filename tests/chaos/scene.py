@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +15,7 @@ from collector import records
 from collector.health import WatchStatus, read_watch
 from edge.contract.reading import Batch
 from edge.contract.topics import Topic
+from edge.journal.rows import Kept
 from edge.journal.tail import Tail
 from tests.chaos.balance import Balance, Found, Key, Point, balance
 from tests.chaos.fleet import SmallBox
@@ -130,16 +131,8 @@ class House:
             )
 
     def dead(self) -> Counter[Key]:
-        """Each dead record of a device of ours, from the letters' own bytes."""
-        found: Counter[Key] = Counter()
         with Tail(self.state / "journal.db") as tail:
-            for letter in tail.kept(0, 2**31):
-                topic = Topic.parse(letter.topic)
-                assert topic is not None, letter
-                head = orjson.loads(letter.raw)[0]
-                numbers = head.get("seqs") or [head["seq"]]
-                found.update(Key(topic.device, head["run"], seq) for seq in numbers)
-        return found
+            return Counter(dead_keys(tail.kept(0, 2**31)))
 
     def dropped(self) -> dict[str, int]:
         """By device, readings that it announced as dropped and that were nowhere else."""
@@ -163,6 +156,16 @@ class House:
                 waiting=[key for box in boxes for key in box.waiting],
             )
         )
+
+
+def dead_keys(letters: Iterable[Kept]) -> Iterator[Key]:
+    """Each dead record of a device of ours, from the letters' own bytes."""
+    for letter in letters:
+        topic = Topic.parse(letter.topic)
+        assert topic is not None, letter
+        head = orjson.loads(letter.raw)[0]
+        for seq in head.get("seqs") or [head["seq"]]:
+            yield Key(topic.device, head["run"], seq)
 
 
 async def until(is_so: Callable[[], object], what: str, seconds: float = SOON_S) -> None:

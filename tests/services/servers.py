@@ -16,6 +16,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlencode, urlsplit
@@ -58,6 +59,16 @@ def find_faketime() -> Path:
         if library.is_file():
             return library
     raise Missing("faketime is not installed: make services, or name it in SHOUWANG_FAKETIME")
+
+
+@cache
+def find_strace() -> Path:
+    """Where strace is, which shows what a process writes and syncs; it must be allowed to trace."""
+    strace = _find("SHOUWANG_STRACE", ["strace"])
+    tried = subprocess.run([strace, "-f", "--seccomp-bpf", "true"], capture_output=True, text=True)
+    if tried.returncode != 0:
+        raise Missing(f"strace may not trace here: {tried.stderr.strip().splitlines()[-1]}")
+    return strace
 
 
 def find_chromium() -> Path:
