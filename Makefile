@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint types pytest fuzz wheel services clean
+.PHONY: help install demo test lint types pytest fuzz chaos wheel services clean
 
 # Options of a command: make demo ARGS="--speed 60"
 ARGS ?=
@@ -40,6 +40,10 @@ fuzz: $(INSTALLED)  ## atheris on every decoder; SECONDS=60 for each, ARGS="line
 	@$(BIN)/python -c 'import atheris' 2>/dev/null || .ci/install --group fuzz \
 	  || echo "atheris could not be installed here: it has packages for Linux on x86-64 only"
 	@$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(ARGS)
+
+chaos: SECONDS = 300
+chaos: $(INSTALLED)  ## fault experiments, docs/chaos.md; SECONDS=300 for each, ARGS="clocks" for one
+	@$(BIN)/python -m tests.chaos --seconds $(SECONDS) $(ARGS)
 
 # The uv that .ci/install used: the machine's own, else the one it brought.
 wheel: $(INSTALLED)  ## one file to install on devices and servers, in dist/

@@ -78,6 +78,7 @@ class Watch:
         self.journal_bytes = 0
         self.letters: dict[str, int] = {}
         self._known: Registry | None = None
+        self._steps = ClockWatch()
         self._stopped = asyncio.Event()
 
     def stop(self) -> None:
@@ -151,6 +152,7 @@ class Watch:
         now_ms = self.clock.now_ms()
 
         def look(journal: Journal) -> tuple[int, bool, object, object]:
+            self._steps = _steps_known(journal)
             newest, oldest = journal.read(max(0, journal.last - 1), 1), journal.read(0, 1)
             since_ms = min(now_ms, newest[-1].at_ms) if newest else now_ms
             is_cut = bool(oldest) and oldest[0].position != 1
@@ -160,7 +162,7 @@ class Watch:
         # Rules that begin anew on a journal whose beginning is gone must hear both again.
         again = is_cut and self.judging.engine.position == 0
         said: list[tuple[int, What]] = [(now_ms, Sight(False, since_ms))]
-        puts: list[tuple[str, str | int | bytes]] = []
+        puts: list[tuple[str, str | int | bytes]] = [*self._look_at_clock(now_ms)]
         texts = shipped()
         body = orjson.dumps(texts, option=orjson.OPT_SORT_KEYS)
         if packs != body or again:
@@ -242,7 +244,12 @@ class Watch:
             now_ms = self.clock.now_ms()
             said: list[tuple[int, What]] = [(now_ms, Tick())]
             said += [(now_ms, share) for share in self.listening.refusals.due(now_ms)]
-            await self.journaling.write(Work(said=said))
+            await self.journaling.write(Work(said=said, puts=self._look_at_clock(now_ms)))
+
+    def _look_at_clock(self, now_ms: int) -> list[tuple[str, int]]:
+        """What to remember of it: a clock that is wrong at the next start must be noticed, too."""
+        self._steps = self._steps.saw(now_ms)
+        return [("clock-last", now_ms), ("clock-paused-until", self._steps.paused_until_ms or 0)]
 
     # Store and journal
 
@@ -259,12 +266,11 @@ class Watch:
 
     async def _tend_journal(self) -> None:
         """Measure it, and trim what every consumer has done with."""
-        steps = ClockWatch()
         trim_s = time.monotonic()
         while True:
             now_ms = self.clock.now_ms()
-            steps = steps.saw(now_ms)
             if time.monotonic() >= trim_s:
+                steps = self._steps = self._steps.saw(now_ms)
                 trim_s = time.monotonic() + TRIM_S
                 # A clock that was stepped must not delete history.
                 age_ms = int(self.config.journal.days * DAY_MS)
@@ -333,6 +339,17 @@ def _by_class(journal: Journal) -> dict[str, int]:
         name = why(letter.topic, letter.reason).value
         found[name] = found.get(name, 0) + letter.count
     return found
+
+
+def _steps_known(journal: Journal) -> ClockWatch:
+    """What the run before has seen of the clock."""
+    last_ms, paused_ms = journal.get("clock-last"), journal.get("clock-paused-until")
+    if last_ms is None and (newest := journal.read(max(0, journal.last - 1), 1)):
+        last_ms = newest[-1].at_ms
+    return ClockWatch(
+        last_ms=int(last_ms) if last_ms else None,
+        paused_until_ms=int(paused_ms) if paused_ms else None,
+    )
 
 
 def _drop_letters(journal: Journal, before_ms: int) -> int:

@@ -7,11 +7,10 @@ that one is stopped.
 
 import asyncio
 import random
-import sqlite3
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack, closing
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 from collector.errors import EXIT_OUTSIDE
@@ -159,13 +158,9 @@ class Experiment:
 
     def _has_rung(self, alarm: SmokeAlarm) -> bool:
         return any(
-            rule == "eb-smoke" and alarm.name in subject for rule, subject in self._transitions()
+            rule == "eb-smoke" and alarm.name in subject
+            for rule, subject in self._house.transitions()
         )
-
-    def _transitions(self) -> list[tuple[str, str]]:
-        """Rule and subject of each, asked of the database's own file."""
-        with closing(sqlite3.connect(self._house.state / "operations.db")) as db:
-            return list(db.execute("SELECT rule, subject FROM transition"))
 
     # Two watches
 
@@ -188,7 +183,7 @@ class Experiment:
                 self._house.watch.go_on()
 
     def _held(self) -> tuple[object, ...]:
-        return self._house.last, self._house.dead(), self._transitions()
+        return self._house.last, self._house.dead(), self._house.transitions()
 
     async def _second(self) -> None:
         second = Process(self._house.config, environment={"CHAOS_TOKEN": self._influxd.token})

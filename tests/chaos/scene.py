@@ -130,6 +130,11 @@ class House:
                 )
             )
 
+    def transitions(self) -> list[tuple[str, str]]:
+        """Rule and subject of each, asked of the database's own file."""
+        with closing(sqlite3.connect(self.state / "operations.db")) as db:
+            return list(db.execute("SELECT rule, subject FROM transition"))
+
     def dead(self) -> Counter[Key]:
         with Tail(self.state / "journal.db") as tail:
             return Counter(dead_keys(tail.kept(0, 2**31)))
