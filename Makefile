@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint types pytest fuzz wheel services clean
+.PHONY: help install demo test lint types pytest fuzz chaos wheel services clean
 
 # Options of a command: make demo ARGS="--speed 60"
 ARGS ?=
@@ -41,12 +41,16 @@ fuzz: $(INSTALLED)  ## atheris on every decoder; SECONDS=60 for each, ARGS="line
 	  || echo "atheris could not be installed here: it has packages for Linux on x86-64 only"
 	@$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(ARGS)
 
+chaos: SECONDS = 300
+chaos: $(INSTALLED)  ## fault experiments, docs/chaos.md; SECONDS=300 for each, ARGS="clocks" for one
+	@$(BIN)/python -m tests.chaos --seconds $(SECONDS) $(ARGS)
+
 # The uv that .ci/install used: the machine's own, else the one it brought.
 wheel: $(INSTALLED)  ## one file to install on devices and servers, in dist/
 	@PATH="$$PATH:$(CURDIR)/.uv/bin" uv build --quiet --wheel
 	@ls dist/*.whl
 
-services:  ## real servers to test against: Mosquitto, InfluxDB 2.7 and 1, VictoriaMetrics, Chromium, libfaketime
+services:  ## real servers to test against: Mosquitto, InfluxDB 2.7 and 1, VictoriaMetrics, Chromium, libfaketime, strace
 	@tests/services/install.sh
 
 bench-%: $(INSTALLED)  ## one benchmark, by the name of its module in benchmarks/

@@ -20,7 +20,7 @@ from collector.decoders.foreign import Mapping, Newest, bind
 from collector.decoders.port import Garbled, Record, Told
 from collector.foreigners import Foreigners
 from collector.link.port import Message
-from collector.moments import mend
+from collector.moments import Moments
 from collector.records import stream
 from edge.contract.command import Result, decode_result
 from edge.contract.gross import gross_quality, why_failed
@@ -215,6 +215,7 @@ class Intake:
         self._said: dict[tuple[str, str], Status] = {}
         self._newest: Newest = {}
         self._doubles = Doubles()
+        self._moments = Moments()
 
     def judge(self, messages: Iterable[Message], now_ms: int) -> Judged:
         """What these messages say, in order."""
@@ -390,7 +391,7 @@ class Intake:
         dead = len(rejected)
         if dead:
             self._bury_records(judged, message, batch.run, rejected, now_ms)
-        judged.counts.shifted += mend(batch, now_ms)
+        judged.counts.shifted += self._moments.mend(batch, now_ms)
         if not self.bindings.bind(batch):
             dead += len(batch)
             batch = self._bound(judged, message, batch, now_ms)

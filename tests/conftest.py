@@ -30,6 +30,7 @@ from tests.services.servers import (
     find_influxd1,
     find_mosquitto,
     find_postgres_url,
+    find_strace,
     find_victoria,
 )
 
@@ -43,6 +44,7 @@ FINDERS: dict[str, Callable[[], object]] = {
     "influxdb1": find_influxd1,
     "victoria": find_victoria,
     "chromium": find_chromium,
+    "strace": find_strace,
     "postgres": find_postgres_url,
 }
 

@@ -28,6 +28,10 @@ STEADY_S = 10.0  # a connection that held this long begins the back-off anew
 TOGETHER = 100  # subscriptions a packet
 FAREWELL_S = 1.0  # for the last words at a regular end, within serve's 5 s
 IN_FLIGHT = 200  # our own publications without PUBACK; the broker's window may be smaller
+# Those under way, and those whose PUBACK never came. A connection that leaves so many open is ended:
+# each keeps its packet id, and there are 65,535.
+UNCONFIRMED_MOST = 2 * IN_FLIGHT
+CONFIRMS_NOTHING = "takes what we publish and does not confirm it; is something between us?"
 
 
 class LinkDown(Exception):

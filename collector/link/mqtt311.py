@@ -14,7 +14,7 @@ from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
-from collector.link.base import LinkBase, LinkDown
+from collector.link.base import CONFIRMS_NOTHING, UNCONFIRMED_MOST, LinkBase, LinkDown
 from collector.link.port import Broker, Message
 
 _CONNECT_S = 3.0  # TCP and TLS, in a thread that cannot be cancelled: a stop waits for it
@@ -68,7 +68,7 @@ class Mqtt311Link(LinkBase):
                 self._wire.client.ack(number, 1)
 
     async def _send(self, topic: str, payload: bytes, qos: int, retain: bool) -> bool:
-        if self._wire is None:
+        if self._wire is None or self._wire.ended.done():
             return False
         return await self._wire.publish(topic, payload, qos, retain)
 
@@ -104,6 +104,7 @@ class _Wire:
         self._misc: asyncio.TimerHandle | None = None
         self._look: asyncio.TimerHandle | None = None
         self._is_paused = False
+        self._is_reading = False
         self._accepted: asyncio.Future[ReasonCode] = self._loop.create_future()
         self._answers: dict[int, asyncio.Future[list[ReasonCode]]] = {}
         self._pubacks: dict[int, asyncio.Future[bool]] = {}
@@ -125,6 +126,8 @@ class _Wire:
             context.sslsocket_class = _Sealed
             client.tls_set_context(context)
         client.connect_timeout = _CONNECT_S
+        # Beyond its own window paho would keep back what is to be sent, and say nothing.
+        client.max_inflight_messages_set(UNCONFIRMED_MOST + 1)
         client.on_socket_open = self._socket_opened
         client.on_socket_close = self._socket_closed
         client.on_socket_register_write = self._want_write
@@ -173,10 +176,10 @@ class _Wire:
             return True
         taken: asyncio.Future[bool] = self._loop.create_future()
         self._pubacks[info.mid] = taken
-        try:
-            return await taken
-        finally:
-            self._pubacks.pop(info.mid, None)
+        if len(self._pubacks) > UNCONFIRMED_MOST:
+            self._end(f"{self._link.broker} {CONFIRMS_NOTHING}")
+        # An id whose PUBACK never came stays taken on this connection: the ack may yet come.
+        return await taken
 
     async def _first(self, answer: "asyncio.Future[Any]") -> Any:
         await asyncio.wait((answer, self.ended), return_when=asyncio.FIRST_COMPLETED)
@@ -217,7 +220,7 @@ class _Wire:
             answer.set_result(codes)
 
     def _on_publish(self, client: Any, _: Any, mid: int, code: ReasonCode, __: Any) -> None:
-        taken = self._pubacks.get(mid)
+        taken = self._pubacks.pop(mid, None)
         if taken is not None and not taken.done():
             taken.set_result(not code.is_failure)
 
@@ -236,13 +239,14 @@ class _Wire:
         if self.ended.done() or sock.fileno() < 0:
             return
         self._socket = sock
-        self._loop.add_reader(sock, self._read)
+        self._listen()
         self._tend()
 
     def _detach(self, sock: socket.socket) -> None:
         if self._socket is None or sock.fileno() < 0:
             return
         self._socket = None
+        self._is_reading = False
         self._loop.remove_reader(sock)
         self._loop.remove_writer(sock)
 
@@ -255,7 +259,21 @@ class _Wire:
         if sock.fileno() >= 0 and not self.client.want_write():
             self._loop.remove_writer(sock)
 
+    def _listen(self) -> None:
+        """From now on what comes is read."""
+        if self._socket is not None:
+            self._is_reading = True
+            self._loop.add_reader(self._socket, self._read)
+            self._read_rest()
+
+    def _read_rest(self) -> None:
+        # TLS takes a record whole off the socket, which does not say that packets are left in it.
+        if isinstance(self._socket, ssl.SSLSocket) and self._socket.pending():
+            self._loop.call_soon(self._read)
+
     def _read(self) -> None:
+        if not self._is_reading:
+            return  # paused, or ended, since it was asked for
         # paho may raise on bytes that are no MQTT: the connection is then of no use.
         try:
             self.client.loop_read()
@@ -264,6 +282,7 @@ class _Wire:
         if self._came:
             came, self._came = self._came, []
             self._link._take_in(came)
+        self._read_rest()
 
     def _tend(self) -> None:
         if self.ended.done():
@@ -273,6 +292,7 @@ class _Wire:
 
     def pause(self) -> None:
         self._is_paused = True
+        self._is_reading = False
         if self._socket is not None:
             self._loop.remove_reader(self._socket)
         # One look each half keep-alive: paho ends a connection whose pings go unanswered.
@@ -281,15 +301,14 @@ class _Wire:
     def _look_once(self) -> None:
         if not self._is_paused or self._socket is None:
             return
-        self._loop.add_reader(self._socket, self._read)
+        self._listen()
         self._look = self._loop.call_later(0.05, self.pause)
 
     def resume(self) -> None:
         self._is_paused = False
         if self._look is not None:
             self._look.cancel()
-        if self._socket is not None:
-            self._loop.add_reader(self._socket, self._read)
+        self._listen()
 
     # The end
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import mqtt5
 
-from collector.link.base import LinkBase, LinkDown
+from collector.link.base import CONFIRMS_NOTHING, UNCONFIRMED_MOST, LinkBase, LinkDown
 from collector.link.port import (
     LARGEST_PACKET,
     SESSION_EXPIRY_S,
@@ -114,25 +114,20 @@ class Mqtt5Link(LinkBase):
 
     async def _send(self, topic: str, payload: bytes, qos: int, retain: bool) -> bool:
         wire = self._wire
-        if wire is None:
+        if wire is None or wire.ended.done():
             return False
         if qos == 0:
             wire.write(mqtt5.PublishPacket(topic, payload, retain=retain))
             return True
         number = wire.next_id()
-        code = asyncio.get_running_loop().create_future()
-        wire.pubacks[number] = code
-        try:
-            wire.write(
-                mqtt5.PublishPacket(
-                    topic, payload, qos=_AT_LEAST_ONCE, retain=retain, packet_id=number
-                )
-            )
-            return bool((await code) < _NOT_SENT_FROM)
-        finally:
-            # An id whose PUBACK never came stays taken on this connection: the ack may yet come.
-            if code.done() and not code.cancelled():
-                wire.pubacks.pop(number, None)
+        code = wire.pubacks[number] = asyncio.get_running_loop().create_future()
+        wire.write(
+            mqtt5.PublishPacket(topic, payload, qos=_AT_LEAST_ONCE, retain=retain, packet_id=number)
+        )
+        if len(wire.pubacks) > UNCONFIRMED_MOST:
+            wire.end(f"{self.broker} {CONFIRMS_NOTHING}")
+        # An id whose PUBACK never came stays taken on this connection: the ack may yet come.
+        return bool((await code) < _NOT_SENT_FROM)
 
     def _pause(self) -> None:
         if self._wire is not None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from edge.config import JournalConfig
 from edge.errors import JournalError
+from edge.journal.ages import Ages
 from edge.journal.intake import Intake
 from edge.journal.keeper import Keeper
 from edge.journal.pace import Pace, Uncommitted
@@ -32,6 +33,7 @@ class Upkeep:
         self._moved = moved
         self._pace = Pace()
         self._trim_s = 0.0
+        self._ages = Ages(clock)
 
     def work(self, config: JournalConfig, *, is_ending: bool, is_finishing: bool) -> float:
         """Do what is due; in how many seconds something will be. JournalError.
@@ -86,7 +88,8 @@ class Upkeep:
         return None
 
     def _trim(self, config: JournalConfig) -> None:
-        before_ms = self._clock.now_ms() - config.max_age_ms
+        may_age = self._ages.may_count(time.monotonic())
+        before_ms = self._clock.now_ms() - config.max_age_ms if may_age else 0
         where = "memory" if self._keeper.is_sheltered else "journal"
         if gone := self._notebook.trim(self._keeper.max_bytes, before_ms):
             _log.warning("%s: over its cap, %d readings dropped and announced", where, gone)

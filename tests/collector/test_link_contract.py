@@ -3,27 +3,35 @@
 import asyncio
 import shutil
 import subprocess
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 from collector.link.base import LinkBase
 from collector.link.mqtt5 import Mqtt5Link
-from collector.link.mqtt311 import Mqtt311Link
-from collector.link.port import Broker, Message
+from collector.link.port import Broker
 from edge.contract.secret import Secret
 from edge.contract.status import State, Status
+from tests.collector.linking import (
+    ADAPTERS,
+    NAMES,
+    READINGS,
+    SOON_S,
+    connected,
+    lost,
+    receive,
+    somebody,
+    transient,
+    until,
+    write_password,
+)
 from tests.services.servers import Mosquitto, free_port
 
 pytestmark = pytest.mark.mosquitto
 
-READINGS = "shouwang/v1/riverside/box/readings"
-SOON_S = 10.0
 
-
-@pytest.fixture(params=[Mqtt5Link, Mqtt311Link], ids=["mqtt5", "mqtt311"])
+@pytest.fixture(params=ADAPTERS, ids=NAMES)
 def make(request) -> Callable[..., LinkBase]:
     def link(broker: Mosquitto | Broker, **kwargs) -> LinkBase:
         if isinstance(broker, Mosquitto):
@@ -46,48 +54,48 @@ def broker(mosquitto, request) -> Broker:
 
 
 async def test_delivers_what_is_published(make, broker):
-    async with make(broker, filters=[READINGS]) as link, _speaker(broker) as speaker:
-        await _connected(link)
+    async with make(broker, filters=[READINGS]) as link, somebody(broker) as speaker:
+        await connected(link)
         await speaker.publish(READINGS, b"[1]")
-        messages = await _receive(link, 1)
+        messages = await receive(link, 1)
     assert [(m.topic, m.payload, m.retained) for m in messages] == [(READINGS, b"[1]", False)]
 
 
 async def test_delivers_many_in_order_and_in_batches(make, broker):
     payloads = [b"%d" % number for number in range(500)]
-    async with make(broker, filters=[READINGS]) as link, _speaker(broker) as speaker:
-        await _connected(link)
+    async with make(broker, filters=[READINGS]) as link, somebody(broker) as speaker:
+        await connected(link)
         await asyncio.gather(*(speaker.publish(READINGS, payload) for payload in payloads))
-        messages = await _receive(link, len(payloads))
+        messages = await receive(link, len(payloads))
         await link.ack(messages)
     assert [m.payload for m in messages] == payloads
 
 
 async def test_what_is_acknowledged_does_not_come_again(make, broker):
-    async with make(broker, filters=[READINGS]) as link, _speaker(broker) as speaker:
-        await _connected(link)
+    async with make(broker, filters=[READINGS]) as link, somebody(broker) as speaker:
+        await connected(link)
         await speaker.publish(READINGS, b"first")
-        await link.ack(await _receive(link, 1))
+        await link.ack(await receive(link, 1))
         await speaker.publish(READINGS, b"second")
-        await link.ack(await _receive(link, 1))
-    async with make(broker, filters=[READINGS]) as link, _speaker(broker) as speaker:
-        await _connected(link)
+        await link.ack(await receive(link, 1))
+    async with make(broker, filters=[READINGS]) as link, somebody(broker) as speaker:
+        await connected(link)
         await speaker.publish(READINGS, b"third")
-        messages = await _receive(link, 1)
+        messages = await receive(link, 1)
     assert [m.payload for m in messages] == [b"third"]
 
 
 async def test_it_follows_what_it_is_told_to_and_lets_go_of_the_rest(make, broker):
-    async with make(broker, filters=[READINGS]) as link, _speaker(broker) as speaker:
+    async with make(broker, filters=[READINGS]) as link, somebody(broker) as speaker:
         link.follow(["tele/a/+", "tele/b/+"])
-        await _connected(link)
+        await connected(link)
         await _heard_on(link, speaker, "tele/a/SENSOR", "tele/b/SENSOR")
         link.follow(["tele/b/+", "tele/c/+"])
         await _heard_on(link, speaker, "tele/c/SENSOR")
         await speaker.publish("tele/a/SENSOR", b"late")
         for topic in ("tele/b/SENSOR", READINGS):
             await speaker.publish(topic, b"last")
-        topics = [m.topic for m in await _receive(link, 2)]
+        topics = [m.topic for m in await receive(link, 2)]
     assert topics == ["tele/b/SENSOR", READINGS]
 
 
@@ -96,28 +104,28 @@ async def test_a_new_connection_hears_what_is_followed_at_once(make, mosquitto_s
     broker = Broker.at(server.url, "follower")
     async with make(broker, filters=[READINGS]) as link:
         link.follow([f"tele/p{number}/+" for number in range(250)])
-        await _connected(link)
+        await connected(link)
         server.kill()
-        await _lost(link)
+        await lost(link)
         server.start()
-        await _connected(link)
-        async with _speaker(broker) as speaker:
+        await connected(link)
+        async with somebody(broker) as speaker:
             await _heard_on(link, speaker, "tele/p0/SENSOR", "tele/p249/SENSOR")
 
 
 async def test_what_a_session_remembers_of_an_older_registry_is_let_go(make, broker):
-    async with make(broker, filters=[READINGS]) as link, _speaker(broker) as speaker:
+    async with make(broker, filters=[READINGS]) as link, somebody(broker) as speaker:
         link.follow(["tele/old/+"])
-        await _connected(link)
+        await connected(link)
         await _heard_on(link, speaker, "tele/old/SENSOR")
-    async with make(broker, filters=[READINGS]) as link, _speaker(broker) as speaker:
+    async with make(broker, filters=[READINGS]) as link, somebody(broker) as speaker:
         link.follow(["tele/old/+", "tele/new/+"])
         link.follow(["tele/new/+"])
-        await _connected(link)
+        await connected(link)
         await _heard_on(link, speaker, "tele/new/SENSOR")
         await speaker.publish("tele/old/SENSOR", b"late")
         await speaker.publish(READINGS, b"last")
-        topics = [m.topic for m in await _receive(link, 1)]
+        topics = [m.topic for m in await receive(link, 1)]
     assert topics == [READINGS]
 
 
@@ -140,40 +148,40 @@ async def _heard_on(link: LinkBase, speaker: LinkBase, *topics: str) -> None:
 
 
 async def test_what_is_not_acknowledged_comes_again(make, broker):
-    async with make(broker, filters=[READINGS]) as link, _speaker(broker) as speaker:
-        await _connected(link)
+    async with make(broker, filters=[READINGS]) as link, somebody(broker) as speaker:
+        await connected(link)
         await speaker.publish(READINGS, b"a")
         await speaker.publish(READINGS, b"b")
-        messages = await _receive(link, 2)
+        messages = await receive(link, 2)
         await link.ack(messages[:1])
     async with make(broker, filters=[READINGS]) as link:
-        again = await _receive(link, 1)
+        again = await receive(link, 1)
         await link.ack(again)
     assert [m.payload for m in again] == [b"b"]
 
 
 async def test_a_backlog_is_acknowledged_before_the_subscriptions_are_confirmed(make, broker):
     async with make(broker, filters=[READINGS]) as link:
-        await _connected(link)
-        async with _speaker(broker) as speaker:
+        await connected(link)
+        async with somebody(broker) as speaker:
             await speaker.publish(READINGS, b"early")
-        messages = await _receive(link, 1)
+        messages = await receive(link, 1)
         link.connected = False  # as it is between CONNACK and SUBACK
         await link.ack(messages)
         link.connected = True
-    async with make(broker, filters=[READINGS]) as link, _speaker(broker) as speaker:
+    async with make(broker, filters=[READINGS]) as link, somebody(broker) as speaker:
         await speaker.publish(READINGS, b"next")
-        messages = await _receive(link, 1)
+        messages = await receive(link, 1)
     assert [m.payload for m in messages] == [b"next"]
 
 
 async def test_what_was_published_while_it_was_away_is_waiting(make, broker):
     async with make(broker, filters=[READINGS]) as link:
-        await _connected(link)
-    async with _speaker(broker) as speaker:
+        await connected(link)
+    async with somebody(broker) as speaker:
         await speaker.publish(READINGS, b"meanwhile")
     async with make(broker, filters=[READINGS]) as link:
-        messages = await _receive(link, 1)
+        messages = await receive(link, 1)
     assert messages[0].payload == b"meanwhile"
 
 
@@ -181,23 +189,23 @@ async def test_a_late_ack_of_an_old_connection_confirms_nothing(make, broker, mo
     server = mosquitto_server()
     broker = Broker.at(server.url, "collector")
     async with make(broker, filters=[READINGS], jitter=lambda: 0.0) as link:
-        await _connected(link)
-        async with _speaker(broker) as speaker:
+        await connected(link)
+        async with somebody(broker) as speaker:
             await speaker.publish(READINGS, b"old")
-        old = await _receive(link, 1)
+        old = await receive(link, 1)
         server.stop()
-        await _lost(link)
+        await lost(link)
         server.start()
-        await _connected(link)
-        again = await _receive(link, 1)
+        await connected(link)
+        again = await receive(link, 1)
         await link.ack(old)
-        async with _speaker(broker) as speaker:
+        async with somebody(broker) as speaker:
             await speaker.publish(READINGS, b"new")
-        new = await _receive(link, 1)
+        new = await receive(link, 1)
         await link.ack(new)
     assert [m.payload for m in again + new] == [b"old", b"new"]
     async with make(broker, filters=[READINGS]) as link:
-        still = await _receive(link, 1)
+        still = await receive(link, 1)
     assert [m.payload for m in still] == [b"old"]
 
 
@@ -205,30 +213,30 @@ async def test_goes_on_after_the_broker_was_killed_with_its_database(make, mosqu
     server = mosquitto_server()
     broker = Broker.at(server.url, "collector")
     async with make(broker, filters=[READINGS], jitter=lambda: 0.0) as link:
-        await _connected(link)
+        await connected(link)
         first = link.epoch
         server.kill()
-        await _lost(link)
+        await lost(link)
         assert link.why
         server.delete_database()
         server.start()
-        await _connected(link)
-        async with _speaker(broker) as speaker:
+        await connected(link)
+        async with somebody(broker) as speaker:
             await speaker.publish(READINGS, b"after")
-        messages = await _receive(link, 1)
+        messages = await receive(link, 1)
     assert messages[0].payload == b"after"
     assert link.epoch > first
 
 
 async def test_retained_messages_say_so_and_fresh_ones_do_not(make, broker):
     topic = "shouwang/v1/riverside/retained/status"
-    async with _speaker(broker) as speaker:
+    async with somebody(broker) as speaker:
         await speaker.publish(topic, b"old", retain=True)
         async with make(broker, filters=[topic]) as link:
-            old = await _receive(link, 1)
+            old = await receive(link, 1)
             await link.ack(old)
             await speaker.publish(topic, b"fresh", retain=True)
-            fresh = await _receive(link, 1)
+            fresh = await receive(link, 1)
             await link.ack(fresh)
         await speaker.publish(topic, b"", retain=True)
     assert [m.retained for m in old + fresh] == [True, False]
@@ -238,26 +246,32 @@ async def test_waits_for_a_broker_that_is_not_there(make, mosquitto_server):
     port = free_port()
     broker = Broker.at(f"mqtt://127.0.0.1:{port}", "collector")
     async with make(broker, filters=[READINGS], jitter=lambda: 0.0) as link:
-        await _until(lambda: link.epoch >= 2)
+        await until(lambda: link.epoch >= 2)
         assert not link.connected
         assert "reached" in link.why
         assert not await link.publish(READINGS, b"x")
         mosquitto_server(port=port)
-        await _connected(link)
+        await connected(link)
         assert link.why == ""
 
 
 async def test_a_wrong_password_is_named_and_waited_out(make, mosquitto_server, tmp_path):
     passwords = tmp_path / "passwords"
-    passwords.write_text("")
+    passwords.touch(mode=0o600)
     server = mosquitto_server(extra=f"password_file {passwords}\nallow_anonymous false")
     broker = replace(
         Broker.at(server.url, "collector"), user=Secret("u"), password=Secret("geheim-7")
     )
     async with make(broker, filters=[READINGS]) as link:
-        await _until(lambda: "refuses" in link.why)
+        await until(lambda: "refuses" in link.why)
         assert "[mqtt] user and password" in link.why
         assert "geheim-7" not in link.why + repr(broker)
+        write_password(passwords, "u", "geheim-7")
+        server.reload()
+        await connected(link)
+        write_password(passwords, "u", "another")
+        server.reload()  # Mosquitto throws out whom it no longer knows
+        await until(lambda: "refuses" in link.why)
 
 
 @pytest.fixture
@@ -266,10 +280,7 @@ def guarded(mosquitto_server, tmp_path) -> Mosquitto:
     passwords = tmp_path / "passwords"
     passwords.touch(mode=0o600)
     for user in ("collector", "box"):
-        subprocess.run(
-            ["mosquitto_passwd", "-b", passwords, user, f"of-{user}"],
-            check=True, capture_output=True,
-        )  # fmt: skip
+        write_password(passwords, user, f"of-{user}")
     return mosquitto_server(
         extra=f"password_file {passwords}\nallow_anonymous false\nuse_username_as_clientid true"
     )
@@ -283,16 +294,16 @@ async def test_a_device_cannot_take_the_session_of_the_collector(make, guarded):
     collector, device = _user(guarded, "collector"), _user(guarded, "box")
     assert collector.client_id == "collector"
     async with make(collector, filters=[READINGS]) as link:
-        await _connected(link)
+        await connected(link)
     # A clean session under the collector's id would wipe what waits for it.
     thief = Mqtt5Link(replace(device, client_id="collector"))
-    async with _transient(thief) as thief:
+    async with transient(thief):
         await thief.publish(READINGS, b"waiting")
     async with make(collector, filters=[READINGS]) as link:
-        await _connected(link)
+        await connected(link)
         epoch = link.epoch
-        async with _transient(Mqtt5Link(replace(device, client_id="collector"))):
-            messages = await _receive(link, 1)
+        async with transient(Mqtt5Link(replace(device, client_id="collector"))):
+            messages = await receive(link, 1)
             await link.ack(messages)
         assert (link.connected, link.epoch) == (True, epoch)
     assert messages[0].payload == b"waiting"
@@ -301,10 +312,10 @@ async def test_a_device_cannot_take_the_session_of_the_collector(make, guarded):
 async def test_a_user_says_online_for_each_site_on_its_one_connection(make, guarded):
     collector, device = _user(guarded, "collector"), _user(guarded, "box")
     listener = Mqtt5Link(device, filters=["shouwang/v1/+/server/status"])
-    async with _transient(listener):
+    async with transient(listener):
         link = make(collector, sites=["east", "west"], filters=[READINGS])
         async with link:
-            await _connected(link)
+            await connected(link)
             online = await _statuses(listener, 2)
             await asyncio.sleep(0.5)  # two connections under one id would throw each other out
             assert link.epoch == 1
@@ -317,14 +328,14 @@ async def test_a_user_says_online_for_each_site_on_its_one_connection(make, guar
 async def test_a_link_works_under_an_id_that_the_broker_chose(make, guarded):
     renamed = replace(_user(guarded, "collector"), client_id="another")
     async with make(renamed, sites=["riverside"], filters=[READINGS]) as link:
-        await _connected(link)
+        await connected(link)
         assert await link.publish(READINGS, b"mine")
-        messages = await _receive(link, 1)
+        messages = await receive(link, 1)
         await link.ack(messages)
     async with make(_user(guarded, "collector"), filters=[READINGS]) as link:
-        await _connected(link)
+        await connected(link)
         await link.publish(READINGS, b"next")
-        again = await _receive(link, 1)
+        again = await receive(link, 1)
     assert [m.payload for m in messages + again] == [b"mine", b"next"]
 
 
@@ -342,11 +353,11 @@ async def test_speaks_tls_to_a_broker_whose_ca_it_is_given(make, mosquitto_serve
     url = f"mqtts://127.0.0.1:{port}"
     trusting = Broker.at(url, "trusting", ca=certificate)
     async with make(trusting, filters=[READINGS]) as link:
-        await _connected(link)
+        await connected(link)
         assert await link.publish(READINGS, b"sealed")
-        assert [m.payload for m in await _receive(link, 1)] == [b"sealed"]
+        assert [m.payload for m in await receive(link, 1)] == [b"sealed"]
     async with make(Broker.at(url, "wary"), filters=[READINGS]) as link:
-        await _until(lambda: "[mqtt] ca" in link.why)
+        await until(lambda: "[mqtt] ca" in link.why)
         assert not link.connected
 
 
@@ -360,7 +371,7 @@ async def test_a_server_that_is_no_broker_is_named(make):
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     async with server, make(Broker.at(f"mqtt://127.0.0.1:{port}", "c"), filters=[READINGS]) as link:
-        await _until(lambda: link.epoch >= 2 and str(port) in link.why)
+        await until(lambda: link.epoch >= 2 and str(port) in link.why)
         assert not link.connected
 
 
@@ -368,20 +379,20 @@ async def test_a_publication_is_true_when_the_broker_took_it(make, broker):
     topic = "shouwang/v1/riverside/box/received"
     async with (
         make(broker, filters=[READINGS]) as link,
-        _speaker(broker, filters=[topic]) as speaker,
+        somebody(broker, filters=[topic]) as speaker,
     ):
-        await _connected(link)
+        await connected(link)
         assert await link.publish(topic, b"one", qos=1)
         assert await link.publish(topic, b"zero", qos=0)
-        messages = await _receive(speaker, 2)
+        messages = await receive(speaker, 2)
     assert {m.payload for m in messages} == {b"one", b"zero"}
 
 
 async def test_says_online_for_each_site_and_stopping_at_the_end(make, broker):
     topics = {f"shouwang/v1/{site}/server/status" for site in ("east", "west")}
-    async with _speaker(broker, filters=["shouwang/v1/+/server/status"]) as listener:
+    async with somebody(broker, filters=["shouwang/v1/+/server/status"]) as listener:
         async with make(broker, sites=["east", "west"], filters=[READINGS]) as link:
-            await _connected(link)
+            await connected(link)
             online = await _statuses(listener, 2)
         stopping = await _statuses(listener, 2)
     assert online == dict.fromkeys(topics, State.ONLINE)
@@ -389,10 +400,10 @@ async def test_says_online_for_each_site_and_stopping_at_the_end(make, broker):
 
 
 async def test_the_broker_says_offline_for_each_site_when_the_server_vanishes(make, broker):
-    async with _speaker(broker, filters=["shouwang/v1/+/server/status"]) as listener:
+    async with somebody(broker, filters=["shouwang/v1/+/server/status"]) as listener:
         link = make(broker, sites=["north", "south"], filters=[READINGS])
         await link.__aenter__()
-        await _connected(link)
+        await connected(link)
         await _statuses(listener, 2, wanted=State.ONLINE)
         tasks = [one._task for one in (link, *link._further)]
         for task in tasks:
@@ -407,14 +418,14 @@ async def test_the_broker_says_offline_for_each_site_when_the_server_vanishes(ma
 async def test_reading_pauses_while_too_much_is_unacknowledged(make, broker):
     link = make(broker, filters=[READINGS])
     link._inbox._most_messages = 10
-    async with link, _speaker(broker) as speaker:
-        await _connected(link)
+    async with link, somebody(broker) as speaker:
+        await connected(link)
         first = await _publish_until_paused(speaker, link)
-        taken = await _receive(link, 10)
+        taken = await receive(link, 10)
         assert link._inbox.is_full
         await link.ack(taken)
         while len(taken) < first:
-            more = await _receive(link, 1)
+            more = await receive(link, 1)
             await link.ack(more)
             taken += more
         assert link._inbox.outstanding == 0
@@ -423,56 +434,20 @@ async def test_reading_pauses_while_too_much_is_unacknowledged(make, broker):
 
 async def test_a_second_client_with_the_same_id_is_noticed(make, broker):
     async with make(broker, filters=[READINGS]) as link:
-        await _connected(link)
+        await connected(link)
         first = link.epoch
         async with make(broker, filters=[READINGS]) as other:
-            await _until(lambda: link.epoch > first or not link.connected)
+            await until(lambda: link.epoch > first or not link.connected)
             assert other.epoch
 
 
 # Helpers
 
 
-def _speaker(broker: Broker, filters=()):
-    """Somebody else on the same broker; not persistent."""
-    return _transient(Mqtt5Link(replace(broker, client_id=f"x-{id(broker)}"), filters=filters))
-
-
-@asynccontextmanager
-async def _transient(link: Mqtt5Link) -> AsyncIterator[Mqtt5Link]:
-    async with link:
-        await _connected(link)
-        yield link
-
-
-async def _connected(link: LinkBase) -> None:
-    await _until(lambda: link.connected)
-
-
-async def _lost(link: LinkBase) -> None:
-    await _until(lambda: not link.connected)
-
-
-async def _until(is_so: Callable[[], bool]) -> None:
-    async with asyncio.timeout(SOON_S):
-        while not is_so():  # noqa: ASYNC110 - a test polls what has no event
-            await asyncio.sleep(0.01)
-
-
-async def _receive(link: LinkBase, count: int) -> list[Message]:
-    found: list[Message] = []
-    async with asyncio.timeout(SOON_S):
-        async for messages in link.batches():
-            found += messages
-            if len(found) >= count:
-                return found
-    raise AssertionError
-
-
 async def _statuses(link: LinkBase, count: int, wanted: State | None = None) -> dict[str, State]:
     found: dict[str, State] = {}
     while len(found) < count:
-        for message in await _receive(link, 1):
+        for message in await receive(link, 1):
             status = Status.decode(message.payload)
             if status is not None and not message.retained and wanted in (None, status.state):
                 found[message.topic] = status.state

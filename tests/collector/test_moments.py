@@ -1,6 +1,6 @@
 import pytest
 
-from collector.moments import AHEAD_MS, mend
+from collector.moments import AHEAD_MS, Moments, mend
 from edge.contract.quality import Quality
 from edge.contract.reading import Batch, Reading
 
@@ -66,3 +66,31 @@ def test_what_the_device_knows_better_stands(quality):
 
 def test_an_empty_pack_is_left_alone():
     assert mend(pack(), NOW_MS) == 0
+
+
+def test_a_house_whose_own_clock_was_never_set_shifts_nothing():
+    batch = pack(NOW_MS, NOW_MS + 1_000)
+    assert mend(batch, 600_000) == 0
+    assert batch.at_ms == [NOW_MS, NOW_MS + 1_000]
+
+
+def test_packs_of_a_backlog_that_arrive_together_share_no_moment():
+    moments, given = Moments(), list[int]()
+    for nth in range(20):
+        first_ms = NOW_MS + HOUR_MS + nth * 5_000
+        batch = pack(*range(first_ms, first_ms + 5_000, 1_000))
+        assert moments.mend(batch, NOW_MS) == 5
+        assert batch.at_ms == sorted(set(batch.at_ms))
+        assert NOW_MS - 20 <= batch.at_ms[-1] <= NOW_MS
+        given += batch.at_ms
+    assert len(set(given)) == 100
+
+
+def test_a_burst_that_meets_another_keeps_its_order():
+    moments = Moments()
+    first = pack(*range(NOW_MS + HOUR_MS, NOW_MS + HOUR_MS + 50))
+    second = pack(*range(NOW_MS + 2 * HOUR_MS, NOW_MS + 2 * HOUR_MS + 50))
+    for batch in (first, second):
+        moments.mend(batch, NOW_MS)
+    assert second.at_ms == sorted(set(second.at_ms))
+    assert not set(first.at_ms) & set(second.at_ms)

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -36,6 +36,7 @@ from edge.contract.senml import encode
 
 SITE, PLACE, DEVICE = "riverside", "laobakou", "box"
 METRICS = ("water-temp", "do", "ph", "journal-depth")
+WATCH = (sys.executable, "-m", "collector.watch")
 
 REGISTRY = Registry(
     cell="village",
@@ -67,11 +68,21 @@ REGISTRY = Registry(
 )
 
 
-def settle(folder: Path, mqtt_url: str, protocol: str = "5", registry: Registry = REGISTRY) -> Path:
-    """A configuration and a filled operations database in this folder; the file's path."""
+def settle(
+    folder: Path,
+    mqtt_url: str,
+    protocol: str = "5",
+    registry: Registry = REGISTRY,
+    more: str = "",
+) -> Path:
+    """A configuration and a filled operations database in this folder; the file's path.
+
+    ``more`` stands behind ``[mqtt]`` as it is: further keys of it, then further tables.
+    """
     config = folder / "shouwang.toml"
     config.write_text(
-        f'cell = "village"\n[mqtt]\nurl = "{mqtt_url}"\nprotocol = "{protocol}"\n[desk]\nport = 0\n',
+        f'cell = "village"\n[mqtt]\nurl = "{mqtt_url}"\nprotocol = "{protocol}"\n{more}\n'
+        "[desk]\nport = 0\n",
         encoding="utf-8",
     )
     (folder / "state").mkdir(exist_ok=True)
@@ -84,9 +95,16 @@ def settle(folder: Path, mqtt_url: str, protocol: str = "5", registry: Registry 
 class Process:
     """The watch in a process of its own."""
 
-    def __init__(self, config: Path, clock: Clock | None = None) -> None:
-        self._config = config
-        self._env = dict(os.environ)
+    def __init__(
+        self,
+        config: Path,
+        clock: Clock | None = None,
+        *,
+        environment: Mapping[str, str] | None = None,
+        program: Sequence[str] = WATCH,
+    ) -> None:
+        self._command = [*program, str(config)]
+        self._env = {**os.environ, **(environment or {})}
         if clock is not None:
             self._env[VARIABLE] = clock.spell()
         self._process: subprocess.Popen[bytes] | None = None
@@ -95,12 +113,20 @@ class Process:
     def start(self) -> None:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "collector.watch", str(self._config)],
+                self._command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 env=self._env,
             )
+
+    def pause(self) -> None:
+        """Stop it where it stands, as a swapping or frozen machine does."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """After ``pause``."""
+        os.kill(self.pid, signal.SIGCONT)
 
     def kill(self) -> None:
         if self._process is not None:

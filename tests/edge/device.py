@@ -175,11 +175,16 @@ class Device:
             encoding="utf-8",
         )
 
-    def start(self, environment: Mapping[str, str] | None = None) -> None:
+    def start(
+        self,
+        environment: Mapping[str, str] | None = None,
+        program: Callable[[list[str]], list[str]] = list,
+    ) -> None:
+        """``program`` makes a command that runs the agent's one, traced for example."""
         log = (self.folder / "log").open("a")
         house = {"SHOUWANG_CLOCK": self.clock.spell() if self.clock else ""}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "edge.cli", "run", str(self.folder / "edge.toml")],
+            program([sys.executable, "-m", "edge.cli", "run", str(self.folder / "edge.toml")]),
             stdout=subprocess.PIPE, stderr=log, text=True, cwd=ROOT,
             env={**os.environ, **house, **(environment or {})},
         )  # fmt: skip

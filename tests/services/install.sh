@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what tests and benchmarks use: Mosquitto, libfaketime, Chromium with Chinese letters,
+# Installs what tests and benchmarks use: Mosquitto, libfaketime, strace, Chromium with Chinese letters,
 # InfluxDB 2.7 and 1, VictoriaMetrics.
 # What is there already is left alone, so a second run takes no time.
 #
@@ -26,6 +26,7 @@ wanted=()
 has mosquitto || wanted+=(mosquitto)
 has mosquitto_pub || wanted+=(mosquitto-clients)
 has faketime || wanted+=(faketime)
+has strace || wanted+=(strace)
 has chromium || has chromium-browser || has google-chrome || wanted+=(chromium)
 has influxd || wanted+=(influxdb)
 has victoria-metrics || wanted+=(victoria-metrics)
@@ -57,6 +58,7 @@ mosquitto="$(command -v mosquitto || echo /usr/sbin/mosquitto)"
 influxd="$("$here/influxd.sh")"
 say "Mosquitto  $("$mosquitto" -h | sed -nE '1s/^mosquitto version //p')  $mosquitto"
 say "faketime   $(dpkg-query -W -f '${Version}' faketime 2>/dev/null || true)  $(command -v faketime)"
+say "strace     $(strace -V | sed -nE '1s/.* version //p')  $(command -v strace)"
 for name in chromium chromium-browser google-chrome; do
   if command -v "$name" >/dev/null; then
     say "Chromium   $("$name" --version 2>/dev/null | grep -oE '[0-9][0-9.]+' | head -n1)  $(command -v "$name")"

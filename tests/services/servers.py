@@ -12,10 +12,12 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlencode, urlsplit
@@ -72,6 +74,16 @@ def find_faketime() -> Path:
         if library.is_file():
             return library
     raise Missing("faketime is not installed: make services, or name it in SHOUWANG_FAKETIME")
+
+
+@cache
+def find_strace() -> Path:
+    """Where strace is, which shows what a process writes and syncs; it must be allowed to trace."""
+    strace = _find("SHOUWANG_STRACE", ["strace"])
+    tried = subprocess.run([strace, "-f", "--seccomp-bpf", "true"], capture_output=True, text=True)
+    if tried.returncode != 0:
+        raise Missing(f"strace may not trace here: {tried.stderr.strip().splitlines()[-1]}")
+    return strace
 
 
 def find_chromium() -> Path:
@@ -159,6 +171,14 @@ class Server:
         self._process.wait()
         self._process = None
 
+    def pause(self) -> None:
+        """Stalls it: the machine still takes what is sent to it, and nothing answers."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """After ``pause``."""
+        os.kill(self.pid, signal.SIGCONT)
+
     def _command(self) -> Sequence[str]:
         raise NotImplementedError
 
@@ -196,6 +216,10 @@ class Mosquitto(Server):
     @property
     def database(self) -> Path:
         return self.folder / "mosquitto.db"
+
+    def reload(self) -> None:
+        """Reads its password and ACL files anew, and throws out whom it no longer knows."""
+        os.kill(self.pid, signal.SIGHUP)
 
     def delete_database(self) -> None:
         """Forgets sessions, queues and retained messages; only while it is not running."""
