@@ -13,6 +13,7 @@ import orjson
 from alerts.registry.model import Registry
 from collector import records
 from collector.health import WatchStatus, read_watch
+from edge.contract.metrics import BY_HOUSE
 from edge.contract.reading import Batch
 from edge.contract.topics import Topic
 from edge.journal.rows import Kept
@@ -104,14 +105,18 @@ class House:
             return tail.cursors().get(name, 0)
 
     def batches(self) -> list[Batch]:
-        """What the journal holds, in order."""
+        """What the journal holds of devices, in order; what the house says of itself is left out."""
         found: list[Batch] = []
         with Tail(self.state / "journal.db") as tail:
             after = 0
             while rows := tail.read(after, 5_000):
                 after = rows[-1].position
                 entries = [records.entry(row).what for row in rows]
-                found += [what for what in entries if isinstance(what, Batch)]
+                found += [
+                    what
+                    for what in entries
+                    if isinstance(what, Batch) and not BY_HOUSE.issuperset(what.metric)
+                ]
         return found
 
     def journalled(self) -> Counter[Key]:
@@ -128,6 +133,7 @@ class House:
                     "SELECT device, place, port, metric, at_ms, value FROM raw "
                     "JOIN series ON series.id = raw.series"
                 )
+                if row[3] not in BY_HOUSE
             )
 
     def transitions(self) -> list[tuple[str, str]]:
