@@ -1,13 +1,12 @@
 """Receipts: which readings are on disk, told to the devices, merged while the link is busy."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from edge.contract.ranges import Ranges, encode_received
 from edge.contract.topics import ROOT, Kind
 
-AT_ONCE = 50  # publications under way
 # Real seconds of rest for each device told, and at most between two rounds: under load more is merged,
 # at a twentieth of a processor, and a device's window is still kept moving; with few there is hardly any.
 REST_S, REST_MOST_S = 0.001, 0.25
@@ -15,7 +14,7 @@ MOST_INTERVALS = 2_000  # per message: some 40 kB; the rest goes in the next one
 
 
 class Publishes(Protocol):
-    async def publish(self, topic: str, payload: bytes, *, qos: int = 1) -> bool: ...
+    async def publish_all(self, messages: Sequence[tuple[str, bytes]]) -> int: ...
 
 
 class Receipts:
@@ -41,24 +40,23 @@ class Receipts:
 
     async def run(self, link: Publishes) -> None:
         """Tell the devices until cancelled."""
-        room = asyncio.Semaphore(AT_ONCE)
-
-        async def tell(stream: str, runs: Mapping[str, Ranges]) -> None:
-            async with room:
-                for payload in _payloads(runs):
-                    topic = f"{ROOT}/{stream}/{Kind.RECEIVED.value}"
-                    self.sent += await link.publish(topic, payload)
-
         while True:
             await self._asked.wait()
             self._asked.clear()
             due, self._due = self._due, {}
-            await asyncio.gather(*(tell(stream, runs) for stream, runs in due.items()))
+            messages = [
+                (f"{ROOT}/{stream}/{Kind.RECEIVED.value}", payload)
+                for stream, runs in due.items()
+                for payload in _payloads(runs)
+            ]
+            self.sent += await link.publish_all(messages)
             await asyncio.sleep(min(REST_MOST_S, len(due) * REST_S))
 
 
 def _payloads(runs: Mapping[str, Ranges]) -> list[bytes]:
     """The payloads of one device; one, unless there are very many gaps."""
+    if sum(map(len, runs.values())) <= MOST_INTERVALS:
+        return [encode_received(runs)]
     pairs = [(run, pair) for run, ranges in runs.items() for pair in ranges]
     payloads = []
     for start in range(0, len(pairs), MOST_INTERVALS):

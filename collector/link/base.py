@@ -14,12 +14,14 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
-from typing import Self
+from typing import Self, TypeVar
 
 from collector.link.inbox import Inbox
 from collector.link.port import CONNECT_S, FILTERS, PUBLISH_S, Broker, Message
 from edge.contract.status import State, Status
 from edge.contract.topics import SERVER, Kind, Topic
+
+T = TypeVar("T")
 
 log = logging.getLogger("collector.link")
 
@@ -119,6 +121,19 @@ class LinkBase(ABC):
         except (TimeoutError, OSError, LinkDown):
             return False
 
+    async def publish_all(self, messages: Sequence[tuple[str, bytes]]) -> int:
+        taken = 0
+        for few in _chunks(
+            messages, IN_FLIGHT // 2
+        ):  # the other half is left to whoever is in a hurry
+            if self.connected:
+                taken += await self._send_few(few)
+        return taken
+
+    async def _send_few(self, messages: Sequence[tuple[str, bytes]]) -> int:
+        """How many the broker took within the time; an adapter may know a quicker way."""
+        return sum(await asyncio.gather(*(self.publish(*message) for message in messages)))
+
     # Life
 
     async def _run(self) -> None:
@@ -164,12 +179,13 @@ class LinkBase(ABC):
         while True:
             self._other.clear()
             try:
-                for few in _chunks([one for one in self._followed if one not in heard]):
+                new = [one for one in self._followed if one not in heard]
+                for few in _chunks(new, TOGETHER):
                     heard.update(few)
                     for pattern in await self._subscribe(few):
                         # A device that may not be heard must not cost us the others.
                         log.error("%s refuses the subscription %s", self.broker, pattern)
-                for few in _chunks(sorted(self._gone)):
+                for few in _chunks(sorted(self._gone), TOGETHER):
                     await self._unsubscribe(few)
                     self._gone.difference_update(few)
                     heard.difference_update(few)
@@ -267,5 +283,5 @@ class LinkBase(ABC):
         """Read again."""
 
 
-def _chunks(filters: Sequence[str]) -> list[Sequence[str]]:
-    return [filters[at : at + TOGETHER] for at in range(0, len(filters), TOGETHER)]
+def _chunks(whole: Sequence[T], size: int) -> list[Sequence[T]]:
+    return [whole[at : at + size] for at in range(0, len(whole), size)]

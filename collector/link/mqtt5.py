@@ -15,6 +15,7 @@ import mqtt5
 from collector.link.base import CONFIRMS_NOTHING, UNCONFIRMED_MOST, LinkBase, LinkDown
 from collector.link.port import (
     LARGEST_PACKET,
+    PUBLISH_S,
     SESSION_EXPIRY_S,
     Broker,
     Message,
@@ -128,6 +129,28 @@ class Mqtt5Link(LinkBase):
             wire.end(f"{self.broker} {CONFIRMS_NOTHING}")
         # An id whose PUBACK never came stays taken on this connection: the ack may yet come.
         return bool((await code) < _NOT_SENT_FROM)
+
+    async def _send_few(self, messages: Sequence[tuple[str, bytes]]) -> int:
+        """As one buffer, with one wait for all PUBACKs."""
+        wire = self._wire
+        if wire is None or wire.ended.done():
+            return 0
+        codes: list[asyncio.Future[int]] = []
+        packets: list[bytes] = []
+        make, loop = mqtt5.PublishPacket, asyncio.get_running_loop()
+        for topic, payload in messages:
+            number = wire.next_id()
+            code = wire.pubacks[number] = loop.create_future()
+            codes.append(code)
+            packets.append(make(topic, payload, qos=_AT_LEAST_ONCE, packet_id=number).write())
+        wire.write_raw(b"".join(packets))
+        if len(wire.pubacks) > UNCONFIRMED_MOST:
+            wire.end(f"{self.broker} {CONFIRMS_NOTHING}")
+        # Not gather, which would cancel the codes: the acks may yet come.
+        await asyncio.wait((codes[-1],), timeout=PUBLISH_S)
+        if not all(code.done() for code in codes):
+            await asyncio.wait(codes, timeout=PUBLISH_S)
+        return sum(code.done() and code.result() < _NOT_SENT_FROM for code in codes)
 
     def _pause(self) -> None:
         if self._wire is not None:

@@ -143,3 +143,7 @@ class Link(Protocol):
     ) -> bool:
         """Whether the broker took it; at QoS 0, whether it was written. Never raises for a link."""
         ...
+
+    async def publish_all(self, messages: Sequence[tuple[str, bytes]]) -> int:
+        """Publish these at QoS 1; how many the broker took. Cheaper than one by one."""
+        ...

@@ -1,4 +1,5 @@
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 
@@ -59,10 +60,10 @@ class Sink:
     def __init__(self) -> None:
         self.sent: list[tuple[str, bytes]] = []
 
-    async def publish(self, topic: str, payload: bytes, *, qos: int = 1) -> bool:
-        self.sent.append((topic, payload))
+    async def publish_all(self, messages: Sequence[tuple[str, bytes]]) -> int:
+        self.sent += messages
         await asyncio.sleep(0)
-        return True
+        return len(messages)
 
 
 async def told(receipts: Receipts) -> list[tuple[str, dict[str, list[tuple[int, int]]] | None]]:

@@ -388,6 +388,27 @@ async def test_a_publication_is_true_when_the_broker_took_it(make, broker):
     assert {m.payload for m in messages} == {b"one", b"zero"}
 
 
+async def test_many_publications_are_counted_as_the_broker_takes_them(make, broker):
+    many = [(f"shouwang/v1/riverside/box-{n % 7}/received", b"%d" % n) for n in range(450)]
+    topics = ["shouwang/v1/+/+/received"]
+    async with somebody(broker, topics) as other, make(broker, filters=[READINGS]) as link:
+        assert await link.publish_all(many) == 0  # not connected yet
+        await connected(link)
+        assert await link.publish_all(many) == 450
+        assert [m.payload for m in await receive(other, 450)] == [payload for _, payload in many]
+
+
+async def test_of_many_publications_none_counts_when_the_broker_falls(make, mosquitto_server):
+    mosquitto = mosquitto_server()
+    async with make(mosquitto) as link:
+        await connected(link)
+        mosquitto.pause()
+        telling = asyncio.create_task(link.publish_all([("shouwang/v1/a/b/received", b"x")] * 50))
+        await asyncio.sleep(0.1)
+        mosquitto.kill()
+        assert await asyncio.wait_for(telling, SOON_S) == 0
+
+
 async def test_says_online_for_each_site_and_stopping_at_the_end(make, broker):
     topics = {f"shouwang/v1/{site}/server/status" for site in ("east", "west")}
     async with somebody(broker, filters=["shouwang/v1/+/server/status"]) as listener:
