@@ -141,6 +141,8 @@ class Journal:
         self.letter_bytes = dead_letters.kept_bytes(db)
         self._bounds = Bounds(db)
         self._covered: set[tuple[str, str, int]] = set()
+        self._joined: set[tuple[str, str]] = set()
+        """Whose intervals begin elsewhere now, so that rows of before stand in their way."""
         self._failed = False
         self.has_more = False
         """Whether the last ``trim`` stopped at its most rows."""
@@ -170,7 +172,11 @@ class Journal:
         if ranges is None:
             ranges = self._ranges[stream, run] = Ranges()
         self._covered.add((stream, run, lo))
-        return ranges.add(lo, hi)
+        before = len(ranges)
+        interval = ranges.add(lo, hi)
+        if len(ranges) < before or (len(ranges) == before and interval[0] == lo):
+            self._joined.add((stream, run))
+        return interval
 
     def bury(self, letters: Iterable[DeadLetter]) -> None:
         """Count dead letters per (topic, reason), and keep their bytes."""
@@ -229,6 +235,7 @@ class Journal:
             self._write_spans()
             db.execute("COMMIT")
         self._covered.clear()
+        self._joined.clear()
 
     def rollback(self) -> None:
         """Undo the open transaction, in memory too."""
@@ -243,9 +250,11 @@ class Journal:
             for stream, run, number in self._covered
         }
         self._db.executemany(
-            "DELETE FROM span WHERE stream = ? AND run = ? AND lo BETWEEN ? AND ?", spans
+            "DELETE FROM span WHERE stream = ? AND run = ? AND lo BETWEEN ? AND ?",
+            [span for span in spans if span[:2] in self._joined],
         )
-        self._db.executemany("INSERT INTO span VALUES (?, ?, ?, ?)", spans)
+        # An interval that only grew at its end has its row.
+        self._db.executemany("INSERT OR REPLACE INTO span VALUES (?, ?, ?, ?)", spans)
 
     # Reading
 
