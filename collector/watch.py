@@ -318,6 +318,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("config", type=Path)
     arguments = parser.parse_args(argv)
     logs.set_up("watch")
+    # The lock that one thread holds at a time comes back after so long, 5 ms by default: threads that make
+    # the store's lines or read the journal must not make an alarm wait for several such turns.
+    sys.setswitchinterval(0.001)
     try:
         asyncio.run(serve(read_config(arguments.config), Clock.from_environment()))
     except (ConfigError, StoreMisfit) as error:
