@@ -155,9 +155,10 @@ async def devices(asked: Asked) -> web.Response:
             quiet_s = (cards.ms(scene.now) - sight.seen_ms) / 1000
             seen = scene.t("device.seen", span=cards.lasted(quiet_s, scene))
         cut = ""
-        if sight and sight.cut_ms is not None:
-            at = datetime.fromtimestamp(sight.cut_ms / 1000, UTC)
-            cut = scene.t("device.cut", at=scene.when(at, device.site))
+        if sight and sight.cuts_ms:
+            times = [datetime.fromtimestamp(each / 1000, UTC) for each in sight.cuts_ms[-3:]]
+            at = scene.t("list.comma").join(scene.when(each, device.site) for each in times)
+            cut = scene.t("device.cut", at=at)
         rows.append(
             {
                 "device": device,

@@ -16,6 +16,7 @@ from edge.contract.ranges import Ranges
 from edge.contract.reading import Reading, ReadingClass
 from edge.contract.topics import Kind
 from edge.errors import JournalError
+from edge.journal import cuts
 from edge.journal.journal import Dropped, Journal, Row
 from edge.sensors.port import Sample
 from edge.timekeeping.stamps import Stamps
@@ -126,6 +127,9 @@ class Notebook:
         self._count_on(disk)
         if disk.get("begin_ms") is not None:
             self._noted.pop("begin_ms", None)  # the house began before this run
+        clock_ms = Stamps(self.run, self._boot, str(disk.get("time") or "")).clock_ms
+        if untold := cuts.untold(disk.get, clock_ms):  # memory knew of none of them
+            self.note(cuts.CUTS, cuts.spell(untold))
         found = Stamps(self.run, self._boot, "", str(disk.get("undated") or ""))
         self.stamps.undatable.update(found.undatable)
         anchor = self.stamps.anchor
