@@ -123,15 +123,15 @@ def test_the_page_names_every_fault() -> None:
     ("keys", "expected"),
     [
         ('metrics = ["do"]\n[[sensor.inject]]\nmetric = "do"\nshape = "fouling"\nat_s = 0\n'
-         "for_s = 9", "inject[0].by: is missing"),
+         "for_s = 9", "inject[1 of 1].by: is missing"),
         ('metrics = ["do"]\n[[sensor.inject]]\nshape = "stuck"\nat_s = 0\nfor_s = 9',
-         "inject[0].metric: is missing"),
+         "inject[1 of 1].metric: is missing"),
         ('metrics = ["do"]\n[[sensor.inject]]\nshape = "buried"\nat_s = 0\nfor_s = 9\n'
-         'metric = "do"', "inject[0].metric: unknown key"),
+         'metric = "do"', "inject[1 of 1].metric: unknown key"),
         ('metrics = ["rain"]\n[[sensor.inject]]\nshape = "clogged"\nat_s = 0\nfor_s = 9',
-         "inject[0].shape: clogged is of a rain gauge in a storm"),
+         "inject[1 of 1].shape: clogged is of a rain gauge in a storm"),
         ('metrics = ["power"]\n[[sensor.inject]]\nshape = "welded"\nat_s = 0\nfor_s = 9',
-         "inject[0].shape: welded is of a socket"),
+         "inject[1 of 1].shape: welded is of a socket"),
         ('metrics = ["do"]\n[[sensor.storm]]\nat_s = 0\nhours = 1\nmm = 5',
          "storm: nothing here shows it"),
         ('metrics = ["port-state"]', "'port-state' has no curve"),
