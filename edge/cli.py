@@ -36,11 +36,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parse(arguments: Sequence[str]) -> "argparse.Namespace":
     import argparse
 
+    from edge import VERSION
     from edge.verbs import check, placing, read
 
     parser = argparse.ArgumentParser(
         prog="shouwang-edge", description="The agent of Shouwang: measures, keeps, sends."
     )
+    parser.add_argument("--version", action="version", version=f"shouwang-edge {VERSION}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     text = "measure and send until SIGTERM"
     command = commands.add_parser("run", help=text, description=text)

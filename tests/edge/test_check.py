@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from edge import config
+from edge import VERSION, config
 from edge.cli import main
 from edge.contract import senml
 from edge.contract.reading import Reading
@@ -162,3 +162,9 @@ def test_the_estimate_is_near_what_the_encoder_writes(tmp_path: Path, durability
 def test_a_pin_has_one_name(pin: int | str) -> None:
     assert Wiring(pin=pin).name == "GPIO17"
     assert Wiring(pin="WPI0").name == "WPI0"
+
+
+def test_the_version_is_told(capsys) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(["--version"])
+    assert capsys.readouterr().out == f"shouwang-edge {VERSION}\n"
