@@ -30,7 +30,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _begin(Path(path))
         case given:
             call = _parse(given)
-    return int(call.act(call)) if "act" in call else _begin(call.config)
+    if "act" not in call:
+        return _begin(call.config)
+    try:
+        code = int(call.act(call))
+        sys.stdout.flush()
+    except BrokenPipeError:  # of `| head`, which has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    return code
 
 
 def _parse(arguments: Sequence[str]) -> "argparse.Namespace":

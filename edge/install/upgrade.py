@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge.environment import beside
 from edge.errors import UpgradeError, UpgradeMissing
 from edge.install.trial import JUDGE, SERVICE, restart
 from edge.install.versions import Versions
@@ -23,7 +24,6 @@ CHECK_S = 60  # real: a Pi Zero takes 3
 TOLD = 15  # lines of a program that failed
 
 _WHEEL = re.compile(r"shouwang-([0-9][^-]*)-py3-none-any\.whl")
-_VARIABLE = re.compile(r"\s*(?:export\s+)?([A-Za-z_]\w*)=(.*)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,18 +163,8 @@ def _check(folder: Path, config: Path, *, is_first: bool) -> None:
     _run(
         [str(folder / "bin/shouwang-edge"), "check", str(config)],
         "mend the configuration for the new version, or keep the old one",
-        {**_environment(), **_variables(config.with_suffix(".env"))},
+        {**_environment(), **beside(config)},
     )
-
-
-def _variables(path: Path) -> dict[str, str]:
-    """What systemd reads from EnvironmentFile=, as far as people write it."""
-    try:
-        lines = path.read_text("utf-8").splitlines()
-    except FileNotFoundError:
-        return {}
-    found = (_VARIABLE.fullmatch(line) for line in lines)
-    return {each[1]: each[2].strip().strip("\"'") for each in found if each is not None}
 
 
 def _environment() -> dict[str, str]:
