@@ -1,5 +1,6 @@
 """A guard's judgement as tables: what its samples bring about, second by second."""
 
+import time
 from math import nan
 
 import pytest
@@ -108,6 +109,23 @@ def test_one_jump_of_a_probe_is_no_rise_before_half_of_the_window_is_known() -> 
     assert told(each, [(0, 20), (1, 60), (2, 60), (29, 60)]) == []
 
 
+@pytest.mark.parametrize("odd", [85, 127, -55, 300])
+@pytest.mark.parametrize("every_s", [2, 10])
+def test_one_odd_word_of_a_probe_is_no_rise(odd: float, every_s: int) -> None:
+    for odd_s in range(0, 120, every_s):
+        each = watching(Kind.RISE, "shed-temp", RISE, window_s=60)
+        steps = [(t, odd if t == odd_s else 20 + 0.2 * (t % 4)) for t in range(0, 240, every_s)]
+        assert told(each, steps) == [], odd_s
+
+
+def test_a_rise_is_judged_quickly_however_often_its_sensor_speaks() -> None:
+    each = watching(Kind.RISE, "shed-temp", RISE, window_s=60)
+    told(each, [(t / 20, 20 + t / 1000) for t in range(1200)])
+    began_s = time.perf_counter()
+    told(each, [(60 + t / 20, 21.2) for t in range(100)])
+    assert (time.perf_counter() - began_s) / 100 < 0.01
+
+
 def test_a_rise_is_not_drawn_across_a_silence() -> None:
     each = watching(Kind.RISE, "shed-temp", RISE, window_s=600, hold_s=60)
     cold = [(t, 10) for t in range(0, 400, 50)]
@@ -118,7 +136,7 @@ def test_a_rise_is_not_drawn_across_a_silence() -> None:
 def test_many_samples_a_second_bound_the_memory() -> None:
     each = watching(Kind.RISE, "shed-temp", RISE, window_s=60)
     told(each, [(t / 100, 20) for t in range(12_000)])
-    assert len(each._points) <= 202
+    assert len(each._points) <= 42
 
 
 @pytest.mark.parametrize(
