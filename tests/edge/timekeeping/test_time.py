@@ -14,8 +14,9 @@ import pytest
 from edge.clock import Clock
 from edge.contract.quality import Quality
 from edge.contract.reading import Reading
+from edge.journal.bodies import UNDATABLE
 from edge.journal.journal import Journal
-from edge.journal.notebook import UNDATABLE, Notebook
+from edge.journal.notebook import Notebook
 from edge.sensors.port import Sample
 from edge.timekeeping.kernel import Kernel
 from tests.edge.device import Device, Server, wait_until
