@@ -31,9 +31,7 @@ def preload(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("kernel")
     (folder / "adjtimex.c").write_text(SOURCE)
     library = folder / "adjtimex.so"
-    subprocess.run(
-        [COMPILER, "-shared", "-fPIC", "-o", library, folder / "adjtimex.c"], check=True
-    )
+    subprocess.run([COMPILER, "-shared", "-fPIC", "-o", library, folder / "adjtimex.c"], check=True)
     return library
 
 
