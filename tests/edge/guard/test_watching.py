@@ -67,6 +67,17 @@ def test_a_value_that_no_longer_holds_does_not_count_towards_the_wait() -> None:
     assert told(each, [(30, 81), (31, 81)]) == [(31, "raised")]
 
 
+@pytest.mark.parametrize("quality", [Quality.FAIL, Quality.MISSING])
+def test_a_value_that_its_sensor_calls_wrong_neither_raises_nor_clears(quality: Quality) -> None:
+    each = watching(Kind.CONTACT, "smoke", Limit(above=0.5))
+    wrong = Sample("shed-1", "", "smoke", 1.0, 0, quality, "the contact chatters")
+    assert each.take(wrong, 1 * S) is None
+    assert told(each, [(2, 1)]) == [(2, "raised")]
+    well = wrong._replace(value=0.0)
+    assert each.take(well, 3 * S) is None
+    assert each.is_raised
+
+
 def test_a_contact_raises_with_its_first_sample() -> None:
     each = watching(Kind.CONTACT, "smoke", Limit(above=0.5))
     assert told(each, [(0, 0), (1, 1), (2, 1)]) == [(1, "raised")]
