@@ -140,7 +140,7 @@ def test_a_rise_is_judged_quickly_however_often_its_sensor_speaks() -> None:
 def test_a_rise_is_not_drawn_across_a_silence() -> None:
     each = watching(Kind.RISE, "shed-temp", RISE, window_s=600, hold_s=60)
     cold = [(t, 10) for t in range(0, 400, 50)]
-    warm = [(t, 40) for t in range(500, 950, 50)]
+    warm = [(t, 90) for t in range(500, 950, 50)]  # it was moved into the sun meanwhile
     assert told(each, cold + warm) == []
 
 
