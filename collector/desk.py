@@ -98,7 +98,7 @@ class WatchFile:
                     seen_ms=device.seen_ms,
                     firmware=device.firmware,
                     waiting=device.waiting,
-                    cut_ms=device.cut_ms,
+                    cuts_ms=device.cuts_ms,
                 )
                 for device in status.devices
             ),

@@ -181,7 +181,8 @@ class Gaps:
         stretch = trail.runs.get(status.run)
         if stretch is None:
             stretch = self._enter(trail, status.run, Stretch(), is_newest=True)
-        stretch.born, stretch.cut_ms = True, status.cut_ms
+        # Of several cuts that the birth tells of the last one came just before this run.
+        stretch.born, stretch.cut_ms = True, max(status.cuts_ms, default=None)
 
     def _give_up(self, gone: GivenUp, at_ms: int) -> None:
         trail = self._of((gone.site, gone.device), at_ms)

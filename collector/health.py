@@ -30,8 +30,8 @@ class Part:
 class DeviceSeen:
     """Whether a device is heard; ``waiting`` is what its journal holds, where it has said so.
 
-    ``clock_s`` is how far its clock is off, in seconds, where it has said so. ``cut_ms`` is when it
-    last ended without a goodbye: what it measured just after may be lost.
+    ``clock_s`` is how far its clock is off, in seconds, where it has said so. ``cuts_ms`` is when
+    it ended without a goodbye, the newest last: what it measured just after may be lost.
     """
 
     site: str
@@ -41,7 +41,7 @@ class DeviceSeen:
     firmware: str = ""
     waiting: int | None = None
     clock_s: float | None = None
-    cut_ms: int | None = None
+    cuts_ms: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from collector.health import DeviceSeen
 from collector.intake import Judged
 from edge.contract.reading import Batch
-from edge.contract.status import State
+from edge.contract.status import MOST_CUTS, State
 
 _WAITING, _CLOCK = "journal-depth", "clock-offset"
 
@@ -24,8 +24,9 @@ class Roll:
             seen = replace(self._of(said.site, said.device), online=online)
             if said.status.firmware:
                 seen = replace(seen, firmware=said.status.firmware)
-            if said.status.cut_ms is not None:
-                seen = replace(seen, cut_ms=said.status.cut_ms)
+            if said.status.cuts_ms:
+                cuts_ms = dict.fromkeys((*seen.cuts_ms, *said.status.cuts_ms))
+                seen = replace(seen, cuts_ms=tuple(cuts_ms)[-MOST_CUTS:])
             self._seen[said.site, said.device] = seen
         for batch in judged.batches:
             device = batch.site, batch.device

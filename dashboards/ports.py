@@ -188,8 +188,8 @@ class DeviceSight:
     firmware: str = ""
     waiting: int | None = None
     """Readings that its journal still holds."""
-    cut_ms: int | None = None
-    """When its power was last cut: what it measured just after may be lost."""
+    cuts_ms: tuple[int, ...] = ()
+    """When its power was cut, the newest last: what it measured just after may be lost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -246,7 +246,7 @@ class Agent:
         self._dating = Dating(clock, notebook, config.begin_ms)
         self._dating.recall(self.run_id)
         me = Identity(
-            site=config.site, device=config.device, run=self.run_id, cut_ms=self._dating.cut_ms
+            site=config.site, device=config.device, run=self.run_id, cuts_ms=self._dating.cuts_ms
         )
         self._checkup = Checkup(
             Box(config, notebook, clock, hand_over), self._keeper, self._crew, clock,

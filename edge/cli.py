@@ -30,17 +30,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _begin(Path(path))
         case given:
             call = _parse(given)
-    return int(call.act(call)) if "act" in call else _begin(call.config)
+    if "act" not in call:
+        return _begin(call.config)
+    try:
+        code = int(call.act(call))
+        sys.stdout.flush()
+    except BrokenPipeError:  # of `| head`, which has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    return code
 
 
 def _parse(arguments: Sequence[str]) -> "argparse.Namespace":
     import argparse
 
+    from edge import VERSION
     from edge.verbs import check, placing, read
 
     parser = argparse.ArgumentParser(
         prog="shouwang-edge", description="The agent of Shouwang: measures, keeps, sends."
     )
+    parser.add_argument("--version", action="version", version=f"shouwang-edge {VERSION}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     text = "measure and send until SIGTERM"
     command = commands.add_parser("run", help=text, description=text)

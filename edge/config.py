@@ -166,9 +166,11 @@ def _begin(house: Table) -> int | None:
 
 
 def _journal(table: Table, folder: Path) -> JournalConfig:
-    durability = table.raw("durability")
-    durability_s = 0.0
-    if durability != "each":
+    durability, durability_s = table.raw("durability"), 0.0
+    if isinstance(durability, str):
+        if durability != "each":
+            table.complain("durability", f'write seconds, or "each", got {durability!r}')
+    else:
         durability_s = table.number("durability", 10.0, above=0, most=3600)
     config = JournalConfig(
         path=folder / table.text("path", "journal.db"),
@@ -184,6 +186,8 @@ def _sensors(top: Table, folder: Path) -> tuple[SensorConfig, ...]:
     sensors: list[SensorConfig] = []
     for nth, table in enumerate(top.tables("sensor"), 1):
         kind = table.one_of("kind", KINDS)
+        if table.raw("kind") not in KINDS:
+            continue  # of a kind that is none nobody knows the keys
         name = table.id("name", f"{kind}-{nth}")
         if any(name == other.name for other in sensors):
             table.complain("name", f"{name!r} is taken by another sensor; names differ")
@@ -191,7 +195,7 @@ def _sensors(top: Table, folder: Path) -> tuple[SensorConfig, ...]:
         measuring = read_measuring(table, kind, plan)
         sensors.append(SensorConfig(name=name, plan=plan, measuring=measuring, kind=kind))
         table.done()
-    if not sensors and "announcer" not in top:
+    if "sensor" not in top and "announcer" not in top:
         top.complain("sensor", "there is none; write at least one [[sensor]]")
     return tuple(sensors)
 

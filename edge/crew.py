@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime
 
 from edge.clock import Time
@@ -45,9 +45,9 @@ class Crew:
         return any(runner.is_alive() for runner in self._runners.values())
 
     @property
-    def faults(self) -> int:
-        """Faults of all sensors since the start."""
-        return sum(runner.faults for runner in self._runners.values())
+    def faults(self) -> Mapping[str, int]:
+        """Faults of each sensor since the start."""
+        return {name: runner.faults for name, runner in self._runners.items()}
 
     def health(self, now_ms: int) -> Iterator[Sample]:
         """What the sensors as a whole are worth telling; once a day the log says it by name."""
@@ -61,9 +61,9 @@ class Crew:
         for each in waiting:
             where = "/".join(part for part in each.series if part)
             _log.warning("%s: calibration is due since %s; %s", where, each.due, each)
-        for name, runner in self._runners.items():
-            if runner.faults:
-                _log.warning("sensor %s: %d faults since the start", name, runner.faults)
+        for name, count in self.faults.items():
+            if count:
+                _log.warning("sensor %s: %d faults since the start", name, count)
 
     def late(self) -> Iterator[Sample]:
         """What is to be said for sensors that hang."""

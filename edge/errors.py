@@ -47,3 +47,7 @@ class OutputError(EdgeError):
 
 class UpgradeError(EdgeError):
     """A version that was not put in place; the one that ran runs on."""
+
+
+class UpgradeMissing(UpgradeError):
+    """For want of something outside: room on the disk, the network, a package."""

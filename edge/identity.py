@@ -12,12 +12,12 @@ from edge.install.versions import Versions
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """One run of one device; ``cut_ms`` is when the run before was cut off, if it was."""
+    """One run of one device; ``cuts_ms`` are the cuts before it of which the server may not know."""
 
     site: str
     device: str
     run: str
-    cut_ms: int | None = None
+    cuts_ms: tuple[int, ...] = ()
 
     def topic(self, kind: Kind) -> str:
         return str(Topic(self.site, self.device, kind))
@@ -40,7 +40,7 @@ class Identity:
             firmware=_firmware(),
             at_ms=at_ms,
             nonce=nonce,
-            cut_ms=self.cut_ms,
+            cuts_ms=self.cuts_ms,
         ).encode()
 
 

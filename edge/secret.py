@@ -15,7 +15,9 @@ def read(table: Table, key: str, folder: Path, environment: Mapping[str, str]) -
     if kind == "env" and name:
         value = environment.get(name)
         if not value:
-            table.complain(key, f"the environment has no {name}; set it")
+            table.complain(
+                key, f"the environment has no {name}; write it into edge.env beside the file"
+            )
         return Secret(value or "")
     if kind == "file" and name:
         try:

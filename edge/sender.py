@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from edge.contract import senml
 from edge.contract.topics import Kind
 from edge.journal.journal import Row
-from edge.journal.notebook import Notebook, Span
+from edge.journal.losses import Span
+from edge.journal.notebook import Notebook
 
 PACK = 200  # readings, about 12 kB
 LIVE_MOST = 10 * PACK  # so much is through in a blink; newer rows overtake a longer backlog

@@ -46,7 +46,7 @@ class Table:
     ) -> float:  # fmt: skip
         """A finite number within the bounds."""
         bounds = [
-            f"{word} {bound:g}"
+            f"{word} {bound:.12g}"
             for word, bound in (("at least", least), ("above", above), ("at most", most))
             if bound is not None
         ]
@@ -61,7 +61,8 @@ class Table:
                 and (most is None or raw <= most)
             )
 
-        return float(self._take(key, default, 0.0, fits, " ".join(["write a number", *bounds])))
+        remedy = " ".join(["write a number", " and ".join(bounds)]).strip()
+        return float(self._take(key, default, 0.0, fits, remedy))
 
     def whole(self, key: str, default: int | None = None, *, least: int, most: int) -> int:
         def fits(raw: object) -> bool:
@@ -109,7 +110,11 @@ class Table:
         if not isinstance(raw, list):
             self.complain(key, f"write [[{key}]] with two brackets")
             return []
-        return [Table(each, f"{self._path(key)}[{n}]", self.problems) for n, each in enumerate(raw)]
+        path = self._path(key)
+        return [
+            Table(each, entry_path(path, each, nth, len(raw)), self.problems)
+            for nth, each in enumerate(raw)
+        ]
 
     def texts(self, key: str) -> list[str]:
         """A list of strings, empty when not given."""
@@ -160,6 +165,12 @@ class Table:
             return otherwise
         value: _T = raw
         return value
+
+
+def entry_path(path: str, raw: object, nth: int, count: int) -> str:
+    """How an entry of an array is called: by its name, else counted as people count."""
+    name = raw.get("name") if isinstance(raw, Mapping) else None
+    return f"{path}.{name}" if is_id(name) else f"{path}[{nth + 1} of {count}]"
 
 
 def at_seconds(text: str) -> float | None:

@@ -10,6 +10,7 @@ from edge.contract.status import State, Status
 from edge.contract.topics import Kind
 from edge.identity import Identity
 from edge.install import build, versions
+from edge.journal import cuts
 from edge.journal.notebook import Notebook
 from edge.link.listening import Listening, Turn
 from edge.link.mqtt import Connected, Disconnected, Event, Heard, MqttLink, system_ms
@@ -124,6 +125,8 @@ class Uplink:
                 self._sender.received(run, lo, hi)
         if self._me.run in ranges and not self._has_reported:
             self._has_reported = True
+            if self._me.cuts_ms:  # it has heard our birth, and with it of these
+                self._notebook.note(cuts.CUTS, cuts.spell(()))
             versions.say_reported(self._me.run)
 
     # Sent

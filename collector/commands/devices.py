@@ -1,5 +1,6 @@
 """What `shouwang device` shows: the list, one device's settings, and the record of its orders."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -29,7 +30,7 @@ def listing(operations: Operations, watch_path: Path) -> str:
                 heard.firmware or _NONE,
                 _at(heard.seen_ms),
                 _NONE if heard.clock_s is None else f"{heard.clock_s:+.1f} s",
-                _at(heard.cut_ms),
+                _cuts(heard.cuts_ms),
                 _settings(wish, reports.get(key)),
                 "yes" if device.command_key else "no",
             ]
@@ -112,6 +113,14 @@ def _what(order: Order) -> str:
 
 def _at(at_ms: int | None) -> str:
     return _NONE if at_ms is None else _when(datetime.fromtimestamp(at_ms / 1000).astimezone())
+
+
+def _cuts(cuts_ms: Sequence[int]) -> str:
+    """The newest, and how many there were before it."""
+    if not cuts_ms:
+        return _NONE
+    more = f" (and {len(cuts_ms) - 1} before)" if len(cuts_ms) > 1 else ""
+    return f"{_at(cuts_ms[-1])}{more}"
 
 
 def _when(at: datetime) -> str:

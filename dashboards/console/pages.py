@@ -3,7 +3,7 @@
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
@@ -27,7 +27,7 @@ from dashboards.console.problems import Problem
 from dashboards.console.scene import Scene
 from dashboards.console.takes import RANGES
 from dashboards.console.watchword import awake
-from dashboards.ports import LatestPoint, SeriesKey
+from dashboards.ports import DeviceSight, LatestPoint, SeriesKey
 from edge.contract.metrics import METRICS
 
 logger = logging.getLogger(__name__)
@@ -146,7 +146,8 @@ async def incident(asked: Asked) -> web.Response:
 
 async def devices(asked: Asked) -> web.Response:
     scene = await set_scene(asked)
-    rows = [_device_row(device, scene) for device in scene.registry.devices]
+    sights = _sights(scene)
+    rows = [_device_row(device, sights, scene) for device in scene.registry.devices]
     return _show(asked, scene, "devices.html", tab="devices", rows=rows)
 
 
@@ -158,7 +159,7 @@ async def device(asked: Asked) -> web.Response:
         raise Problem(404, scene.t("error.no-device"), where=f"{site}/{name}", remedy="/devices")
     found = await in_thread(accounts.of, site, name) if accounts is not None else None
     account = accounts_in_words.account(found, scene) if found else None
-    row = _device_row(known, scene)
+    row = _device_row(known, _sights(scene), scene)
     return _show(asked, scene, "device.html", tab="devices", row=row, account=account)
 
 
@@ -223,9 +224,15 @@ async def inbox(asked: Asked) -> web.Response:
     )
 
 
-def _device_row(device: Device, scene: Scene) -> dict[str, Any]:
+def _sights(scene: Scene) -> Mapping[tuple[str, str], DeviceSight]:
+    """What the watch has seen of each device."""
+    return {(s.site, s.device): s for s in scene.status.devices} if scene.status else {}
+
+
+def _device_row(
+    device: Device, sights: Mapping[tuple[str, str], DeviceSight], scene: Scene
+) -> dict[str, Any]:
     """What the list and the page of a device say of it."""
-    sights = {(s.site, s.device): s for s in scene.status.devices} if scene.status else {}
     sight = sights.get((device.site, device.id))
     spots = list(dict.fromkeys(binding.place for binding in device.bindings if binding.place))
     seen = ""
@@ -233,9 +240,10 @@ def _device_row(device: Device, scene: Scene) -> dict[str, Any]:
         quiet_s = (cards.ms(scene.now) - sight.seen_ms) / 1000
         seen = scene.t("device.seen", span=cards.lasted(quiet_s, scene))
     cut = ""
-    if sight and sight.cut_ms is not None:
-        at = datetime.fromtimestamp(sight.cut_ms / 1000, UTC)
-        cut = scene.t("device.cut", at=scene.when(at, device.site))
+    if sight and sight.cuts_ms:
+        times = [datetime.fromtimestamp(each / 1000, UTC) for each in sight.cuts_ms[-3:]]
+        at = scene.t("list.comma").join(scene.when(each, device.site) for each in times)
+        cut = scene.t("device.cut", at=at)
     return {
         "device": device,
         "href": f"/devices/{device.site}/{device.id}",

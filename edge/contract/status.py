@@ -7,6 +7,8 @@ from enum import StrEnum
 
 from edge.contract.ids import is_id
 
+MOST_CUTS = 20  # told at once; of a box that was cut off more often only the newest are
+
 
 class State(StrEnum):
     ONLINE = "online"
@@ -16,10 +18,11 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """``{"state": ..., "run": ..., "firmware": ..., "at_ms": ..., "nonce": ...}``.
+    """``{"state": ..., "run": ..., "firmware": ..., "at_ms": ..., "nonce": ..., "cuts_ms": [...]}``.
 
     A last will has no time. ``nonce`` is what the next command to this device must answer.
-    ``cut_ms``: the run before ended without a goodbye, and what it measured after this may be lost.
+    ``cuts_ms``: runs before this one ended without a goodbye, and what they measured after these
+    times may be lost; all of them that the server may not have heard of, the newest last.
     """
 
     state: State
@@ -27,7 +30,7 @@ class Status:
     firmware: str = ""
     at_ms: int | None = None
     nonce: str = ""
-    cut_ms: int | None = None
+    cuts_ms: tuple[int, ...] = ()
 
     def encode(self) -> bytes:
         body: dict[str, object] = {"state": self.state.value}
@@ -39,8 +42,8 @@ class Status:
             body["at_ms"] = self.at_ms
         if self.nonce:
             body["nonce"] = self.nonce
-        if self.cut_ms is not None:
-            body["cut_ms"] = self.cut_ms
+        if self.cuts_ms:
+            body["cuts_ms"] = self.cuts_ms
         return json.dumps(body, separators=(",", ":")).encode()
 
     @classmethod
@@ -60,9 +63,11 @@ class Status:
             return None
         if not isinstance(firmware, str) or len(firmware) > 64 or not firmware.isprintable():
             return None
-        cut_ms = body.get("cut_ms")
-        for moment in (at_ms, cut_ms):
-            if moment is not None and not (type(moment) is int and 0 <= moment < 2**53):
+        cuts_ms = body.get("cuts_ms", [])
+        if not isinstance(cuts_ms, list) or len(cuts_ms) > MOST_CUTS:
+            return None
+        for moment in (*cuts_ms, 0 if at_ms is None else at_ms):
+            if not (type(moment) is int and 0 <= moment < 2**53):
                 return None
         return cls(
             state=State(body["state"]),
@@ -70,5 +75,5 @@ class Status:
             firmware=firmware,
             at_ms=at_ms,
             nonce=nonce,
-            cut_ms=cut_ms,
+            cuts_ms=tuple(cuts_ms),
         )

@@ -12,6 +12,7 @@ from edge.table import Table
 
 DAY_S = 86_400
 HOLD_S = 180.0  # three heartbeats of a contact
+LEAST_POINTS = 5  # of a rise: of fewer, one odd word of a probe would make half of the slopes
 LANGUAGES = ("zh", "en")
 
 
@@ -53,6 +54,8 @@ def read_rules(
         if any(rule.name == other.name for other in rules):
             table.complain("name", f"{rule.name!r} is taken by another guard; names differ")
         check_series(table, rule.series, rule.hold_ms, paces)
+        if rule.kind is Kind.RISE:
+            _check_window(table, rule, paces.get(rule.series, 0.0))
         rules.append(rule)
         table.done()
     return tuple(rules)
@@ -128,6 +131,16 @@ def check_series(table: Table, series: Series, hold_ms: int, paces: Mapping[Seri
     elif paces[series] * 1000 > hold_ms:
         table.complain(
             "hold_s", f"its sensor speaks each {paces[series]:g} s; a value must hold longer"
+        )
+
+
+def _check_window(table: Table, rule: Rule, pace_s: float) -> None:
+    least_s = pace_s * (LEAST_POINTS - 1)
+    if rule.window_ms < least_s * 1000:
+        table.complain(
+            "window_s",
+            f"its sensor speaks each {pace_s:g} s, and a rise is judged by {LEAST_POINTS} samples; "
+            f"write {least_s:g} or more, or ask the sensor more often",
         )
 
 

@@ -1,6 +1,6 @@
 """What the agent says of its box at each round: what its loop knows at once, the rest by probes."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from edge.clock import Time
 from edge.config import EdgeConfig
@@ -13,6 +13,8 @@ from edge.health.rounds import Rounds
 from edge.journal.notebook import Notebook
 from edge.runner import Measured
 from edge.sensors.port import Sample
+
+MOST_NAMED = 3  # sensors beside their count: each has a name of up to 64 characters
 
 
 class Box:
@@ -40,17 +42,17 @@ class Box:
         self._since_ms += by_ms
         self._rate.at_ms += by_ms
 
-    def ask(self, now_ms: int, faults: int) -> Iterator[Sample]:
-        """Begin a round, and give what is known without one; JournalError."""
+    def ask(self, now_ms: int, faults: Mapping[str, int]) -> Iterator[Sample]:
+        """Begin a round, and give what is known without one; ``faults`` by sensor. JournalError."""
 
-        def of(metric: str, value: float) -> Sample:
-            return Sample("", "", metric, value, now_ms)
+        def of(metric: str, value: float, reason: str = "") -> Sample:
+            return Sample("", "", metric, value, now_ms, reason=reason)
 
         self._rounds.ask()
         notebook, journal = self._notebook, self._notebook.journal
         yield of("journal-depth", notebook.depth)
         yield of("uptime", round((now_ms - self._since_ms) / 1000))
-        yield of("sensor-errors", faults)
+        yield of("sensor-errors", sum(faults.values()), worst(faults))
         per_h = self._rate.look(notebook.measured, now_ms)
         if per_h is not None:
             oldest = journal.pending(1)
@@ -65,3 +67,10 @@ class Box:
                 fill, per_h, now_ms, max_bytes=caps.max_bytes, max_age_ms=caps.max_age_ms
             )
             yield of("journal-hours", round(left))
+
+
+def worst(faults: Mapping[str, int]) -> str:
+    """The sensors with most faults, by name and count; empty when there is none."""
+    some = sorted((-count, name) for name, count in faults.items() if count)
+    rest = f", {len(some) - MOST_NAMED} more" if len(some) > MOST_NAMED else ""
+    return ", ".join(f"{name} {-count}" for count, name in some[:MOST_NAMED]) + rest

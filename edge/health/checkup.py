@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator
 
+from edge.contract.quality import Quality
 from edge.crew import Crew
 from edge.health.box import Box
 from edge.journal.keeper import Keeper
 from edge.sensors.port import Sample
 from edge.timekeeping.timekeeper import Timekeeper
+
+TIMELESS = "the time is not known: neither NTP nor the server has told it since the box began"
 
 
 class Checkup:
@@ -51,6 +54,8 @@ class Checkup:
     def _tell(self, now_ms: int) -> Iterator[Sample]:
         yield from self._box.ask(now_ms, self._crew.faults)
         yield from self._keeper.health(now_ms)
-        if (ahead_ms := self._clock.offset_ms) is not None:
+        if not self._clock.is_known:
+            yield Sample("", "", "clock-offset", None, now_ms, Quality.MISSING, TIMELESS)
+        elif (ahead_ms := self._clock.offset_ms) is not None:
             yield Sample("", "", "clock-offset", ahead_ms / 1000, now_ms)
         yield from self._crew.health(now_ms)

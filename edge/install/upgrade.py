@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.errors import UpgradeError
+from edge.environment import beside
+from edge.errors import UpgradeError, UpgradeMissing
 from edge.install.trial import JUDGE, SERVICE, restart
 from edge.install.versions import Versions
 
@@ -23,7 +24,6 @@ CHECK_S = 60  # real: a Pi Zero takes 3
 TOLD = 15  # lines of a program that failed
 
 _WHEEL = re.compile(r"shouwang-([0-9][^-]*)-py3-none-any\.whl")
-_VARIABLE = re.compile(r"\s*(?:export\s+)?([A-Za-z_]\w*)=(.*)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +62,9 @@ def upgrade(versions: Versions, asked: Upgrade) -> str:
         _run(["systemctl", "cat", JUDGE], f"install {JUDGE} first, so that the trial has a judge")
         versions.begin_trial(new)
     except OSError as error:
-        raise UpgradeError(f"{error}; run it with sudo, and see that the disk has room") from error
+        raise UpgradeMissing(
+            f"{error}; run it with sudo, and see that the disk has room"
+        ) from error
     try:
         restart(SERVICE)
     finally:
@@ -119,8 +121,8 @@ def _install(folder: Path, wheel: Path, extras: Sequence[str], wheels: Path | No
     sight = ["--system-site-packages"] if "gpio" in extras else []
     _run(
         [interpreter, "-I", "-m", "venv", *sight, str(folder)],
-        "sudo apt install python3-venv, and see that the disk has room",
-    )
+        "sudo apt install python3-venv, and see that the disk has room", error=UpgradeMissing,
+    )  # fmt: skip
     pip = [str(folder / "bin/python"), "-I", "-m", "pip", "--disable-pip-version-check"]
     where = ["--no-index", "--find-links", str(wheels)] if wheels is not None else []
     needed = [
@@ -131,6 +133,7 @@ def _install(folder: Path, wheel: Path, extras: Sequence[str], wheels: Path | No
     _run(
         [*pip, "install", "--quiet", "--require-hashes", "--only-binary", ":all:", *where, *needed],
         "see that the disk has room and the network is there, or bring the packages: --wheels DIR",
+        error=UpgradeMissing,
     )
     _run([*pip, "install", "--quiet", "--no-deps", "--no-index", str(wheel)], "fetch it again")
 
@@ -160,18 +163,8 @@ def _check(folder: Path, config: Path, *, is_first: bool) -> None:
     _run(
         [str(folder / "bin/shouwang-edge"), "check", str(config)],
         "mend the configuration for the new version, or keep the old one",
-        {**_environment(), **_variables(config.with_suffix(".env"))},
+        {**_environment(), **beside(config)},
     )
-
-
-def _variables(path: Path) -> dict[str, str]:
-    """What systemd reads from EnvironmentFile=, as far as people write it."""
-    try:
-        lines = path.read_text("utf-8").splitlines()
-    except FileNotFoundError:
-        return {}
-    found = (_VARIABLE.fullmatch(line) for line in lines)
-    return {each[1]: each[2].strip().strip("\"'") for each in found if each is not None}
 
 
 def _environment() -> dict[str, str]:
@@ -179,17 +172,18 @@ def _environment() -> dict[str, str]:
     return {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
 
 
-def _run(command: list[str], remedy: str, environment: dict[str, str] | None = None) -> None:
+def _run(
+    command: list[str], remedy: str, environment: dict[str, str] | None = None,
+    *, error: type[UpgradeError] = UpgradeError,
+) -> None:  # fmt: skip
     try:
         done = subprocess.run(
             command, check=False, capture_output=True, text=True, errors="replace",
             env=_environment() if environment is None else environment,
             timeout=CHECK_S if environment is not None else None,
         )  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise UpgradeError(f"{error}; {remedy}") from error
+    except (OSError, subprocess.TimeoutExpired) as trouble:
+        raise error(f"{trouble}; {remedy}") from trouble
     if done.returncode:
         said = "\n".join((done.stdout + done.stderr).strip().splitlines()[-TOLD:])
-        raise UpgradeError(
-            f"{' '.join(command[:4])} ended with {done.returncode}:\n{said}\n{remedy}"
-        )
+        raise error(f"{' '.join(command[:4])} ended with {done.returncode}:\n{said}\n{remedy}")

@@ -5,24 +5,19 @@ sensor stands, how many were measured in all, and what was received and may go. 
 changes nothing, so it can be tried again.
 """
 
-import json
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
-from math import isfinite
 
-from edge.contract.metrics import METRICS
-from edge.contract.quality import Quality
 from edge.contract.ranges import Ranges
 from edge.contract.reading import Reading, ReadingClass
-from edge.contract.topics import Kind
 from edge.errors import JournalError
+from edge.journal import cuts
+from edge.journal.bodies import reading_of, row_of, undatable
 from edge.journal.journal import Dropped, Journal, Row
+from edge.journal.losses import Losses, Span
 from edge.sensors.port import Sample
 from edge.timekeeping.stamps import Stamps
 
-Span = tuple[str, int, int, str]
 ALARM = ReadingClass.ALARM.value
-UNDATABLE = "time unknown: the box restarted before its clock was set; the time is a guess"
 
 
 class Notebook:
@@ -53,8 +48,8 @@ class Notebook:
         self._owed_shifts: dict[str, int] = {}  # and runs of which rows there are to be dated
         self._is_changed = False
         self.journal = journal
-        self.measured = self.dropped = 0
-        self._to_announce: list[Span] = []
+        self.measured = 0
+        self._losses = Losses()
         self._is_counting = False
         if is_sheltered:
             self._owed = {}
@@ -67,9 +62,7 @@ class Notebook:
             return
         self._is_counting = True
         self.measured += int(journal.get("measured") or 0)
-        self.dropped += int(journal.get("dropped") or 0)
-        known = json.loads(str(journal.get("announce") or "[]"))
-        self._to_announce += [(run, lo, hi, why) for run, lo, hi, why in known]
+        self._losses.take_up(int(journal.get("dropped") or 0), str(journal.get("announce") or "[]"))
 
     def move_to(self, journal: Journal) -> None:
         """Go on in a new journal: the old one was damaged. Counts and marks go along."""
@@ -95,7 +88,7 @@ class Notebook:
         JournalError when the disk still refuses, and then nothing is moved.
         """
         self.commit()
-        before = self.measured, self.dropped, list(self._to_announce), self._is_counting
+        before = self.measured, self._losses.copy(), self._is_counting
         memory, rows = self.journal, self.journal.pending(self.journal.depth)
         try:
             self._join(disk)
@@ -112,7 +105,7 @@ class Notebook:
             disk.commit()
         except JournalError:
             self.journal = memory
-            self.measured, self.dropped, self._to_announce, self._is_counting = before
+            self.measured, self._losses, self._is_counting = before
             raise
         self._owed, self._owed_shifts, self._undated = None, {}, self.stamps.runs()
         return len(rows)
@@ -126,6 +119,9 @@ class Notebook:
         self._count_on(disk)
         if disk.get("begin_ms") is not None:
             self._noted.pop("begin_ms", None)  # the house began before this run
+        clock_ms = Stamps(self.run, self._boot, str(disk.get("time") or "")).clock_ms
+        if untold := cuts.untold(disk.get, clock_ms):  # memory knew of none of them
+            self.note(cuts.CUTS, cuts.spell(untold))
         found = Stamps(self.run, self._boot, "", str(disk.get("undated") or ""))
         self.stamps.undatable.update(found.undatable)
         anchor = self.stamps.anchor
@@ -180,34 +176,15 @@ class Notebook:
     def reading(self, row: Row) -> Reading:
         """The reading that a row of the journal holds, with what is known of its time."""
         reading = reading_of(row._replace(at_ms=row.at_ms + self._shifts.get(row.run, 0)))
-        if row.run not in self.stamps.undatable:
-            return reading
-        why = f"{UNDATABLE}; {reading.reason}" if reading.reason else UNDATABLE
-        is_missing = reading.value is None
-        return replace(reading, reason=why, quality=Quality.MISSING if is_missing else Quality.FAIL)
+        return undatable(reading) if row.run in self.stamps.undatable else reading
 
     def _row(self, sample: Sample, late_ms: int) -> Row:
-        metric = METRICS[sample.metric]
-        series = (sample.place, sample.port, sample.metric)
         # Two points of a series at one millisecond would be one point in the store.
+        series = (sample.place, sample.port, sample.metric)
         at_ms = self.stamps.give(series, sample.at_ms + late_ms)
-        value, quality, reason = sample.value, int(sample.quality), sample.reason
-        if value is not None and not isfinite(value):
-            value, reason = None, f"the sensor said {value}"
-        if value is None:
-            quality = int(Quality.MISSING)
-        if metric.cls is ReadingClass.ALARM:
-            self.has_alarm = True
-        return Row(
-            at_ms=at_ms,
-            kind=(Kind.READINGS if sample.place else Kind.HEALTH).value,
-            cls=metric.cls.value,
-            run=self.run,
-            seq=self.seq,
-            body=json.dumps(
-                [*series, value, quality, reason], separators=(",", ":"), ensure_ascii=False
-            ).encode(),
-        )
+        row = row_of(sample, run=self.run, seq=self.seq, at_ms=at_ms)
+        self.has_alarm |= row.cls == ALARM
+        return row
 
     def received(self, run: str, lo: int, hi: int) -> None:
         """The server holds these: they leave the journal at the next commit."""
@@ -215,6 +192,11 @@ class Notebook:
         if self._owed is not None:
             self._owed.setdefault(run, Ranges()).add(lo, hi)
         self._is_changed = True
+
+    @property
+    def dropped(self) -> int:
+        """How many readings the caps have cost."""
+        return self._losses.count
 
     @property
     def is_changed(self) -> bool:
@@ -274,7 +256,7 @@ class Notebook:
         self.journal.put("time", self.stamps.text())
         if (undated := self.stamps.runs()) != self._undated:
             self.journal.put("undated", undated)
-        self.journal.put("announce", json.dumps(self._to_announce, separators=(",", ":")))
+        self.journal.put("announce", self._losses.text())
 
     def trim(self, max_bytes: int, before_ms: int) -> int:
         """Hold the journal's caps; how many readings that cost. They will be announced."""
@@ -283,10 +265,7 @@ class Notebook:
         before = self.dropped
 
         def note(dropped: list[Dropped]) -> None:
-            self.dropped += sum(each.hi - each.lo + 1 for each in dropped)
-            self._to_announce = _joined(
-                [*self._to_announce, *((d.run, d.lo, d.hi, d.reason) for d in dropped)]
-            )
+            self._losses.add(dropped)
             self._put_counts()
 
         self.commit()  # so that the counts put down do not run ahead of the rows
@@ -296,34 +275,9 @@ class Notebook:
 
     def to_announce(self, most: int) -> tuple[Span, ...]:
         """Ranges that a cap dropped and the server has not heard of."""
-        return tuple(self._to_announce[:most])
+        return tuple(self._losses.untold[:most])
 
     def announced(self, spans: Sequence[Span]) -> None:
         """The server has heard of these."""
-        told = set(spans)
-        self._to_announce = [span for span in self._to_announce if span not in told]
+        self._losses.told(spans)
         self._is_changed = True
-
-
-def reading_of(row: Row) -> Reading:
-    """The reading that a row of a device's journal holds."""
-    place, port, metric, value, quality, reason = json.loads(row.body)
-    return Reading(
-        place=place,
-        port=port,
-        metric=metric,
-        value=value,
-        at_ms=row.at_ms,
-        quality=Quality(quality),
-        reason=reason,
-        run=row.run,
-        seq=row.seq,
-    )
-
-
-def _joined(spans: Iterable[Span]) -> list[Span]:
-    """The same ranges with neighbours of one run and reason made one."""
-    by_run: dict[tuple[str, str], Ranges] = {}
-    for run, lo, hi, reason in spans:
-        by_run.setdefault((run, reason), Ranges()).add(lo, hi)
-    return [(run, lo, hi, why) for (run, why), ranges in by_run.items() for lo, hi in ranges]

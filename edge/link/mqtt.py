@@ -146,7 +146,8 @@ class MqttLink:
         except (OSError, ValueError, tls.Unreadable) as error:
             if isinstance(error, ssl.SSLCertVerificationError):
                 self._is_early = error.verify_code == tls.NOT_YET_VALID
-            self._say_ended(f"no connection: {self._explain(error)}")
+            where = f"{self._config.host}:{self._config.port}"
+            self._say_ended(f"no connection to {where}: {self._explain(error)}")
             return False
         was_steady = self._hold(connection)
         self._up = None

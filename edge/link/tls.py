@@ -5,6 +5,8 @@ then. While the system's clock is known to be wrong, OpenSSL does not look at th
 looks itself that the broker's certificate had not ended before what the box knows of the time.
 """
 
+import errno
+import socket
 import ssl
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -92,7 +94,7 @@ def explain(error: BaseException, host: str, has_cert: bool, system_ms: int) -> 
     if isinstance(error, ssl.SSLCertVerificationError):
         return _explain_certificate(error, host, system_ms)
     if not isinstance(error, ssl.SSLError):
-        return str(error)
+        return _explain_line(error)
     reason = error.reason or ""
     if "WRONG_VERSION_NUMBER" in reason or "RECORD_LAYER" in reason:
         return "the port does not speak TLS; write the port of the listener with TLS in url"
@@ -141,6 +143,18 @@ _ALERTS = {
     "UNSUPPORTED": "is of a kind that the broker does not take",
     "BAD_CERTIFICATE": "is not good to the broker",
 }
+
+
+def _explain_line(error: BaseException) -> str:
+    if isinstance(error, socket.gaierror):
+        return "its name is not known; see url in [mqtt], and whether the line has a DNS"
+    if isinstance(error, ConnectionRefusedError):
+        return "nobody listens there; see url in [mqtt], and whether the broker runs"
+    if isinstance(error, TimeoutError):
+        return "no answer; see the line, and a firewall before the broker"
+    if isinstance(error, OSError) and error.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH):
+        return "no way to it; see modem, SIM or Wi-Fi"
+    return str(error)
 
 
 def _explain_certificate(error: ssl.SSLCertVerificationError, host: str, system_ms: int) -> str:

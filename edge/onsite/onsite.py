@@ -19,9 +19,7 @@ from edge.onsite.plan import OnsitePlan
 from edge.sensors.port import Sample, Series
 
 if TYPE_CHECKING:
-    from edge.announcer.agenda import Agenda
-    from edge.announcer.taken import Taken
-    from edge.announcer.voice import Voice
+    from edge.announcer.announcer import Announcer
     from edge.contract.command import Command
     from edge.guard.guard import Guard
     from edge.guard.telling import Change
@@ -30,7 +28,6 @@ if TYPE_CHECKING:
 
 MARK = "#onsite"  # no sensor's name can be this
 LOOK_S = 0.2  # real: between looks at what waits
-BUSY_S = 0.5  # real: between looks at a voice that speaks
 
 _log = logging.getLogger(__name__)
 
@@ -72,10 +69,9 @@ class Onsite:
         self._hand_over = hand_over
         self._is_changed = False
         known = _parse(mark)
-        self._taken = self._new_taken(known.get("taken", ()))
         self._outputs = self._new_outputs()
         self._guard = self._new_guard(known.get("guard", ""))
-        self._agenda, self._voice = self._new_announcer()
+        self._announcer = self._new_announcer(known.get("taken", ()))
         self._commands = self._new_commands(command_topic)
 
     def start(self) -> None:
@@ -84,8 +80,8 @@ class Onsite:
             output.start()
         if self._guard is not None:
             threading.Thread(target=self._look, name="guard", daemon=True).start()
-        if self._voice is not None:
-            self._voice.start()
+        if self._announcer is not None:
+            self._announcer.start()
         self.server(is_there=False)
         if self._plan.button is not None:
             from edge.outputs.button import Button
@@ -98,8 +94,8 @@ class Onsite:
 
     def stop(self) -> None:
         """Outputs are left open: a breaker as it stands, what was held off, a buzzer silent."""
-        if self._voice is not None:
-            self._voice.stop()
+        if self._announcer is not None:
+            self._announcer.stop()
         for output in self._outputs.values():
             output.stop()
 
@@ -118,16 +114,14 @@ class Onsite:
 
     def changed_mark(self) -> str | None:
         """What must outlive a restart, when it has changed: latches, and what is not yet heard."""
-        taken = self._taken
-        if not (self._is_changed or (taken and taken.is_changed)):
+        has_taken = self._announcer is not None and self._announcer.has_changed()
+        if not (self._is_changed or has_taken):
             return None
         self._is_changed = False
-        if taken is not None:
-            taken.is_changed = False
         return json.dumps(
             {
                 "guard": self._guard.mark if self._guard else "",
-                "taken": taken.texts if taken else [],
+                "taken": self._announcer.taken if self._announcer else [],
             },
             separators=(",", ":"),
         )
@@ -142,8 +136,8 @@ class Onsite:
 
     def listens(self) -> None:
         """Somebody listens: what is unsent may go."""
-        if self._taken is not None:
-            self._taken.listens()
+        if self._announcer is not None:
+            self._announcer.listens()
 
     def commanded(self, payload: bytes, *, is_retained: bool) -> None:
         """A message on the command topic; a retained one is an old one, whatever it says."""
@@ -155,37 +149,21 @@ class Onsite:
 
     def server(self, *, is_there: bool) -> None:
         """The server is heard of, or is away."""
-        if self._taken is not None and not is_there:
-            self._taken.unheard()
-        if self._agenda is not None:
-            self._agenda.server(is_there, self._steady_ms())
+        if self._announcer is not None:
+            self._announcer.server(is_there=is_there)
 
     def did(self, event: Did) -> None:
         """What the guard did: into the log, and aloud."""
-        from edge.announcer import words
-        from edge.guard.telling import Turn
-
         self._is_changed |= bool(event.changes)
         for change in event.changes:
             _log.warning("guard: %s %s: %s", change.name, change.turn.value, change.what)
-            if self._agenda is None:
-                continue
-            key = f"{'guard' if change.rule else 'output'} {change.name}"
-            is_over = change.turn is Turn.CLEARED and change.rule and not change.rule.latches
-            if is_over or change.turn in (Turn.RESET, Turn.BACK):
-                self._agenda.drop(key)
-            is_urgent = change.turn in (Turn.RAISED, Turn.FAILED)
-            texts = words.of_change(change)
-            self._agenda.note(key, texts, self._steady_ms(), is_urgent=is_urgent)
+            if self._announcer is not None:
+                self._announcer.changed(change)
 
     def pressed(self, event: Pressed) -> None:
         """Short: take over what is announced, silence the buzzers. Long: give the power back."""
-        if self._voice is not None:
-            self._voice.drop()
-        for incident in self._agenda.take_over() if self._agenda else ():
-            _log.warning("button: incident %s is taken over", incident)
-            if self._taken is not None:
-                self._taken.add(incident, self._clock.now_ms())
+        if self._announcer is not None:
+            self._announcer.take_over()
         if self._guard is None:
             return
         self._guard.hush()
@@ -195,13 +173,7 @@ class Onsite:
 
     def work(self) -> float | None:
         """Say and send what is due; after how many real seconds to ask again."""
-        sent_s = None
-        if self._taken is not None:
-            sent_s = self._taken.send(
-                lambda payload: self._publish(Kind.COMMAND_RESULT, payload), time.monotonic()
-            )
-        waits = [wait for wait in (sent_s, self._say_due()) if wait is not None]
-        return min(waits) if waits else None
+        return self._announcer.work() if self._announcer is not None else None
 
     # Inside
 
@@ -222,24 +194,18 @@ class Onsite:
             look_up=self._clock.look, tell=lambda *news: self._hand_over(Did(*news)),
         )  # fmt: skip
 
-    def _new_taken(self, texts: Sequence[str]) -> "Taken | None":
-        if self._plan.announcer is None:
-            return None
-        from edge.announcer.taken import Taken
-
-        return Taken(texts)
-
-    def _new_announcer(self) -> "tuple[Agenda | None, Voice | None]":
+    def _new_announcer(self, taken: Sequence[str]) -> "Announcer | None":
         plan = self._plan.announcer
         if plan is None:
-            return None, None
-        from edge.announcer.agenda import Agenda
-        from edge.announcer.voice import Voice
+            return None
+        from edge.announcer.announcer import Announcer
 
         buzzer = self._outputs.get(plan.buzzer)
-        agenda = Agenda(round(plan.repeat_s * 1000), round(plan.server_silent_s * 1000))
-        voice = Voice(plan, lambda is_on: buzzer.sound(is_on, "voice") if buzzer else None)
-        return agenda, voice
+        return Announcer(
+            plan, self._clock, taken,
+            sound=lambda is_on: buzzer.sound(is_on, "voice") if buzzer else None,
+            publish=lambda payload: self._publish(Kind.COMMAND_RESULT, payload),
+        )  # fmt: skip
 
     def _new_commands(self, topic: str) -> "Commands | None":
         if self._plan.key is None:
@@ -264,13 +230,13 @@ class Onsite:
                 what = "output" if verb is Verb.OFF else "guard"
                 return False, f"this device has no {what} {target}"
             return not reason, reason
-        if self._agenda is None:
+        if self._announcer is None:
             return False, "this device has no announcer"
         if verb is Verb.HUSH:
-            return True, "" if self._agenda.hush(target) else "it was not being announced"
+            return True, "" if self._announcer.hush(target) else "it was not being announced"
         if not command.texts:
             return False, "there are no words to say"
-        self._agenda.announce(target, command.texts, self._steady_ms(), is_urgent=command.is_urgent)
+        self._announcer.announce(target, command.texts, is_urgent=command.is_urgent)
         return True, ""
 
     def _look(self) -> None:
@@ -280,21 +246,6 @@ class Onsite:
                     self._guard.look()
             except Exception:  # a bug in one look must not end the guard
                 _log.exception("guard: report this")
-
-    def _say_due(self) -> float | None:
-        agenda, voice, plan = self._agenda, self._voice, self._plan.announcer
-        if agenda is None or voice is None or plan is None:
-            return None
-        from edge.announcer.agenda import in_order
-
-        if voice.is_idle and (item := agenda.due(self._steady_ms())):
-            for language, text in in_order(item.texts, plan.languages):
-                voice.say(language, text)
-        wait_ms = agenda.wait_ms(self._steady_ms())
-        if wait_ms is None:
-            return None
-        wait_s = self._clock.real(wait_ms / 1000)
-        return wait_s if voice.is_idle else max(wait_s, BUSY_S)
 
     def _steady_ms(self) -> int:
         """House milliseconds of a clock that nobody sets."""

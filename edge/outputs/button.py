@@ -15,7 +15,7 @@ from edge.sensors.pins import Line, Wiring, read_wiring
 from edge.table import Table
 
 LOOK_S = 0.05  # real
-LONGEST_S = 20.0
+LONGEST_S = 20.0  # a hand lets go sooner
 RETRY_S = 30.0
 
 _log = logging.getLogger(__name__)
@@ -71,8 +71,8 @@ class Button(threading.Thread):
             self._note(self._debounce.look(time.monotonic(), is_closed))
             presses, self._presses = self._presses, []
         for held_s in presses:
-            if held_s <= LONGEST_S:
-                self._pressed(held_s >= self._plan.long_s)
+            if (is_long := is_long_press(held_s, self._plan.long_s)) is not None:
+                self._pressed(is_long)
 
     def _edge(self, at_s: float, is_closed: bool) -> None:
         with self._lock:  # the driver's thread
@@ -92,6 +92,11 @@ class Button(threading.Thread):
         line, self._line = self._line, None
         if line is not None:
             line.close()
+
+
+def is_long_press(held_s: float, long_s: float) -> bool | None:
+    """None for no press at all: a wire that was short for a while, or a thing that leaned on it."""
+    return None if held_s > LONGEST_S else held_s >= long_s
 
 
 def read_button(top: Table) -> ButtonPlan | None:

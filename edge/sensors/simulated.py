@@ -1,89 +1,41 @@
-"""Simulated: small honest curves and injected faults, the same for the same seed and sample.
+"""Simulated: curves, storms and charging sessions with injected faults, the same for the same seed.
 
-Shapes after domain.md 1.4 (faults), 2.5 (stage) and 3.7 (charging), in a small way.
+``simulation`` holds what is said when, pure; here stand the sensor and its keys (docs/simulated.md).
 """
 
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import cos, pi
 from pathlib import Path
 
 from edge.contract.metrics import METRICS
 from edge.sensors.port import Sample, Series, Step, Use
+from edge.sensors.simulation.charging import MODELLED, Pack, Socket
+from edge.sensors.simulation.curves import CURVES, DAY_S, Curve, Signal
+from edge.sensors.simulation.faults import (
+    CHARGING_SHAPES,
+    RAIN_SHAPES,
+    SHAPES,
+    STUCK,
+    WHOLE,
+    Moment,
+    Said,
+)
+from edge.sensors.simulation.injection import Injection
+from edge.sensors.simulation.rain import told_mm
+from edge.sensors.simulation.storm import Storm, rise_m
 from edge.table import Table
 
 SAMPLES_A_STEP = 200  # a step is one transaction and one wait for the disk
-ZONE_S = 8 * 3600  # the day of the curves is that of China
-DAY_S = 86_400
 YEAR_S = 366 * DAY_S
-SHAPES = ("step", "ramp", "silence")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Curve:
-    """``base`` plus a daily wave of ``swing`` that is highest at ``peak_h``, plus noise."""
-
-    base: float
-    swing: float = 0.0
-    peak_h: float = 15.0
-    noise: float = 0.0
-
-
-# Plausible figures of this project for a temperate place; a shed draws most in the evening.
-CURVES = {
-    "shed-temp": Curve(base=21, swing=6, peak_h=15, noise=0.15),
-    "port-temp": Curve(base=27, swing=5, peak_h=21, noise=0.2),
-    "wire-temp": Curve(base=26, swing=6, peak_h=21, noise=0.2),
-    "humidity": Curve(base=65, swing=-15, peak_h=15, noise=1),
-    "smoke": Curve(base=0),
-    "water": Curve(base=0),
-    "door": Curve(base=0),
-    "relay": Curve(base=1),
-    "co": Curve(base=2, noise=0.5),
-    "current": Curve(base=14, swing=9, peak_h=21, noise=0.3),
-    "residual-current": Curve(base=4, noise=0.4),
-    "voltage": Curve(base=228, swing=-4, peak_h=20, noise=0.8),
-    "power": Curve(base=110, noise=1.1),
-    "water-level": Curve(base=1.25, swing=0.015, peak_h=4, noise=0.003),
-    "flow": Curve(base=3.2, swing=0.1, peak_h=4, noise=0.05),
-    "rain": Curve(base=0),
-    "water-temp": Curve(base=14, swing=1.5, peak_h=17, noise=0.05),
-    "ph": Curve(base=7.6, swing=0.2, peak_h=16, noise=0.02),
-    "do": Curve(base=8.4, swing=0.9, peak_h=16, noise=0.05),
-    "conductivity": Curve(base=420, swing=12, peak_h=6, noise=2),
-    "turbidity": Curve(base=6, noise=0.6),
-    "nh3n": Curve(base=0.35, noise=0.02),
-    "battery": Curve(base=12.7, swing=0.25, peak_h=14, noise=0.01),
-    "signal": Curve(base=-71, noise=2),
-    "cpu-temp": Curve(base=48, swing=5, peak_h=15, noise=0.5),
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Injection:
-    """A fault from ``at_s`` after the begin for ``for_s``: named as injected wherever it shows."""
-
-    at_s: float
-    for_s: float
-    metric: str
-    port: str
-    shape: str
-    to: float = 0.0
-
-    def holds(self, metric: str, port: str, offset_s: float) -> bool:
-        return (
-            self.metric == metric
-            and self.port == port
-            and self.at_s <= offset_s < self.at_s + self.for_s
-        )
+ALL_SHAPES = (*SHAPES, STUCK, *RAIN_SHAPES, *CHARGING_SHAPES, *WHOLE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Simulation:
     """What to simulate: each metric at ``interval_s``; ends after ``count`` rounds or ``until_s``.
 
-    ``history_s`` of samples before the begin are measured at once.
+    ``history_s`` of samples before the begin are measured at once. ``charging``: it is a socket.
     """
 
     place: str
@@ -92,6 +44,8 @@ class Simulation:
     interval_s: float
     seed: int = 0
     curves: tuple[tuple[str, Curve], ...] = ()
+    storms: tuple[Storm, ...] = ()
+    charging: Pack | None = None
     injections: tuple[Injection, ...] = ()
     history_s: float = 0.0
     count: int | None = None
@@ -138,36 +92,79 @@ class Simulated:
             at_ms = self.begin_ms + round(offset_s * 1000)
             if at_ms > now_ms:
                 return Step(samples=tuple(samples), mark=str(number), wake_ms=at_ms)
-            samples += self._round(number, offset_s, at_ms)
+            samples += self._round(number, at_ms)
             number += 1
         return Step(samples=tuple(samples), mark=str(number), wake_ms=now_ms)
 
     def close(self) -> None:
         pass
 
-    def _round(self, number: int, offset_s: float, at_ms: int) -> Iterator[Sample]:
+    def _round(self, number: int, at_ms: int) -> Iterator[Sample]:
         plan = self.simulation
         for metric in plan.metrics:
-            value = self._value(metric, number, offset_s, at_ms)
+            value = self._value(metric, number)
             if value is not None:
                 yield Sample(plan.place, plan.port, metric, value, at_ms)
 
-    def _value(self, metric: str, number: int, offset_s: float, at_ms: int) -> float | None:
-        plan = self.simulation
-        curve = dict(plan.curves).get(metric) or CURVES[metric]
-        chance = random.Random(f"{plan.seed}/{plan.place}/{plan.port}/{metric}/{number}")
-        hour = (at_ms / 1000 + ZONE_S) % DAY_S / 3600
-        value = curve.base + curve.swing * cos(2 * pi * (hour - curve.peak_h) / 24)
-        for injection in plan.injections:
-            if not injection.holds(metric, plan.port, offset_s):
+    def _value(self, metric: str, number: int) -> float | None:
+        """What is said in that round: the signal, what faults make of it, noise, and the digits."""
+        plan, offset_s = self.simulation, number * self.simulation.interval_s
+        at_s = self.begin_ms / 1000 + offset_s
+        key = f"{plan.seed}/{plan.place}/{plan.port}/{metric}/{number}"
+        said: Said = self._signal(metric, offset_s, at_s)
+        for nth, fault in enumerate(plan.injections):
+            if fault.metric not in ("", metric) or not fault.lasts(offset_s):
                 continue
-            if injection.shape == "silence":
-                return None
-            share = (offset_s - injection.at_s) / injection.for_s
-            value += (injection.to - value) * (share if injection.shape == "ramp" else 1)
-        value += chance.gauss(0, curve.noise) if curve.noise else 0.0
+            if fault.shape == STUCK:
+                # The last round before it, which other faults may have met.
+                return self._value(metric, -int(-fault.at_s // plan.interval_s) - 1)
+            now = Moment(at_s, fault.share(offset_s), random.Random(f"{key}/{nth}"))
+            said = _with(fault, metric, said, now)
+        if not isinstance(said, Signal):
+            return said
+        value = said.level + said.wave
+        value += random.Random(key).gauss(0, said.noise) if said.noise else 0.0
         low, high = METRICS[metric].span
         return round(min(max(value, low), high), METRICS[metric].decimals)
+
+    def _signal(self, metric: str, offset_s: float, at_s: float) -> Signal:
+        """Without the faults of one signal; those of rain and of a socket are in it."""
+        plan = self.simulation
+        if plan.charging is not None and metric in MODELLED:
+            return self._socket(plan.charging).at(
+                metric,
+                at_s,
+                self._curve("voltage").at(at_s).level,
+                self._curve("port-temp").at(at_s),
+            )
+        signal = self._curve(metric).at(at_s)
+        if metric == "rain" and plan.storms:
+            here = told_mm(plan.storms, plan.injections, offset_s)
+            before = told_mm(plan.storms, plan.injections, offset_s - plan.interval_s)
+            return signal._replace(level=signal.level + here - before)
+        if metric == "water-level":
+            return signal._replace(level=signal.level + rise_m(plan.storms, offset_s))
+        return signal
+
+    def _curve(self, metric: str) -> Curve:
+        return dict(self.simulation.curves).get(metric) or CURVES.get(metric) or Curve(base=0)
+
+    def _socket(self, pack: Pack) -> Socket:
+        plan, begin_s = self.simulation, self.begin_ms / 1000
+        faults = tuple(fault.since(begin_s) for fault in plan.injections)
+        return Socket(f"{plan.seed}/{plan.place}/{plan.port}", pack, faults)
+
+
+def _with(fault: Injection, metric: str, said: Said, now: Moment) -> Said:
+    if not isinstance(said, Signal):
+        return said  # an earlier fault has the last word
+    if fault.shape in WHOLE:
+        return WHOLE[fault.shape](metric, said, fault, now)
+    shape = SHAPES.get(fault.shape)
+    return said if shape is None else shape.act(said, fault, now)
+
+
+# The keys of a ``[[sensor]]``
 
 
 def read(table: Table, _: Path) -> Simulation:
@@ -179,18 +176,25 @@ def read(table: Table, _: Path) -> Simulation:
     metrics = table.texts("metrics")
     if not metrics:
         table.complain("metrics", 'name at least one, e.g. metrics = ["shed-temp", "smoke"]')
+    charging = None
+    if "charging" in table:
+        charging = Pack(table.one_of("charging", tuple(Pack)))
     given = table.table("curve")
     curves = tuple((name, _curve(given.table(name))) for name in given.keys())  # noqa: SIM118
+    modelled = MODELLED if charging is not None else ()
     for metric in metrics:
         if metric not in METRICS:
             table.complain("metrics", f"{metric!r} is not in the catalogue")
-        elif metric not in CURVES and metric not in dict(curves):
+        elif metric not in (*CURVES, *dict(curves), *modelled):
             table.complain("metrics", f"{metric!r} has no curve; write [sensor.curve.{metric}]")
     for metric in dict(curves):
         if metric not in metrics:
             table.complain("curve", f"{metric!r} is not among metrics")
     if len(set(metrics)) < len(metrics):
         table.complain("metrics", "one stands twice; take it out")
+    storms = tuple(_storm(each) for each in table.tables("storm"))
+    if storms and not {"rain", "water-level"}.intersection(metrics):
+        table.complain("storm", "nothing here shows it; add rain or water-level to metrics")
     return Simulation(
         place=place,
         port=port,
@@ -198,7 +202,11 @@ def read(table: Table, _: Path) -> Simulation:
         interval_s=table.number("interval_s", 60.0, least=0.01, most=86_400),
         seed=table.whole("seed", 0, least=0, most=2**53),
         curves=curves,
-        injections=tuple(_injection(each, metrics, port) for each in table.tables("inject")),
+        storms=storms,
+        charging=charging,
+        injections=tuple(
+            _injection(each, metrics, port, storms, charging) for each in table.tables("inject")
+        ),
         history_s=table.number("history_s", 0.0, least=0, most=YEAR_S),
         count=table.whole("count", least=1, most=10**9) if "count" in table else None,
         until_s=table.number("until_s", least=0) if "until_s" in table else None,
@@ -216,17 +224,53 @@ def _curve(table: Table) -> Curve:
     return curve
 
 
-def _injection(table: Table, metrics: list[str], port: str) -> Injection:
-    shape = table.one_of("shape", SHAPES)
+def _storm(table: Table) -> Storm:
+    storm = Storm(
+        at_s=table.number("at_s"),
+        hours=table.number("hours", above=0, most=240),
+        mm=table.number("mm", above=0, most=2000),
+        peak=table.number("peak", 0.4, least=0.05, most=0.95),
+        mm_per_tip=table.number("mm_per_tip", 0.2, least=0.05, most=2),
+        lag_s=60 * table.number("lag_min", 20.0, least=0, most=600),
+        tau_s=3600 * table.number("tau_h", 4.0, above=0, most=240),
+        m_per_mm=table.number("m_per_mm", 0.03, least=0, most=1),
+        seed=table.whole("seed", 0, least=0, most=2**53),
+    )
+    table.done()
+    return storm
+
+
+def _injection(
+    table: Table, metrics: list[str], port: str, storms: tuple[Storm, ...], charging: Pack | None
+) -> Injection:
+    shape = table.one_of("shape", ALL_SHAPES)
+    metric = ""
+    if shape in SHAPES or shape == STUCK:
+        metric = table.one_of("metric", metrics or ("",))
+    if shape in RAIN_SHAPES and not storms:
+        table.complain("shape", f"{shape} is of a rain gauge in a storm; write [[sensor.storm]]")
+    if shape in CHARGING_SHAPES and charging is None:
+        table.complain("shape", f'{shape} is of a socket; write charging = "lead" or "lithium"')
+    if "port" in table and table.id("port") != port:
+        table.complain("port", f"is not this sensor's port {port!r}; take it out")
     injection = Injection(
         at_s=table.number("at_s"),
         for_s=table.number("for_s", above=0),
-        metric=table.one_of("metric", metrics or ("",)),
-        port=table.id("port", port) if "port" in table else port,
         shape=shape,
-        to=table.number("to", 0.0 if shape == "silence" else None),
+        metric=metric,
+        **_amounts(table, shape),
     )
-    if injection.port != port:
-        table.complain("port", f"is not this sensor's port {port!r}; take it out")
     table.done()
     return injection
+
+
+def _amounts(table: Table, shape: str) -> dict[str, float]:
+    """The keys that the shape needs, and those that it may have."""
+    known = SHAPES.get(shape)
+    needs = known.needs if known is not None else CHARGING_SHAPES.get(shape, ())
+    may = known.may if known is not None else {}
+    found = {key: table.number(key) for key in needs}
+    found |= {key: table.number(key, may[key]) for key in may if key != "to" or "to" in table}
+    if "to" in table and shape == "silence":
+        table.number("to")  # of no use, and of no harm
+    return found

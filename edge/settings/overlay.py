@@ -7,24 +7,18 @@ meanwhile.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from edge.clock import Clock
 from edge.config import EdgeConfig
-from edge.contract.settings import (
-    Desired,
-    Reported,
-    SettingsState,
-    Value,
-    decode_desired,
-    encode_reported,
-)
+from edge.contract.settings import Desired, SettingsState, Value, decode_desired
 from edge.errors import ConfigError
-from edge.settings import blunting, kept, probation
+from edge.settings import blunting, probation
+from edge.settings.keeping import Keeping
 from edge.settings.kept import Kept, Layer
 from edge.settings.merging import Source, changed, without
+from edge.settings.reporting import Reporting, refusal, standing
 
 LOOK_S = 1.0  # real: between looks at a trial
 RETRY_S = 10.0  # real: between attempts to take values back while that cannot be done
@@ -46,15 +40,14 @@ class Overlay:
         self.file = self._source.config
         self.config: EdgeConfig = self.file
         self.notes: list[str] = []
-        journal = self.file.journal.path
-        self._store = journal.with_name(journal.name + kept.ENDING)
         self._device = f"{self.file.site}/{self.file.device}"
-        self._damage = ""
-        self._answer: Reported | None = None
-        self._kept = self._on_disk = self._load()
+        self._keeping = Keeping(self.file.journal.path, self._device, self.notes)
+        self._reporting = Reporting()
+        self._kept = self._on_disk = self._keeping.load()
+        if self._keeping.damage:
+            self._reporting.note(refusal(0, [self._keeping.damage]))
         self._away_since_s = 0.0
         self._is_changing = False
-        self._publish: Callable[[bytes], object] = lambda _: None
         self._restart: Callable[[], object] = lambda: None
         self._adopt: Callable[[EdgeConfig], object] = lambda _: None
         self._lay()
@@ -76,8 +69,8 @@ class Overlay:
 
     def begin(self) -> None:
         """Count this start, take back what failed, and write down what was found; then run."""
-        if self._damage:
-            self._set_aside()
+        if self._keeping.damage:
+            self._keeping.set_aside()
         found = self._kept
         if found is not None and found.trial is not None:
             started = probation.start(found.trial, probation.now(), self.file.trial_s)
@@ -90,7 +83,7 @@ class Overlay:
         if self._kept is not None and self._kept != self._on_disk and not self._save():
             if found is not None and self._kept.trial is not None:
                 # Starts that cannot be counted might go on for ever.
-                self._kept = self._taken_back(found, f"{self._store} cannot be written")
+                self._kept = self._taken_back(found, f"{self._keeping.path} cannot be written")
                 self._lay()
         for note in self.notes:
             _log.warning("settings by wire: %s", note)
@@ -105,7 +98,7 @@ class Overlay:
 
         ``adopt`` may take its time; ``adopted`` is to be called then.
         """
-        self._publish, self._restart, self._adopt = publish, restart, adopt
+        self._reporting.publish, self._restart, self._adopt = publish, restart, adopt
 
     def adopted(self) -> None:
         """The agent runs with the configuration that ``adopt`` gave; a trial's wait begins."""
@@ -114,10 +107,7 @@ class Overlay:
 
     def connected(self) -> None:
         """Report how it stands, so that a broker that has forgotten knows again."""
-        if self._answer is None and self._kept is not None:
-            self._answer = self._stand()
-        if self._answer is not None:
-            self._publish(encode_reported(self._answer))
+        self._reporting.again(self._kept)
 
     def heard(self, payload: bytes) -> None:
         """A wish: refused, known already, or put on trial by a restart."""
@@ -133,7 +123,7 @@ class Overlay:
             self._refuse(known.wish.revision if known is not None else 0, [f"the wish {wish}"])
             return
         if known is not None and wish == known.wish and known.state is not SettingsState.REFUSED:
-            self._say(self._stand())
+            self._reporting.say(standing(known))
             return
         try:
             now = Source(self._path, self._environment)  # a restart would read it so
@@ -169,7 +159,7 @@ class Overlay:
             if not self._save():
                 self._kept = found
                 return RETRY_S
-            self._say(self._stand())
+            self._reporting.say(standing(self._kept))
             return None
         if verdict is probation.Verdict.FAILS:
             return self._take_back(found)
@@ -198,34 +188,17 @@ class Overlay:
         self._kept = fresh
         if not self._save():
             self._kept = known
-            self._refuse(wish.revision, [f"{self._store} cannot be written; see to the disk"])
+            self._refuse(
+                wish.revision, [f"{self._keeping.path} cannot be written; see to the disk"]
+            )
             return
-        self._say(self._stand())
+        self._reporting.say(standing(fresh))
         if fresh.trial is not None and (known is None or fresh.trial != known.trial):
             _log.warning("settings by wire: revision %d is on trial", wish.revision)
             self._change(changed(in_force, layer), merged)
 
-    def _refuse(self, revision: int, problems: list[str]) -> None:
-        for problem in problems:
-            _log.warning("settings by wire: revision %d refused: %s", revision, problem)
-        self._say(
-            Reported(
-                revision=revision, state=SettingsState.REFUSED, problems=tuple(problems),
-                values=self.values,
-            )
-        )  # fmt: skip
-
-    def _say(self, answer: Reported) -> None:
-        self._answer = answer
-        self._publish(encode_reported(answer))
-
-    def _stand(self) -> Reported:
-        assert self._kept is not None
-        found = self._kept
-        return Reported(
-            revision=found.wish.revision, state=found.state, problems=found.problems,
-            values=found.layer.values,
-        )  # fmt: skip
+    def _refuse(self, revision: int, problems: Sequence[str]) -> None:
+        self._reporting.refuse(revision, problems, self.values)
 
     # Trials
 
@@ -240,7 +213,7 @@ class Overlay:
             self._kept = found
             return RETRY_S
         _log.error("settings by wire: taken back: %s", ", ".join(self._kept.problems))
-        self._answer = self._stand()
+        self._reporting.note(standing(self._kept))
         merged = now.under(self.values)[1] or now.config
         self._change(changed(found.layer, self._kept.layer), merged)
         return None
@@ -261,21 +234,6 @@ class Overlay:
         )  # fmt: skip
 
     # What is kept
-
-    def _load(self) -> Kept | None:
-        try:
-            found = kept.load(self._store, self._device)
-        except OSError as error:
-            self.notes.append(f"{self._store} cannot be read ({error.strerror}); not in force")
-            return None
-        if isinstance(found, str):
-            self._damage = f"{self._store} {found}; not in force"
-            self.notes.append(self._damage)
-            self._answer = Reported(
-                revision=0, state=SettingsState.REFUSED, problems=(self._damage,)
-            )
-            return None
-        return found
 
     def _lay(self) -> None:
         """Put what is kept over the file; what a person changed since stays as he wrote it."""
@@ -303,18 +261,4 @@ class Overlay:
 
     def _save(self) -> bool:
         assert self._kept is not None
-        try:
-            kept.save(self._store, self._kept)
-        except OSError as error:
-            _log.error("settings by wire: %s cannot be written: %s", self._store, error)
-            return False
-        return True
-
-    def _set_aside(self) -> None:
-        at = Clock.from_environment().now()
-        aside = self._store.with_name(f"{self._store.name}.damaged-{at:%Y%m%d-%H%M%S}")
-        try:
-            self._store.replace(aside)
-            self.notes.append(f"set aside as {aside}")
-        except OSError as error:
-            self.notes.append(f"cannot be set aside: {error}")
+        return self._keeping.save(self._kept)

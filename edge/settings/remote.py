@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from edge.contract.settings import Value
+from edge.table import entry_path
 
 
 class Form(StrEnum):
@@ -119,9 +120,10 @@ def _find(raw: dict[str, Any], key: str) -> tuple[Setting, dict[str, Any], str] 
             if setting.key == key:
                 return setting, raw.setdefault(setting.table, {}), setting.table
         elif len(parts) == 3 and (parts[0], parts[2]) == (setting.table, setting.field):
-            for nth, entry in enumerate(raw.get(setting.table, [])):
+            entries = raw.get(setting.table, [])
+            for nth, entry in enumerate(entries):
                 if parts[1] == entry.get("name", f"{entry.get('kind')}-{nth + 1}"):
-                    return setting, entry, f"{setting.table}[{nth}]"
+                    return setting, entry, entry_path(setting.table, entry, nth, len(entries))
             return f"the device has no {setting.table} {parts[1]!r}"
     import difflib  # only for who has misspelt something
 

@@ -2,6 +2,7 @@
 
 import logging
 
+from edge.journal import cuts
 from edge.journal.notebook import Notebook
 from edge.sensors.port import Sample
 from edge.timekeeping.timekeeper import ClockSet, Timekeeper
@@ -11,7 +12,7 @@ _log = logging.getLogger(__name__)
 
 class Dating:
     """``begin_ms`` is when the house began: as given, or the first start with this journal;
-    ``cut_ms`` when the run before was cut off, if it was.
+    ``cuts_ms`` when runs before were cut off, as far as the server has not heard of it.
     """
 
     def __init__(self, clock: Timekeeper, notebook: Notebook, begin_ms: int | None) -> None:
@@ -19,17 +20,19 @@ class Dating:
         self._notebook = notebook
         self._is_given = begin_ms is not None
         self.begin_ms = begin_ms or 0
-        self.cut_ms: int | None = None
+        self.cuts_ms: tuple[int, ...] = ()
 
     def recall(self, run: str) -> None:
         """Begin with the time that the journal knows; date what it holds, as far as that goes."""
         stamps = self._notebook.stamps
-        if self._notebook.noted("open_run"):  # nobody noted its end
-            self.cut_ms = stamps.clock_ms or None
+        if self._notebook.noted(cuts.OPEN_RUN):  # nobody noted its end
             _log.warning(
                 "journal: the run before ended without a goodbye; a power cut, most likely"
             )
-        self._notebook.note("open_run", run)
+        self.cuts_ms = cuts.untold(self._notebook.noted, stamps.clock_ms)
+        if self.cuts_ms:
+            self._notebook.note(cuts.CUTS, cuts.spell(self.cuts_ms))
+        self._notebook.note(cuts.OPEN_RUN, run)
         self._clock.recall(stamps.clock_ms, stamps.anchor)
         started_ms = self._clock.now_ms()
         if self._clock.is_house:
@@ -71,7 +74,7 @@ class Dating:
 
     def ended(self) -> None:
         """The run ends with a goodbye."""
-        self._notebook.note("open_run", "")
+        self._notebook.note(cuts.OPEN_RUN, "")
 
     def _begin(self, at_ms: int) -> None:
         self.begin_ms = at_ms

@@ -30,7 +30,7 @@ def act(call: argparse.Namespace) -> int:
     from edge.settings.overlay import Overlay
 
     try:
-        overlay = Overlay(call.config)
+        overlay = Overlay(call.config, _environment(call.config))
         clock = Clock.from_environment()
     except (ConfigError, ValueError) as error:
         print(error, file=sys.stderr)
@@ -48,6 +48,19 @@ def act(call: argparse.Namespace) -> int:
         print(line)
     _warn(_warnings(config, clock.now().date()))
     return DONE
+
+
+def _environment(path: Path) -> dict[str, str]:
+    """That of the service, as far as whoever calls may see it; what he has set himself holds."""
+    import os
+
+    from edge.environment import beside
+
+    try:
+        return {**beside(path), **os.environ}
+    except (OSError, UnicodeDecodeError) as error:
+        print(f"{error}; its variables are not seen here", file=sys.stderr)
+        return dict(os.environ)
 
 
 def _warn_all_the_same(path: Path) -> None:

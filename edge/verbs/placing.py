@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from edge.errors import UpgradeError
+from edge.errors import UpgradeError, UpgradeMissing
 from edge.install.versions import REPORT, ROOT, Versions
 
-DONE, REFUSED = 0, 1
+DONE, REFUSED, MISSING = 0, 2, 3
 
 
 def add_to(commands: Any) -> None:
@@ -32,6 +32,7 @@ def add_to(commands: Any) -> None:
 
 
 def _upgrade(call: argparse.Namespace) -> int:
+    """0: in place or on trial; 2: refused, and why; 3: something outside is not there."""
     from subprocess import CalledProcessError
 
     from edge.install.upgrade import EXTRAS, Upgrade, upgrade
@@ -49,10 +50,10 @@ def _upgrade(call: argparse.Namespace) -> int:
         new = upgrade(versions, asked)
     except UpgradeError as error:
         print(error, file=sys.stderr)
-        return REFUSED
+        return MISSING if isinstance(error, UpgradeMissing) else REFUSED
     except (OSError, CalledProcessError) as error:  # the switch is made, systemd does not follow
         print(f"{error}; restart the box, the trial then goes on", file=sys.stderr)
-        return REFUSED
+        return MISSING
     if is_first:
         print(f"{new} is in {call.root}/current")
     else:

@@ -19,7 +19,7 @@ FRESH_S = 0.3  # real: how often the picture is drawn anew
 HOME, REST_OF_LINE, REST_OF_SCREEN = "\x1b[H", "\x1b[K", "\x1b[J"
 HOME_LINE = "\r" + REST_OF_LINE
 INDENT = 4
-WORDS = {1: "good", 2: "", 3: "suspect", 4: "FAIL", 9: "MISSING"}
+WORDS = {1: "good", 2: "", 3: "suspect 存疑", 4: "FAIL 有误", 9: "MISSING 缺测"}
 
 
 def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -174,7 +174,7 @@ def _block(look: "Look", columns: int) -> list[str]:
             lines.append("  " + ("/".join(part for part in where if part) or "the box itself"))
         seen = look.seen.get(series)
         lines += _row(series.metric, seen, look.clock.now_ms(), columns) if seen else [
-            " " * INDENT + paper.left(_label(series.metric), 27) + "  …"
+            " " * INDENT + paper.left(_label(series.metric), 26) + "  …"
         ]  # fmt: skip
     return lines
 
@@ -182,13 +182,16 @@ def _block(look: "Look", columns: int) -> list[str]:
 def _row(metric: str, seen: "Seen", now_ms: int, columns: int) -> list[str]:
     from edge.verbs import paper
 
-    age_s = max(0, now_ms - seen.at_ms) // 1000
     line = (
         " " * INDENT
-        + paper.left(_label(metric), 27)
+        + paper.left(_label(metric), 26)
         + paper.aligned_right(_value(metric, seen.value), 15)
     )
-    line += "  " + paper.left(WORDS[seen.quality], 8) + paper.aligned_right(f"{age_s} s", 6)
+    line += (
+        "  "
+        + paper.left(WORDS[seen.quality], 12)
+        + paper.aligned_right(age_of(now_ms - seen.at_ms), 6)
+    )
     raw = f"raw {paper.plain(seen.raw)}" if seen.raw else ""
     fits = paper.width(line) + 2 + paper.width(raw) <= columns
     lines = [f"{line}  {raw}".rstrip() if fits else line]
@@ -200,6 +203,15 @@ def _row(metric: str, seen: "Seen", now_ms: int, columns: int) -> list[str]:
     if seen.reason:
         lines += paper.note(seen.reason, columns, INDENT + 2)
     return lines
+
+
+def age_of(age_ms: int) -> str:
+    """In the unit that still tells something."""
+    seconds = max(0, age_ms) // 1000
+    for unit, length in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds // length} {unit}"
+    return f"{seconds} s"
 
 
 def _label(metric: str) -> str:

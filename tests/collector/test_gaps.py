@@ -64,7 +64,8 @@ class Story:
         self.say(batch)
 
     def born(self, run: str, cut_ms: int | None = None) -> None:
-        status = Status(state=State.ONLINE, run=run, at_ms=self.now_ms, cut_ms=cut_ms)
+        cuts_ms = () if cut_ms is None else (cut_ms,)
+        status = Status(state=State.ONLINE, run=run, at_ms=self.now_ms, cuts_ms=cuts_ms)
         self.say(DeviceSaid(SITE, DEVICE, status))
 
     def gone(self, lo: int, hi: int, reason: str = "space", run: str = "r", **more: Any) -> None:

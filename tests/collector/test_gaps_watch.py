@@ -84,7 +84,8 @@ async def _send(
 
 
 async def _status(link: Mqtt5Link, run: str, at_ms: int, cut_ms: int | None = None) -> None:
-    status = Status(state=State.ONLINE, run=run, at_ms=at_ms, cut_ms=cut_ms)
+    cuts_ms = () if cut_ms is None else (cut_ms,)
+    status = Status(state=State.ONLINE, run=run, at_ms=at_ms, cuts_ms=cuts_ms)
     assert await link.publish(TOPIC + "status", status.encode(), retain=True)
 
 

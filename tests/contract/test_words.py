@@ -10,7 +10,7 @@ from edge.contract import topics
 from edge.contract.compare import Edge, Gate, Limit, advance, judge
 from edge.contract.ids import is_id
 from edge.contract.metrics import METRICS, SENTINELS
-from edge.contract.status import State, Status
+from edge.contract.status import MOST_CUTS, State, Status
 from edge.contract.subject import Subject, SubjectKind
 from edge.contract.topics import Kind, Topic
 
@@ -74,10 +74,16 @@ def test_other_texts_are_no_subject(text) -> None:
     st.just("") | ids,
     st.text(st.characters(categories=["L", "N", "P", "Zs"]), max_size=64).filter(str.isprintable),
     st.none() | st.integers(0, 2**53 - 1),
+    st.lists(st.integers(0, 2**53 - 1), max_size=MOST_CUTS),
 )
-def test_a_status_comes_back_as_it_was_said(state, run, firmware, at_ms) -> None:
-    status = Status(state=state, run=run, firmware=firmware, at_ms=at_ms)
+def test_a_status_comes_back_as_it_was_said(state, run, firmware, at_ms, cuts_ms) -> None:
+    status = Status(state=state, run=run, firmware=firmware, at_ms=at_ms, cuts_ms=tuple(cuts_ms))
     assert Status.decode(status.encode()) == status
+
+
+@pytest.mark.parametrize("cuts", ["5", "[1.5]", "[-1]", '{"1": 2}', str([1] * (MOST_CUTS + 1))])
+def test_a_status_with_cuts_that_are_none_is_none(cuts: str) -> None:
+    assert Status.decode(f'{{"state":"online","cuts_ms":{cuts}}}'.encode()) is None
 
 
 @given(st.binary(max_size=99))

@@ -668,7 +668,9 @@ def house(*, demo: bool = True, frozen: bool = True, **settings: object) -> Hous
                     device=device.id,
                     online=device.id != "jingyang-01",
                     seen_ms=_ms(NOW - (26 * MINUTE if device.id == "jingyang-01" else MINUTE)),
-                    cut_ms=_ms(NOW - 26 * MINUTE) if device.id == "jingyang-01" else None,
+                    cuts_ms=(_ms(NOW - 91 * MINUTE), _ms(NOW - 26 * MINUTE))
+                    if device.id == "jingyang-01"
+                    else (),
                 )
                 for device in known.devices
             ),

@@ -89,16 +89,41 @@ def test_birth_goodbye_and_last_will_are_said(broker, server, device) -> None:
     wait_until(lambda: len(server.statuses) == 3, "the second birth")
     assert server.statuses[2].run != birth.run
     device.kill()
-    assert server.statuses[2].cut_ms is None
+    assert server.statuses[2].cuts_ms == ()
     killed_ms = Clock().now_ms()
     wait_until(lambda: len(server.statuses) == 4, "the last will")
     assert server.statuses[3].state is State.OFFLINE
     assert server.statuses[3].run == server.statuses[2].run
     device.start()
     wait_until(lambda: len(server.statuses) == 5, "the birth after the cut")
-    cut_ms = server.statuses[4].cut_ms  # what was measured after this may be lost
-    assert cut_ms is not None
+    (cut_ms,) = server.statuses[4].cuts_ms  # what was measured after this may be lost
     assert killed_ms - 10_000 < cut_ms <= killed_ms
+
+
+def test_each_power_cut_is_told_though_no_broker_was_there_between_them(server, device) -> None:
+    server_url, device.url = device.url, "mqtt://127.0.0.1:1"
+    device.write(SIMULATED.format(interval_s=60, more=""))
+    killed_ms = []
+    known: set[str] = set(_runs(device))
+    for _ in range(3):
+        device.start()
+        wait_until(lambda: set(_runs(device)) - known, "it has measured")
+        known.update(_runs(device))
+        device.kill()
+        killed_ms.append(Clock().now_ms())
+    device.url = server_url
+    device.write(SIMULATED.format(interval_s=60, more=""))
+    device.start({"RUNTIME_DIRECTORY": str(device.folder)})
+    wait_until((device.folder / "reported").exists, "the server has named a reading of this run")
+    cuts_ms = server.statuses[0].cuts_ms
+    assert len(cuts_ms) == 3
+    for cut, killed in zip(cuts_ms, killed_ms, strict=True):
+        assert killed - 10_000 < cut <= killed
+    assert sorted(set(cuts_ms)) == list(cuts_ms)
+    device.stop()
+    device.start()  # the server has heard of them: they are not told for ever
+    wait_until(lambda: len(server.statuses) >= 3, "the next birth")
+    assert server.statuses[2].cuts_ms == ()
 
 
 def test_a_device_that_is_stopped_as_it_starts_ends_in_order(device) -> None:

@@ -1,16 +1,20 @@
 """`shouwang-edge check`: what cannot be meant, and what a day costs."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from edge import config
+from edge import VERSION, config
 from edge.cli import main
 from edge.contract import senml
 from edge.contract.reading import Reading
 from edge.sensors.pins import Wiring
 from edge.sensors.port import Sample
 from edge.verbs import estimate
+from tests.edge.device import ROOT
 
 HEAD = """
 site = "riverside"
@@ -162,3 +166,40 @@ def test_the_estimate_is_near_what_the_encoder_writes(tmp_path: Path, durability
 def test_a_pin_has_one_name(pin: int | str) -> None:
     assert Wiring(pin=pin).name == "GPIO17"
     assert Wiring(pin="WPI0").name == "WPI0"
+
+
+SECRET = 'user = "box"\npassword = "env:SHOUWANG_TEST_PASSWORD"\n[[sensor]]\nkind = "simulated"\nmetrics = ["battery"]\n'
+
+
+def test_a_check_by_hand_knows_the_secrets_that_the_service_gets(tmp_path, capsys) -> None:
+    file, beside = tmp_path / "edge.toml", tmp_path / "edge.env"
+    file.write_text(HEAD + SECRET, encoding="utf-8")
+    assert main(["check", str(file)]) == 2
+    assert "write it into edge.env" in capsys.readouterr().err
+    beside.write_text("# for the broker\nexport SHOUWANG_TEST_PASSWORD='pass word'\n")
+    assert main(["check", str(file)]) == 0
+    said = capsys.readouterr()
+    assert "pass word" not in said.out + said.err
+    beside.unlink()
+    beside.mkdir()  # nobody may read it, not even root
+    assert main(["check", str(file)]) == 2
+    assert "its variables are not seen here" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("buffering", [[], ["-u"]])
+def test_a_reader_that_has_seen_enough_is_no_error(tmp_path, buffering: list[str]) -> None:
+    (tmp_path / "edge.toml").write_text(HEAD + CONTRADICTING, encoding="utf-8")
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, *buffering, "-m", "edge.cli", "check", tmp_path / "edge.toml"],
+        stdout=writer, stderr=subprocess.PIPE, cwd=ROOT,
+    )  # fmt: skip
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_the_version_is_told(capsys) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(["--version"])
+    assert capsys.readouterr().out == f"shouwang-edge {VERSION}\n"

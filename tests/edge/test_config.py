@@ -75,7 +75,8 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
         'password = "hunter2"\n[journal]\nmax_mb = 0\ndurability = "often"\n'
         '[[sensor]]\nkind = "simulated"\nmetrics = ["smok", "energy"]\ninterval_s = "1"\n'
         '[[sensor.inject]]\nmetric = "smok"\nshape = "jump"\nat_s = 1\nfor_s = 0\nto = 1\n'
-        '[[sensor]]\nkind = "replay"\nfile = "none.csv"\n',
+        '[[sensor]]\nkind = "replay"\nname = "old"\nfile = "none.csv"\n'
+        '[[sensor]]\nkind = "modbuss"\nunit_id = 1\n',
     )
     for part in (
         "site: write an id",
@@ -85,17 +86,19 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
         "mqtt.keep_alife_s: unknown key; did you mean 'keep_alive_s'?",
         "mqtt.password: write a reference",
         "journal.max_mb: write a number at least 1",
-        "journal.durability: write a number above 0",
-        "sensor[0].metrics: 'smok' is not in the catalogue",
-        "sensor[0].metrics: 'energy' has no curve",
-        "sensor[0].interval_s: write a number",
-        "sensor[0].inject[0].shape: write one of step, ramp, silence",
-        "sensor[0].inject[0].for_s: write a number above 0",
-        "sensor[1].columns: name at least one",
-        "sensor[1].file:",
+        "journal.durability: write seconds, or \"each\", got 'often'",
+        "sensor[1 of 3].metrics: 'smok' is not in the catalogue",
+        "sensor[1 of 3].metrics: 'energy' has no curve",
+        "sensor[1 of 3].interval_s: write a number",
+        "sensor[1 of 3].inject[1 of 1].shape: write one of step, ramp, silence",
+        "sensor[1 of 3].inject[1 of 1].for_s: write a number above 0",
+        "sensor.old.columns: name at least one",
+        "sensor.old.file:",
+        "sensor[3 of 3].kind: write one of ads1115",
     ):
         assert part in found, part
     assert "hunter2" not in found
+    assert found.count("sensor[3 of 3]") == 1  # of a kind that is none the other keys are unknown
     assert all(line.startswith(str(tmp_path)) for line in found.splitlines())
 
 

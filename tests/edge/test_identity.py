@@ -5,7 +5,7 @@ from edge.contract.status import State, Status
 from edge.contract.topics import Kind
 from edge.identity import Identity, new_run
 
-ME = Identity(site="riverside", device="box", run="r1", cut_ms=5)
+ME = Identity(site="riverside", device="box", run="r1", cuts_ms=(3, 5))
 
 
 def test_a_runs_id_is_read_by_its_time_and_never_given_twice() -> None:
@@ -24,6 +24,6 @@ def test_its_topics_are_the_devices_and_the_servers_is_the_sites() -> None:
 def test_its_status_tells_version_time_nonce_and_the_cut_and_its_will_only_the_run() -> None:
     assert Status.decode(ME.status(State.ONLINE, 7, "n1")) == Status(
         state=State.ONLINE, run="r1", firmware=f"shouwang-edge {VERSION}",
-        at_ms=7, nonce="n1", cut_ms=5,
+        at_ms=7, nonce="n1", cuts_ms=(3, 5),
     )  # fmt: skip
     assert Status.decode(ME.will) == Status(state=State.OFFLINE, run="r1")

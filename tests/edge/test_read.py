@@ -13,7 +13,9 @@ from typing import Any
 
 import pytest
 
+from edge.sensors.simulation.curves import CURVES
 from edge.verbs import paper
+from edge.verbs.read import age_of
 from tests.edge.device import ROOT
 from tests.edge.sensors.simulators import simulator
 
@@ -94,7 +96,7 @@ def test_a_meter_shows_value_raw_registers_and_calibration_without_broker_passwo
         command = write(tmp_path, METER.format(where=meter.where))
         code, text = run(command)
         assert code == 0, text
-        assert "电压 voltage                      230.00 V  good       0 s  raw 08FB" in text
+        assert "电压 voltage                     230.00 V  good           0 s  raw 08FB" in text
         assert "before: 229.90 V; calibrated 2026-05-01 by 梅阿姨" in text
         assert "2 values, none missing" in text
         code, text = run(command, "--json")
@@ -160,7 +162,7 @@ def test_wrong_calls_and_files_end_with_2(tmp_path: Path) -> None:
     assert run(command, "--every", "0")[0] == 2
     code, text = run(write(tmp_path, AIR + "report_s = 0"))
     assert code == 2
-    assert "sensor[0].report_s: write a number above 0" in text
+    assert "sensor.air.report_s: write a number above 0" in text
 
 
 def test_watch_repeats_until_ctrl_c(tmp_path: Path) -> None:
@@ -206,7 +208,25 @@ def test_on_a_terminal_a_sensor_that_takes_long_shows_that_it_is_asked(tmp_path:
     assert process.returncode == 3
     shown = text.decode()
     assert "stuck: asking… 0 s" in shown
-    assert shown.index("asking") < shown.index("MISSING")
+    assert shown.index("asking") < shown.index("MISSING 缺测")
+
+
+@pytest.mark.parametrize(
+    ("age_ms", "said"),
+    [(-5, "0 s"), (999, "0 s"), (119_999, "119 s"), (120_000, "2 min"), (7_199_999, "119 min"),
+     (7_200_000, "2 h"), (172_800_000, "2 d"), (86_400_000 * 4000, "4000 d")],
+)  # fmt: skip
+def test_an_age_fits_its_column(age_ms: int, said: str) -> None:
+    assert age_of(age_ms) == said
+
+
+def test_no_line_is_wider_than_a_terminal(tmp_path: Path) -> None:
+    hang(tmp_path)
+    metrics = ", ".join(f'"{each}"' for each in CURVES)
+    whole = f'[[sensor]]\nkind = "simulated"\nname = "all"\nplace = "weir"\nmetrics = [{metrics}]\n'
+    _, text = run(write(tmp_path, STUCK + whole))
+    assert max(map(paper.width, text.splitlines())) <= paper.WIDTH
+    assert "…" not in text
 
 
 def test_a_chinese_character_takes_two_columns() -> None:

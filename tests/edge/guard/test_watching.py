@@ -1,5 +1,6 @@
 """A guard's judgement as tables: what its samples bring about, second by second."""
 
+import time
 from math import nan
 
 import pytest
@@ -66,6 +67,17 @@ def test_a_value_that_no_longer_holds_does_not_count_towards_the_wait() -> None:
     assert told(each, [(30, 81), (31, 81)]) == [(31, "raised")]
 
 
+@pytest.mark.parametrize("quality", [Quality.FAIL, Quality.MISSING])
+def test_a_value_that_its_sensor_calls_wrong_neither_raises_nor_clears(quality: Quality) -> None:
+    each = watching(Kind.CONTACT, "smoke", Limit(above=0.5))
+    wrong = Sample("shed-1", "", "smoke", 1.0, 0, quality, "the contact chatters")
+    assert each.take(wrong, 1 * S) is None
+    assert told(each, [(2, 1)]) == [(2, "raised")]
+    well = wrong._replace(value=0.0)
+    assert each.take(well, 3 * S) is None
+    assert each.is_raised
+
+
 def test_a_contact_raises_with_its_first_sample() -> None:
     each = watching(Kind.CONTACT, "smoke", Limit(above=0.5))
     assert told(each, [(0, 0), (1, 1), (2, 1)]) == [(1, "raised")]
@@ -108,17 +120,34 @@ def test_one_jump_of_a_probe_is_no_rise_before_half_of_the_window_is_known() -> 
     assert told(each, [(0, 20), (1, 60), (2, 60), (29, 60)]) == []
 
 
+@pytest.mark.parametrize("odd", [85, 127, -55, 300])
+@pytest.mark.parametrize("every_s", [2, 10])
+def test_one_odd_word_of_a_probe_is_no_rise(odd: float, every_s: int) -> None:
+    for odd_s in range(0, 120, every_s):
+        each = watching(Kind.RISE, "shed-temp", RISE, window_s=60)
+        steps = [(t, odd if t == odd_s else 20 + 0.2 * (t % 4)) for t in range(0, 240, every_s)]
+        assert told(each, steps) == [], odd_s
+
+
+def test_a_rise_is_judged_quickly_however_often_its_sensor_speaks() -> None:
+    each = watching(Kind.RISE, "shed-temp", RISE, window_s=60)
+    told(each, [(t / 20, 20 + t / 1000) for t in range(1200)])
+    began_s = time.perf_counter()
+    told(each, [(60 + t / 20, 21.2) for t in range(100)])
+    assert (time.perf_counter() - began_s) / 100 < 0.01
+
+
 def test_a_rise_is_not_drawn_across_a_silence() -> None:
     each = watching(Kind.RISE, "shed-temp", RISE, window_s=600, hold_s=60)
     cold = [(t, 10) for t in range(0, 400, 50)]
-    warm = [(t, 40) for t in range(500, 950, 50)]
+    warm = [(t, 90) for t in range(500, 950, 50)]  # it was moved into the sun meanwhile
     assert told(each, cold + warm) == []
 
 
 def test_many_samples_a_second_bound_the_memory() -> None:
     each = watching(Kind.RISE, "shed-temp", RISE, window_s=60)
     told(each, [(t / 100, 20) for t in range(12_000)])
-    assert len(each._points) <= 202
+    assert len(each._points) <= 42
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,10 @@ import pytest
 
 from edge import config
 from edge.crew import Crew
-from edge.health.box import Box
-from edge.health.checkup import Checkup
+from edge.health.box import Box, worst
+from edge.health.checkup import TIMELESS, Checkup
 from edge.journal.keeper import Keeper
-from edge.timekeeping.timekeeper import Timekeeper
+from edge.timekeeping.timekeeper import Timekeeper, Truth
 
 TOML = """
 site = "riverside"
@@ -78,6 +78,33 @@ def test_all_is_told_at_once_and_again_after_the_interval(machine, checkup) -> N
     assert checkup.wait_s() == pytest.approx(0.001)
     machine.steady += 1
     assert checkup.look()
+
+
+def test_it_says_that_it_does_not_know_the_time_and_how_far_it_was_off(
+    machine, clock, checkup
+) -> None:
+    def offset() -> list[tuple[float | None, str]]:
+        checkup.hurry()
+        return [(s.value, s.reason) for s in checkup.look() if s.metric == "clock-offset"]
+
+    assert offset() == [(None, TIMELESS)]
+    machine.is_synced = True
+    clock.ask_system()
+    assert offset() == [(0, "")]
+    clock.believe(Truth(machine.zero - 1_500, 0, "server"))
+    assert offset() == [(1.5, "")]
+
+
+@pytest.mark.parametrize(
+    ("faults", "expected"),
+    [
+        ({}, ""), ({"a": 0}, ""), ({"a": 2, "b": 0, "c": 7}, "c 7, a 2"),
+        ({"a": 1, "b": 1, "c": 1, "d": 1, "e": 9}, "e 9, a 1, b 1, 2 more"),
+    ],
+)  # fmt: skip
+def test_the_sensors_that_fail_most_are_named(faults: dict[str, int], expected: str) -> None:
+    assert worst(faults) == expected
+    assert len(worst({"x" * 64 + str(n): 10**6 for n in range(9)})) <= 250
 
 
 def test_news_is_told_at_once(checkup) -> None:

@@ -126,7 +126,7 @@ def test_a_version_on_trial_is_not_upgraded(box: Box, init: Init) -> None:
     begin(box, init, kinds.SILENT)
     box.add("three", kinds.GOOD)
     done = box.upgrade("three")
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "on trial; wait" in done.stderr
 
 
@@ -139,7 +139,7 @@ def test_a_version_that_does_not_understand_the_configuration_is_not_tried(
 ) -> None:
     box.add("two", kinds.GOOD, check=check)
     done = box.upgrade("two")
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert complaint in done.stderr
     assert (box.versions.current, box.versions.trial()) == ("one", None)
     assert init.running() == "one"
@@ -154,7 +154,7 @@ def test_the_check_sees_what_the_service_would(box: Box, init: Init) -> None:
 def test_a_version_that_was_half_made_when_the_power_failed_is_none(box: Box, init: Init) -> None:
     box.add("two", kinds.GOOD)
     (box.versions.path("two") / "ready").unlink()
-    assert box.upgrade("two").returncode == 1
+    assert box.upgrade("two").returncode == 2
     assert box.versions.names() == ["one"]
     assert init.running() == "one"
 
@@ -169,7 +169,7 @@ def test_a_first_version_of_which_the_power_left_half_can_be_made_again(tmp_path
 
 def test_what_is_no_version_is_refused_with_those_there_are(box: Box, init: Init) -> None:
     done = box.upgrade("nine.whl")
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "name the file shouwang-...whl, or a version that is there: one" in done.stderr
 
 
@@ -192,7 +192,7 @@ def test_a_full_disk_leaves_the_old_version_running(box: Box, init: Init, tmp_pa
         pytest.skip(f"no small disk to be had here: {done.stderr}")
     assert "see that the disk has room" in done.stderr
     said = done.stdout.splitlines()
-    assert said[:2] == ["code 1", "versions/one"]
+    assert said[:2] == ["code 3", "versions/one"]
     assert "trial" not in said
     assert said[said.index(f"{small}/versions:") + 1 :] == ["one"]
 

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from edge.contract.quality import Quality
 from edge.errors import JournalError
+from edge.journal.bodies import UNDATABLE, reading_of
 from edge.journal.journal import Journal
-from edge.journal.notebook import UNDATABLE, Notebook, reading_of
+from edge.journal.notebook import Notebook
 from edge.sensors.port import Sample
 
 

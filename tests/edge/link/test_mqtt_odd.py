@@ -1,6 +1,8 @@
 """Brokers that answer strangely, or not at all: what the link does and says."""
 
+import errno
 import logging
+import socket
 from collections.abc import Iterator
 from itertools import count
 
@@ -8,6 +10,7 @@ import pytest
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
+from edge.link import tls
 from edge.link.config import MqttConfig
 from edge.link.mqtt import Connected, Disconnected, Event, Heard, MqttLink
 from edge.link.version import Wish
@@ -271,3 +274,28 @@ def test_what_an_older_configuration_listened_to_is_not_handed_over(broker) -> N
         speaker.publish(TOPIC, b"new")
         wait_until(lambda: link.heard, "the new")
         assert link.heard == [b"new"]
+
+
+@pytest.mark.parametrize(
+    ("error", "remedy"),
+    [
+        (socket.gaierror(-2, "Name or service not known"), "its name is not known; see url"),
+        (ConnectionRefusedError(111, "Connection refused"), "nobody listens there; see url"),
+        (TimeoutError("timed out"), "no answer; see the line"),
+        (OSError(errno.ENETUNREACH, "Network is unreachable"), "no way to it; see modem"),
+        (OSError(5, "Input/output error"), "Input/output error"),
+    ],
+)
+def test_a_line_that_does_not_come_about_is_told_with_its_remedy(error, remedy) -> None:
+    assert remedy in tls.explain(error, "broker", False, 0)
+
+
+def test_who_is_not_there_is_named_by_address() -> None:
+    with socket.socket() as taken:  # bound and not listening: nobody else gets it
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        with Link(port) as link:
+            wait_until(lambda: link.said, "the first attempt has ended")
+    (ended, *_) = link.said
+    assert isinstance(ended, Disconnected)
+    assert ended.reason.startswith(f"no connection to 127.0.0.1:{port}: nobody listens there")

@@ -98,6 +98,17 @@ def test_the_current_and_the_next_ca_are_trusted_and_no_other(broker, ours, anot
             )
 
 
+def test_what_is_pinned_is_trusted_instead_of_the_system_s_cas_not_beside_them(
+    broker, ours, another, monkeypatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(another.cert))  # what the system trusts
+    port = broker(another.issue("broker", alt=HERE))
+    with Link(port) as link:
+        link.must_connect()
+    with Link(port, cas=(ours.cert,)) as link:
+        assert "not from a CA that we trust" in link.reason()
+
+
 @pytest.mark.parametrize(
     ("certificate", "text"),
     [

@@ -134,14 +134,14 @@ def test_a_wrong_calibration_is_complained_of(tmp_path: Path, keys: str, words: 
     more = f"[[sensor.calibration]]\nwho = 'Mei'\ndate = 2026-05-01\n{keys}\n"
     found = problems(tmp_path, more)
     assert words in found
-    assert "sensor[0].calibration[0]" in found
+    assert "sensor.sonde.calibration[1 of 1]" in found
 
 
 def test_a_calibration_without_day_or_name_and_one_given_twice(tmp_path: Path) -> None:
     each = "[[sensor.calibration]]\nmetric = 'water-temp'\npolynomial = [0, 1]\n"
     found = problems(tmp_path, each)
-    assert "calibration[0].date: write a day, date = 2026-05-01; is missing" in found
-    assert "calibration[0].who: is missing" in found
+    assert "calibration[1 of 1].date: write a day, date = 2026-05-01; is missing" in found
+    assert "calibration[1 of 1].who: is missing" in found
     each += "who = 'Mei'\ndate = 2026-05-01\n"
     assert "is calibrated twice; keep the newer" in problems(tmp_path, each + each)
 

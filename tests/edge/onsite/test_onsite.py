@@ -68,24 +68,26 @@ def test_a_box_without_any_of_it_loads_none_of_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (GUARD, ["guard[0].off", "no output 'main'"]),
-        (OUTPUT + GUARD + GUARD, ["guard[1].name", "taken"]),
-        (OUTPUT + GUARD + "latch = false\n", ["guard[0].latch", "stays off"]),
+        (GUARD, ["guard.smoke.off", "no output 'main'"]),
+        (OUTPUT + GUARD + GUARD, ["guard.smoke.name", "taken"]),
+        (OUTPUT + GUARD + "latch = false\n", ["guard.smoke.latch", "stays off"]),
         (OUTPUT + GUARD.replace('"contact"', '"limit"'), ["needs 'above' or 'below'"]),
         (OUTPUT + GUARD.replace('"contact"', '"rise"'), ["per_minute", "window_s"]),
         (OUTPUT + GUARD.replace('"contact"', '"stale"'), ["after_s", "missing"]),
         (OUTPUT + GUARD.replace('"smoke"\noff', '"voltage"\noff'), ["is no flag"]),
-        (OUTPUT + GUARD + "above = 3\n", ["guard[0].above", "unknown key"]),
+        (OUTPUT + GUARD + "above = 3\n", ["guard.smoke.above", "unknown key"]),
         (OUTPUT + GUARD.replace("shed-1", "shed-2"), ["no sensor here gives shed-2/smoke"]),
-        (OUTPUT + GUARD + "hold_s = 5\n", ["guard[0].hold_s", "each 10 s"]),
+        (OUTPUT + GUARD + "hold_s = 5\n", ["guard.smoke.hold_s", "each 10 s"]),
         (OUTPUT + HORN + GUARD.replace("main", "horn"), ["no output 'horn'", "trip or hold"]),
-        (OUTPUT.partition("proof")[0], ["output[0].proof", "[button]"]),
-        (OUTPUT.replace('"trip"', '"hold"'), ["output[0].wiring", "add a [button]"]),
-        (OUTPUT.replace("50 }", '50, port = "p" }'), ["output[0].proof.metric"]),
-        (OUTPUT.replace("22", "99"), ["output[0].pin", "0 to 27"]),
-        (OUTPUT + OUTPUT, ["output[1].name", "pin 22 is another"]),
-        (OUTPUT + "pulse_s = 60\n", ["output[0].pulse_s", "at most 5"]),
-        (HORN + "pulse_s = 1\n", ["output[0].pulse_s", "unknown key"]),
+        (OUTPUT + GUARD.replace('"contact"', '"rise"').replace('"smoke"\noff', '"shed-temp"\noff')
+         + "per_minute = 5\nwindow_s = 30\n", ["guard.smoke.window_s", "write 40 or more"]),
+        (OUTPUT.partition("proof")[0], ["output.main.proof", "[button]"]),
+        (OUTPUT.replace('"trip"', '"hold"'), ["output.main.wiring", "add a [button]"]),
+        (OUTPUT.replace("50 }", '50, port = "p" }'), ["output.main.proof.metric"]),
+        (OUTPUT.replace("22", "99"), ["output.main.pin", "0 to 27"]),
+        (OUTPUT + OUTPUT, ["output.main.name", "pin 22 is another"]),
+        (OUTPUT + "pulse_s = 60\n", ["output.main.pulse_s", "at most 5"]),
+        (HORN + "pulse_s = 1\n", ["output.horn.pulse_s", "unknown key"]),
         (OUTPUT.replace('"gpio"', '"coil"').replace("pin = 22", "coil = 0"), ["serial", "tcp"]),
         ('[announcer]\nsay = ["espeak-ng"]\n', ["announcer.say", '"{text}"']),
         ("[announcer]\n", ["announcer.say", "is missing"]),
@@ -119,11 +121,13 @@ def test_the_samples_guards_are_whole_once_they_are_taken_in(tmp_path: Path) -> 
         '[[sensor]]\nkind = "simulated"\nplace = "shed-1"\nmetrics = ["smoke", "shed-temp"]\ninterval_s = 10\n'
         '[[sensor]]\nkind = "simulated"\nplace = "shed-1"\nport = "feeder"\nmetrics = ["relay", "residual-current"]\n'
         '[[sensor]]\nkind = "simulated"\nplace = "shed-1"\nport = "p01"\nmetrics = ["power", "port-temp"]\n'
+        "interval_s = 10\n"
     )
     (tmp_path / "device.key").write_text("00112233445566778899aabbccddeeff\n")
     onsite = read(given(tmp_path, HEAD.partition("[[sensor]]")[0] + sensors + taken_in)).onsite
     assert [each.name for each in onsite.rules] == [
-        "smoke", "shed-hot", "shed-heating", "leakage", "port-1-hot", "port-1-load", "smoke-silent",
+        "smoke", "shed-hot", "shed-heating", "leakage", "port-1-hot", "port-1-load",
+        "port-1-surge", "port-1-heating", "smoke-silent",
     ]  # fmt: skip
     assert [each.name for each in onsite.outputs] == ["main", "horn"]
     assert onsite.button

@@ -55,6 +55,15 @@ def test_what_is_not_certain_is_an_error(mode, fault) -> None:
         coil.set(True)
 
 
+def test_a_module_that_says_yes_and_does_nothing_is_found_out() -> None:
+    with module("tcp") as (far, coil):
+        coil.set(False)
+        far.fault("deaf")
+        with pytest.raises(OutputError, match="took the order and stands as before"):
+            coil.set(True)
+        coil.set(False)  # as it stands
+
+
 def test_an_adapter_that_echoes_is_understood() -> None:
     with module("pty") as (far, coil):
         far.fault("echo")

@@ -2,7 +2,7 @@
 
 Run as a script with one argument in JSON: ``mode`` and ``registers`` by function ("3", "4") and
 address. It prints where it listens, then obeys a fault a line: none, silence, crc, crc-once,
-half, stray, echo, echo-only, exception.
+half, stray, echo, echo-only, exception, deaf (TCP: says yes to a coil and leaves it as it is).
 """
 
 import asyncio
@@ -20,7 +20,8 @@ def spoil(sending: bool, data: bytes) -> bytes:
     """What the fault makes of an answer on its way out."""
     if not sending:
         state["asked"] = data
-        return data
+        is_order = state["fault"] == "deaf" and data[7:8] == b"\x05"
+        return data[:10] + b"\x00\x00" if is_order else data
     fault = state["fault"]
     state["answers"] += 1
     if fault == "crc" or (fault == "crc-once" and state["answers"] == 1):
@@ -29,7 +30,7 @@ def spoil(sending: bool, data: bytes) -> bytes:
         return b"\x00\x01" + data
     if fault == "echo":
         return bytes(state["asked"]) + data
-    if fault == "echo-only":
+    if fault == "echo-only" or (fault == "deaf" and data[7:8] == b"\x05"):
         return bytes(state["asked"])
     if fault == "half":
         return data[: len(data) // 2]

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -57,6 +58,13 @@ def test_a_device_that_speaks_by_itself_is_listened_to_from_a_whole_line_on(end:
     with talker("stream", b"1234.5 mm;14.25" + end) as path:
         for _ in range(5):
             assert ask(line_on(path)) == {LEVEL: (pytest.approx(1.2345), ""), TEMP: (14.25, "")}
+
+
+def test_the_rest_of_a_line_that_looks_like_one_is_none() -> None:
+    with talker("halves", b"1234.5 mm;14.25\r\n") as path:  # "4.5 mm;14.25" fits the pattern
+        for _ in range(10):
+            assert ask(line_on(path))[LEVEL][0] == pytest.approx(1.2345)
+            time.sleep(0.075)  # so that the next begins within a line
 
 
 def test_a_device_is_asked_when_it_must_be_and_stays_open_between() -> None:

@@ -47,7 +47,8 @@ def test_a_sensor_is_found_by_its_name_or_the_one_it_has_without() -> None:
     laid = lay_over(raw, {"sensor.rain-1.interval_s": 5, "sensor.b.interval_s": 6})
     assert [sensor["interval_s"] for sensor in laid.raw["sensor"]] == [5, 6]
     assert laid.over == {"sensor.rain-1.interval_s": None, "sensor.b.interval_s": 9}
-    assert laid.places["sensor[1].interval_s"] == "sensor.b.interval_s"
+    assert laid.places["sensor[1 of 2].interval_s"] == "sensor.rain-1.interval_s"
+    assert laid.places["sensor.b.interval_s"] == "sensor.b.interval_s"
     assert "interval_s" not in raw["sensor"][0]
 
 
@@ -108,7 +109,7 @@ paths = st.sampled_from(
         {f"{table}.{field}" for table, body in RAW.items() if isinstance(body, dict) for field in body}
         | {field for table in RAW.values() if isinstance(table, dict) for field in table}
         | {f"sensor.{each['name']}.{field}" for each in RAW["sensor"] for field in each}
-        | {f"sensor[0].{field}" for field in RAW["sensor"][0]}
+        | {f"sensor[1 of 3].{field}" for field in RAW["sensor"][0]}
         | {f"guard.{each['name']}.{field}" for each in GUARDED["guard"] for field in each}
         | {setting.key for setting in SETTINGS}
         | set(RAW)
