@@ -14,16 +14,16 @@ from functools import lru_cache
 import orjson
 
 from alerts.registry.model import Registry
-from alerts.rules.inputs import DeviceSaid
+from alerts.rules.inputs import Amendment, DeviceSaid, What
 from collector.decoders.doubles import Doubles
 from collector.decoders.foreign import Mapping, Newest, bind
 from collector.decoders.port import Garbled, Record, Told
 from collector.foreigners import Foreigners
 from collector.link.port import Message
 from collector.moments import mend
+from collector.quality.control import QualityControl
 from collector.records import stream
 from edge.contract.command import Result, decode_result
-from edge.contract.gross import gross_quality, why_failed
 from edge.contract.metrics import METRICS
 from edge.contract.quality import Quality
 from edge.contract.ranges import Ranges
@@ -34,8 +34,7 @@ from edge.contract.status import State, Status
 from edge.contract.topics import SERVER, Kind, Topic
 from edge.journal.rows import DeadLetter, Kept
 
-_GOOD, _SUSPECT, _FAIL = int(Quality.GOOD), int(Quality.SUSPECT), int(Quality.FAIL)
-_STANDS = frozenset({int(Quality.MISSING), _FAIL})  # the device knows better
+_SUSPECT, _FAIL = int(Quality.SUSPECT), int(Quality.FAIL)
 _Key = tuple[str, str, str]
 _Held = dict[tuple[str, str], Ranges]
 _NONCE_LENGTH = 64
@@ -126,6 +125,8 @@ class Judged:
     """What to journal, and what to say once it is on disk."""
 
     batches: list[Batch] = field(default_factory=list)
+    amendments: list[Amendment] = field(default_factory=list)
+    """Of earlier readings, in these batches or before; to be journalled behind them."""
     said: list[DeviceSaid] = field(default_factory=list)
     letters: list[DeadLetter] = field(default_factory=list)
     covers: list[tuple[str, str, int, int]] = field(default_factory=list)
@@ -141,6 +142,11 @@ class Judged:
     refused: dict[tuple[str, str], int] = field(default_factory=dict)
     """Records of registered devices that are dead, by site and device."""
     counts: Counts = field(default_factory=Counts)
+
+    @property
+    def measured(self) -> list[What]:
+        """Batches, and behind them what they say of earlier readings."""
+        return [*self.batches, *self.amendments]
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +180,7 @@ class Intake:
 
     def __init__(self, bindings: Bindings, held: Map[tuple[str, str], Ranges]) -> None:
         self.bindings = bindings
+        self.quality = QualityControl()
         self._held: _Held = {key: Ranges(ranges) for key, ranges in held.items()}
         self._strange: _Held = {}
         self._said: dict[tuple[str, str], Status] = {}
@@ -412,10 +419,11 @@ class Intake:
             self._keep(judged, batch)
 
     def _keep(self, judged: Judged, batch: Batch) -> None:
-        qualify(batch)
+        judged.amendments += self.quality.judge(batch)
         judged.counts.readings += len(batch)
-        judged.counts.suspect += batch.quality.count(_SUSPECT)
-        judged.counts.failed += batch.quality.count(_FAIL)
+        if batch.marks:
+            judged.counts.suspect += batch.quality.count(_SUSPECT)
+            judged.counts.failed += batch.quality.count(_FAIL)
         judged.batches.append(batch)
 
     def _stranger(self, judged: Judged, message: Message, batch: Batch, now_ms: int) -> None:
@@ -640,19 +648,3 @@ def _refuse(judged: Judged, site: str, device: str, count: int) -> None:
 
 def _not_registered(site: str, device: str) -> str:
     return f"device {device} of site {site} is not registered"
-
-
-def qualify(batch: Batch) -> None:
-    """Judge the batch's quality in place: sentinel and gross range fail, unusual is suspect.
-
-    MISSING and FAIL from the device stand; SUSPECT from the device stays at least that.
-    """
-    qualities, reasons = batch.quality, batch.reasons
-    for i, value in enumerate(batch.value):
-        told = qualities[i]
-        if told in _STANDS or value is None:
-            continue
-        judged = int(gross_quality(batch.metric[i], value))
-        if judged == _FAIL:
-            reasons.setdefault(i, why_failed(batch.metric[i], value))
-        qualities[i] = _SUSPECT if judged == _GOOD and told == _SUSPECT else judged

@@ -1,7 +1,7 @@
 """Journal rows and the rules' entries: the same facts on disk and in memory.
 
-Kinds: ``readings`` (a batch as columns, by orjson), ``tick``, ``sight``, ``device``, ``registry``,
-``packs``. A column in which every reading says the same is one value; times are against the first.
+Kinds: ``readings`` (a batch as columns, by orjson), ``amendment``, ``tick``, ``sight``, ``device``,
+``registry``, ``packs``. A column in which every reading says the same is one value; times are against the first.
 """
 
 from functools import lru_cache
@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 
 from alerts.registry.model import Registry
 from alerts.rules.inputs import (
+    Amendment,
     DeviceSaid,
     Entry,
     PacksRevised,
@@ -26,6 +27,7 @@ from edge.contract.status import Status
 from edge.journal.rows import Row
 
 READINGS = "readings"
+AMENDMENT = "amendment"
 TICK = "tick"
 SIGHT = "sight"
 DEVICE = "device"
@@ -34,6 +36,7 @@ PACKS = "packs"
 
 _REGISTRY = TypeAdapter(Registry)
 _CLASS = {name: metric.cls for name, metric in METRICS.items()}
+_AMENDED = ("place", "port", "metric", "since_ms", "until_ms", "quality", "marks")
 # What the rules cannot do without goes last when room runs out.
 _KEPT_LONGEST = ReadingClass.ALARM.value
 
@@ -48,6 +51,13 @@ def row(at_ms: int, what: What) -> Row:
         name, cls = stream(what.site, what.device), _class(frozenset(what.metric))
         # By position: this is on the hot path.
         return Row(0, at_ms, READINGS, cls, name, what.run, what.first, what.count, _columns(what))
+    if isinstance(what, Amendment):
+        name = stream(what.site, what.device)
+        cls, body = (
+            _class(frozenset((what.metric,))),
+            orjson.dumps([getattr(what, key) for key in _AMENDED]),
+        )
+        return Row(at_ms=at_ms, kind=AMENDMENT, cls=cls, stream=name, count=0, body=body)
     if isinstance(what, Tick):
         return Row(at_ms=at_ms, kind=TICK, count=0)
     if isinstance(what, Sight):
@@ -87,6 +97,10 @@ def load_registry(body: bytes) -> Registry:
 def _what(row: Row) -> What:
     if row.kind == READINGS:
         return _batch(row)
+    if row.kind == AMENDMENT:
+        site, _, device = row.stream.partition("/")
+        told = zip(_AMENDED, orjson.loads(row.body), strict=True)
+        return Amendment(site=site, device=device, **dict(told))
     if row.kind == TICK:
         return Tick()
     if row.kind == SIGHT:
@@ -133,6 +147,8 @@ def _columns(batch: Batch) -> bytes:
         body["s"] = batch.seq
     if batch.reasons:
         body["r"] = [[i, reason] for i, reason in batch.reasons.items()]
+    if batch.marks:
+        body["c"] = [[i, marks] for i, marks in batch.marks.items()]
     if not batch.is_news:
         body["w"] = False
     if batch.untrusted:
@@ -165,6 +181,7 @@ def _batch(row: Row) -> Batch:
         quality=quality,
         seq=seq,
         reasons=dict(body.get("r", ())),
+        marks=dict(body.get("c", ())),
         is_news=bool(body.get("w", True)),
         untrusted=bool(body.get("u", False)),
     )

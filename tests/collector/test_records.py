@@ -14,11 +14,19 @@ from alerts.registry.model import (
     Tier,
     Tiers,
 )
-from alerts.rules.inputs import DeviceSaid, Entry, PacksRevised, RegistryRevised, Sight, Tick
+from alerts.rules.inputs import (
+    Amendment,
+    DeviceSaid,
+    Entry,
+    PacksRevised,
+    RegistryRevised,
+    Sight,
+    Tick,
+)
 from alerts.words import IncidentClass, Severity
 from collector import records
 from edge.contract.metrics import METRICS
-from edge.contract.quality import Quality
+from edge.contract.quality import Check, Quality
 from edge.contract.reading import Batch, Reading
 from edge.contract.status import State, Status
 from edge.journal.rows import Row
@@ -66,6 +74,8 @@ def batches(draw) -> Batch:
                 seq=seq,
             )
         )
+        if draw(st.booleans()):
+            batch.marks[len(batch) - 1] = draw(st.integers(1, 2**22))
     return batch
 
 
@@ -86,6 +96,17 @@ def test_a_batch_comes_back_as_it_went(batch, at_ms):
         RegistryRevised(REGISTRY),
         RegistryRevised(Registry()),
         PacksRevised({"river": "[[rule]]\nname = '溶解氧'"}),
+        Amendment(
+            site="s",
+            device="d",
+            place="p",
+            port="",
+            metric="ph",
+            since_ms=5,
+            until_ms=9,
+            quality=4,
+            marks=Check.FLAT.fail,
+        ),
     ],
 )
 def test_every_other_fact_comes_back_as_it_went(what):
