@@ -24,12 +24,16 @@ from influxdb_client.client.write_api import SYNCHRONOUS, WriteApi
 from influxdb_client.domain.write_precision import WritePrecision
 from influxdb_client.rest import ApiException
 
+from alerts.rules.inputs import Amendment
 from collector.stores.chart import Floors, Row, chart
 from collector.stores.lines import (
+    MARKS,
     MEASUREMENT,
     QUALITY,
     TAGS,
+    line_of_no_row,
     line_of_row,
+    line_of_verdict,
     lines_of,
     quote_name,
     quote_text,
@@ -48,6 +52,7 @@ from collector.stores.port import (
     Series,
     StoreUnavailable,
     Touched,
+    series_of,
 )
 from collector.stores.retention import DAY_MS, Retention
 from edge.clock import Clock
@@ -152,6 +157,24 @@ class InfluxStore:
 
         return await self._in_writer(work)
 
+    async def amend(self, amendments: Sequence[Amendment]) -> None:
+        answers = await self._query(
+            self._settings.bucket,
+            [
+                f"SELECT {_quality(one.metric)}, {_marks(one.metric)} FROM {MEASUREMENT}"
+                f" WHERE {where(series_of(one))} AND {_span(one.since_ms, one.until_ms + 1)}"
+                for one in amendments
+            ],
+        )
+        verdicts: dict[tuple[Series, int], tuple[int, int]] = {}
+        for one, answer in zip(amendments, answers, strict=True):
+            for at_ms, *stands in (row for _, rows in answer for row in rows):
+                point = series_of(one), at_ms
+                quality, marks = verdicts.get(point, stands)
+                verdicts[point] = max(quality, one.quality), (marks or 0) | one.marks
+        lines = [line_of_verdict(*point, *verdict) for point, verdict in verdicts.items()]
+        await self._in_writer(lambda: self._send(self._settings.bucket, lines))
+
     async def roll_up(self, touched: Sequence[Touched]) -> None:
         for level in Level:
             wanted: dict[Series, set[int]] = defaultdict(set)
@@ -167,7 +190,8 @@ class InfluxStore:
         answers = await self._query(
             self._settings.bucket,
             [
-                f"SELECT last({_quality(metric)}), {quote_name(metric)} FROM {MEASUREMENT}"
+                f"SELECT last({_quality(metric)}), {quote_name(metric)}, {_marks(metric)}"
+                f" FROM {MEASUREMENT}"
                 f" WHERE site = {quote_text(site)} {_BY_TAGS}"
                 for metric in metrics
             ],
@@ -175,26 +199,34 @@ class InfluxStore:
         found = []
         for metric, answer in zip(metrics, answers, strict=True):
             for tags, rows in answer:
-                for at_ms, quality, value in rows:
+                for at_ms, quality, value, marks in rows:
                     series = _series(tags, metric)
-                    found.append(Point(series, at_ms, _value(value, quality), quality))
+                    found.append(Point(series, at_ms, _value(value, quality), quality, marks or 0))
         return sorted(found, key=lambda point: point.series)
 
     async def series(self, site: str) -> list[Series]:
         return [point.series for point in await self.latest(site)]
 
     async def points(
-        self, series: Series, since_ms: int, until_ms: int, most: int = POINTS_MOST
+        self,
+        series: Series,
+        since_ms: int,
+        until_ms: int,
+        most: int = POINTS_MOST,
+        *,
+        marked: bool = False,
     ) -> Points:
+        metric, only = series.metric, f" AND {_marks(series.metric)} > 0" if marked else ""
         rows = await self._rows(
             self._settings.bucket,
-            f"SELECT {quote_name(series.metric)}, {_quality(series.metric)} FROM {MEASUREMENT}"
-            f" WHERE {where(series)} AND {_span(since_ms, until_ms)} LIMIT {most}",
+            f"SELECT {quote_name(metric)}, {_quality(metric)}, {_marks(metric)} FROM {MEASUREMENT}"
+            f" WHERE {where(series)} AND {_span(since_ms, until_ms)}{only} LIMIT {most}",
         )
         return Points(
             at_ms=[row[0] for row in rows],
             value=[_value(row[1], row[2]) for row in rows],
             quality=[row[2] for row in rows],
+            marks=[row[3] or 0 for row in rows],
         )
 
     async def buckets(self, series: Series, since_ms: int, until_ms: int, most: int) -> Buckets:
@@ -240,7 +272,7 @@ class InfluxStore:
             f"SELECT {names} FROM {MEASUREMENT}"
             f" WHERE {where(series)} AND {_span(since_ms, until_ms)}",
         )
-        return [tuple(row) for row in rows]
+        return [tuple(row) for row in rows if row[4]]
 
     async def rows_of_points(
         self, series: Series, since_ms: int, until_ms: int, step_ms: int
@@ -272,6 +304,15 @@ class InfluxStore:
                     series = _series(tags, metric)
                     if row[0] in wanted.get(series, ()):
                         lines.append(line_of_row(series, row))
+                        wanted[series].discard(row[0])
+        # What is left has nothing that counts, all of it called stuck since; unless its points went.
+        floor_ms = (await self.floors()).points_ms
+        lines += [
+            line_of_no_row(series, at_ms)
+            for series, starts in wanted.items()
+            for at_ms in starts
+            if at_ms >= floor_ms
+        ]
         bucket = self._settings.bucket + _SUFFIXES[level]
         await self._in_writer(lambda: self._send(bucket, lines))
 
@@ -475,6 +516,10 @@ def _series(tags: dict[str, str], metric: str) -> Series:
 
 def _quality(metric: str) -> str:
     return quote_name(metric + QUALITY)
+
+
+def _marks(metric: str) -> str:
+    return quote_name(metric + MARKS)
 
 
 def _span(since_ms: int, until_ms: int) -> str:

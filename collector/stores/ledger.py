@@ -6,7 +6,7 @@ reading's bucket is due at once. The time is that of the entries, so that a repl
 
 from dataclasses import dataclass, field
 
-from alerts.rules.inputs import Entry
+from alerts.rules.inputs import Amendment, Entry
 from collector.stores.port import Level, Series, Touched
 from edge.contract.reading import Batch
 
@@ -40,6 +40,8 @@ class Ledger:
         self._fed, self._now_ms = entry.position, entry.at_ms
         if isinstance(entry.what, Batch):
             self._touch(entry.what, entry.position)
+        elif isinstance(entry.what, Amendment):
+            self._touch_span(entry.what, entry.position)
 
     def due(self) -> list[Touched]:
         """The buckets to compute now, oldest first; they are the caller's from here on."""
@@ -64,6 +66,12 @@ class Ledger:
                 last_ms, groups = at_ms, [self._group(level, at_ms, position) for level in Level]
             for group in groups:
                 group.add(number)
+
+    def _touch_span(self, one: Amendment, position: int) -> None:
+        number = self._number(one.site, one.device, one.place, one.port, one.metric)
+        for level in Level:
+            for at_ms in range(level.start(one.since_ms), one.until_ms + 1, level):
+                self._group(level, at_ms, position).add(number)
 
     def _group(self, level: Level, at_ms: int, position: int) -> set[int]:
         key = level, level.start(at_ms)
