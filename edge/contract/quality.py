@@ -49,6 +49,11 @@ class Check(IntEnum):
         return 2 << 2 * self
 
 
+def checks(marks: int) -> list[str]:
+    """The names of the tests that marked the reading."""
+    return [check.name.lower() for check, _ in told(marks)]
+
+
 def told(marks: int) -> Iterator[tuple[Check, Quality]]:
     """Each test that marked the reading, and how. A fail hides the suspect that was told before."""
     for check in Check:
