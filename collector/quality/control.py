@@ -20,6 +20,7 @@ from edge.contract.reading import Batch
 from edge.contract.thresholds import THRESHOLDS, Thresholds, changed
 
 _GOOD, _SUSPECT = int(Quality.GOOD), int(Quality.SUSPECT)
+_UNKNOWN = int(Quality.NOT_EVALUATED)
 _FAIL, _MISSING = int(Quality.FAIL), int(Quality.MISSING)
 _NONE: tuple[Amendment, ...] = ()
 _SHAPE_MOST = 32  # readings of a pack whose columns are remembered; a backlog is looked up
@@ -88,23 +89,28 @@ class QualityControl:
 
         MISSING and FAIL from the device stand; SUSPECT from the device stays at least that.
         """
-        qualities, row = batch.quality, self._row(batch)
+        row, values, told = self._row(batch), batch.value, batch.quality
+        if told.count(_UNKNOWN) == len(told):
+            batch.quality = [_GOOD] * len(told)
+        else:
+            batch.quality = [_GOOD if flag < _SUSPECT else flag for flag in told]
+            # What the device doubts itself goes the long way.
+            values = [
+                None if flag >= _SUSPECT else number
+                for number, flag in zip(values, told, strict=True)
+            ]
         amendments = _NONE
-        for i, (series, number, at_ms, told) in enumerate(
-            zip(row, batch.value, batch.at_ms, qualities, strict=True)
-        ):
-            # What no test can mark is settled here, and to the same end as by `_look`.
-            if told < _SUSPECT and number is not None and series.low <= number <= series.high:
+        for i, (series, number, at_ms) in enumerate(zip(row, values, batch.at_ms, strict=True)):
+            # A value that no test can mark is settled here, and to the same end as by `_look`.
+            if number is not None and series.low <= number <= series.high:
                 if series.is_plain:
-                    qualities[i] = _GOOD
                     continue
-                last = series.value
+                last_ms, last = series.at_ms, series.value
                 step = number - last
                 if (
-                    0 < at_ms - series.at_ms <= series.gap_ms
+                    last_ms < at_ms < series.due_ms
                     and -series.trigger <= step <= series.trigger
-                    and at_ms - series.run_since_ms < series.flat_ms
-                    and at_ms < series.calm_due_ms
+                    and at_ms - last_ms <= series.gap_ms
                 ):
                     if series.run_low <= number <= series.run_high:
                         series.run_count += 1
@@ -119,7 +125,6 @@ class QualityControl:
                     series.before = last
                     series.value = number
                     series.at_ms = at_ms
-                    qualities[i] = _GOOD
                     continue
             amendments += self._look(batch, row, i)
         return amendments
@@ -144,7 +149,7 @@ class QualityControl:
                     held_ms = limits.flat_fail_ms if stuck & Check.FLAT.fail else limits.flat_ms
                     if held_ms < NEVER:
                         series.run_since_ms = min(series.run_since_ms, at_ms - int(held_ms))
-                        series.run_count, series.flat = LEAST, stuck
+                        series.run_count, series.flat, series.due_ms = LEAST, stuck, 0
 
     # One reading that some test may mark.
 
@@ -171,7 +176,6 @@ class QualityControl:
             found, amendments = self._in_order(batch, row, i)
             marks |= found
         if not marks:
-            batch.quality[i] = _GOOD
             return amendments
         batch.marks[i] = marks
         if not marks & value.WITHHELD_BY:
@@ -217,6 +221,7 @@ class QualityControl:
             series.rest_anew()
         series.move(number, at_ms)
         series.before, series.value, series.at_ms = series.value, number, at_ms
+        series.due_ms = min(series.run_since_ms + series.limits.flat_ms, series.calm_due_ms)
 
     def _rained(self, batch: Batch, series: Series, mm: float, at_ms: int) -> int:
         """Take the rain in; the marks of a gauge by its neighbours."""

@@ -14,8 +14,9 @@ LEAST = 5  # readings in a run before it can be called stuck: two equal ones are
 class Series:
     """``at_ms`` is the time of its newest reading, ``value`` the newest that is not withheld.
 
-    A hot object: ``QualityControl.judge`` reads and writes the first ones itself. What it holds of
-    its limits is a copy, for speed.
+    A hot object: ``QualityControl.judge`` reads and writes it itself, and what it holds of its
+    limits is a copy, for speed. Before ``due_ms`` it can be neither stuck nor attenuated: a stretch
+    that begins anew only puts that off, so it need not be reckoned with each value.
     """
 
     __slots__ = (
@@ -25,8 +26,8 @@ class Series:
         "calm_high",
         "calm_low",
         "calm_since_ms",
+        "due_ms",
         "flat",
-        "flat_ms",
         "gap_ms",
         "high",
         "is_plain",
@@ -57,9 +58,9 @@ class Series:
         self.limits, self.gap_ms = limits, gap_ms
         self.is_plain, self.trigger = limits.is_plain, limits.trigger
         self.tolerance = limits.bounds.flat_tolerance
-        self.low, self.high, self.flat_ms = limits.low, limits.high, limits.flat_ms
+        self.low, self.high = limits.low, limits.high
         self.calm_due_ms = self.calm_since_ms + limits.calm_ms
-        self.flat = 0
+        self.flat, self.due_ms = 0, 0.0
         # Where a test is off a value may rest as long as it likes.
         if min(limits.flat_ms, limits.calm_ms) == NEVER:
             self.run_low, self.run_high = -NEVER, NEVER
