@@ -8,88 +8,41 @@ from collections.abc import Sequence
 
 from alerts.registry.model import Registry
 from alerts.rules.inputs import Amendment
-from alerts.rules.rule import numbers
 from collector.moments import AHEAD_MS
 from collector.quality import moves, neighbour, rest, value
-from collector.quality.limits import HOUR_MS, NEVER, limits_of
+from collector.quality.limits import HOUR_MS, NEVER
 from collector.quality.rain import Rain
+from collector.quality.roster import Roster
 from collector.quality.series import LEAST, Series
-from edge.contract.metrics import METRICS
 from edge.contract.quality import Check, Quality
 from edge.contract.reading import Batch
-from edge.contract.thresholds import THRESHOLDS, Thresholds, changed
 
 _GOOD, _SUSPECT = int(Quality.GOOD), int(Quality.SUSPECT)
 _UNKNOWN = int(Quality.NOT_EVALUATED)
 _FAIL, _MISSING = int(Quality.FAIL), int(Quality.MISSING)
 _NONE: tuple[Amendment, ...] = ()
-_SHAPE_MOST = 32  # readings of a pack whose columns are remembered; a backlog is looked up
-
-_Key = tuple[str, str, str]
-"""Place, port, metric."""
-
-
-class _Device:
-    """The series of one device; the columns of its last pack lead to theirs without a look-up."""
-
-    __slots__ = ("metric", "place", "port", "revision", "row", "series")
-
-    def __init__(self) -> None:
-        self.series: dict[_Key, Series] = {}
-        self.revision = -1
-        self.place: list[str] = []
-        self.port: list[str] = []
-        self.metric: list[str] = []
-        self.row: list[Series] = []
 
 
 class QualityControl:
     """Remembers each series that it has seen; all else comes with the batch."""
 
     def __init__(self) -> None:
-        self._revision = 0
-        self._devices: dict[tuple[str, str], _Device] = {}
-        self._gaps: dict[tuple[str, str], dict[_Key, float]] = {}
-        self._beside: dict[tuple[str, str], tuple[str, ...]] = {}
-        self._bounds: dict[tuple[str, str, str], Thresholds] = {}
-        self._heeded: frozenset[tuple[str, str]] = frozenset()
-        self._there: dict[tuple[str, str, str], list[Series]] = {}
+        self._roster = Roster()
         self._rain: dict[tuple[str, str], dict[tuple[str, str], Rain]] = {}
+        """By site and place, then by device and port."""
 
     def use(self, registry: Registry) -> None:
         """From now on these intervals, neighbours and changed numbers hold; what rests rests on."""
-        self._revision += 1
-        self._gaps = {
-            (device.site, device.id): {
-                (binding.place, binding.port, metric): binding.interval_s * device.overdue * 1000
-                for binding in device.bindings
-                for metric in binding.metrics
-            }
-            for device in registry.devices
-        }
-        self._beside = {(place.site, place.id): place.neighbours for place in registry.places}
-        self._heeded = frozenset(
-            (site, neighbour) for (site, _), all in self._beside.items() for neighbour in all
-        )
-        metrics = {override.metric for override in registry.overrides} & METRICS.keys()
-        self._bounds = {
-            (place.site, place.id, metric): changed(metric, found)
-            for place in registry.places
-            for metric in metrics
-            if (found := numbers(registry.overrides, metric, place.site, place.id, of="metric"))
-        }
-        self._there.clear()
-        for device in self._devices.keys() - self._gaps.keys():
-            del self._devices[device]
-        for place in self._rain.keys() - self._beside.keys():
-            del self._rain[place]
+        self._roster.use(registry)
+        here = {(place.site, place.id) for place in registry.places}
+        self._rain = {key: gauges for key, gauges in self._rain.items() if key in here}
 
     def judge(self, batch: Batch) -> Sequence[Amendment]:
         """Set the batch's qualities, marks and reasons; what this says of earlier readings.
 
         MISSING and FAIL from the device stand; SUSPECT from the device stays at least that.
         """
-        row, values, told = self._row(batch), batch.value, batch.quality
+        row, values, told = self._roster.row(batch), batch.value, batch.quality
         if told.count(_UNKNOWN) == len(told):
             batch.quality = [_GOOD] * len(told)
         else:
@@ -132,7 +85,7 @@ class QualityControl:
     def recall(self, batch: Batch, arrived_ms: int) -> None:
         """Take in what was judged before this start. Nothing is judged again."""
         for i, (series, number, at_ms, quality) in enumerate(
-            zip(self._row(batch), batch.value, batch.at_ms, batch.quality, strict=True)
+            zip(self._roster.row(batch), batch.value, batch.at_ms, batch.quality, strict=True)
         ):
             marks = batch.marks.get(i, 0)
             stuck = marks & (Check.FLAT.suspect | Check.FLAT.fail)
@@ -209,8 +162,7 @@ class QualityControl:
         series.flat = stuck
         marks |= stuck | rest.attenuated(limits, series, at_ms)
         if limits.bounds.neighbour:
-            beside = self._beside.get((batch.site, series.place), ())
-            there = [self._there.get((batch.site, place, series.metric), ()) for place in beside]
+            there = self._roster.beside(batch.site, series)
             marks |= neighbour.apart(limits, number, at_ms, there)
         return marks, amendments
 
@@ -232,7 +184,7 @@ class QualityControl:
             gauge = gauges[key] = Rain()
         if mm:
             gauge.add(mm, at_ms)
-        beside = self._beside.get((batch.site, series.place), ())
+        beside = self._roster.neighbours(batch.site, series.place)
         if at_ms <= series.at_ms or not beside:
             return 0
         if at_ms - series.at_ms > series.gap_ms:
@@ -248,54 +200,9 @@ class QualityControl:
         most = series.limits.bounds.rain_mm
         return most > 0 and any(
             gauge.hour_mm(series.at_ms) > most
-            for place in (series.place, *self._beside.get((site, series.place), ()))
+            for place in (series.place, *self._roster.neighbours(site, series.place))
             for gauge in self._rain.get((site, place), {}).values()
         )
-
-    # Who is who.
-
-    def _row(self, batch: Batch) -> list[Series]:
-        """The series of each reading."""
-        device = self._devices.get((batch.site, batch.device))
-        if device is None or device.revision != self._revision:
-            device = self._meet(batch.site, batch.device)
-        place, port, metric = batch.place, batch.port, batch.metric
-        if metric == device.metric and place == device.place and port == device.port:
-            return device.row
-        known = device.series
-        try:
-            row = [known[key] for key in zip(place, port, metric, strict=True)]
-        except KeyError:
-            row = [
-                known.get(key) or self._begin(batch.site, batch.device, key)
-                for key in zip(place, port, metric, strict=True)
-            ]
-        if len(row) <= _SHAPE_MOST:
-            device.place, device.port, device.metric, device.row = place, port, metric, row
-        return row
-
-    def _meet(self, site: str, device: str) -> _Device:
-        """The device, its series measured by what holds now."""
-        found = self._devices.setdefault((site, device), _Device())
-        found.revision = self._revision
-        for series in found.series.values():
-            self._fit(site, device, series)
-        return found
-
-    def _begin(self, site: str, device: str, key: _Key) -> Series:
-        series = self._devices[site, device].series[key] = Series(*key)
-        self._fit(site, device, series)
-        return series
-
-    def _fit(self, site: str, device: str, series: Series) -> None:
-        place, metric = series.place, series.metric
-        gap_ms = self._gaps.get((site, device), {}).get((place, series.port, metric))
-        bounds = self._bounds.get((site, place, metric), THRESHOLDS[metric])
-        beside = bool(self._beside.get((site, place)))
-        limits = limits_of(metric, bounds, beside, gap_ms is not None)
-        series.fit(limits, NEVER if gap_ms is None else gap_ms)
-        if (site, place) in self._heeded:
-            self._there.setdefault((site, place, metric), []).append(series)
 
 
 def _amend_last(batch: Batch, row: Sequence[Series], i: int, marks: int) -> tuple[Amendment, ...]:
