@@ -14,16 +14,16 @@ from functools import lru_cache
 import orjson
 
 from alerts.registry.model import Registry
-from alerts.rules.inputs import DeviceSaid, GivenUp
+from alerts.rules.inputs import Amendment, DeviceSaid, GivenUp, What
 from collector.decoders.doubles import Doubles
 from collector.decoders.foreign import Mapping, Newest, bind
 from collector.decoders.port import Garbled, Record, Told
 from collector.foreigners import Foreigners
 from collector.link.port import Message
 from collector.moments import Moments
+from collector.quality.control import QualityControl
 from collector.records import stream
 from edge.contract.command import Result, decode_result
-from edge.contract.gross import gross_quality, why_failed
 from edge.contract.metrics import METRICS
 from edge.contract.quality import Quality
 from edge.contract.ranges import Ranges
@@ -34,8 +34,7 @@ from edge.contract.status import State, Status
 from edge.contract.topics import SERVER, Kind, Topic
 from edge.journal.rows import DeadLetter, Kept
 
-_GOOD, _SUSPECT, _FAIL = int(Quality.GOOD), int(Quality.SUSPECT), int(Quality.FAIL)
-_STANDS = frozenset({int(Quality.MISSING), _FAIL})  # the device knows better
+_SUSPECT, _FAIL = int(Quality.SUSPECT), int(Quality.FAIL)
 _Key = tuple[str, str, str]
 _Held = dict[tuple[str, str], Ranges]
 _NONCE_LENGTH = 64
@@ -144,6 +143,8 @@ class Judged:
     """What to journal, and what to say once it is on disk."""
 
     batches: list[Batch] = field(default_factory=list)
+    amendments: list[Amendment] = field(default_factory=list)
+    """Of earlier readings, in these batches or before; to be journalled behind them."""
     said: list[DeviceSaid] = field(default_factory=list)
     given_up: list[GivenUp] = field(default_factory=list)
     """What devices announced as dropped; it stands before the batches of its pack."""
@@ -175,6 +176,11 @@ class Judged:
         self._latest[name, run] = len(self.covers)
         self.covers.append((name, run, lo, hi))
         return False
+
+    @property
+    def measured(self) -> list[What]:
+        """Batches, and behind them what they say of earlier readings."""
+        return [*self.batches, *self.amendments]
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +214,7 @@ class Intake:
 
     def __init__(self, bindings: Bindings, held: Map[tuple[str, str], Ranges]) -> None:
         self.bindings = bindings
+        self.quality = QualityControl()
         self._held: _Held = {key: Ranges(ranges) for key, ranges in held.items()}
         self._talks: dict[str, tuple[str, str, Ranges]] = {}
         """By topic: the stream, its latest run, and what is held of that."""
@@ -458,10 +465,11 @@ class Intake:
             self._keep(judged, batch)
 
     def _keep(self, judged: Judged, batch: Batch) -> None:
-        qualify(batch)
+        judged.amendments += self.quality.judge(batch)
         judged.counts.readings += len(batch)
-        judged.counts.suspect += batch.quality.count(_SUSPECT)
-        judged.counts.failed += batch.quality.count(_FAIL)
+        if batch.marks:
+            judged.counts.suspect += batch.quality.count(_SUSPECT)
+            judged.counts.failed += batch.quality.count(_FAIL)
         judged.batches.append(batch)
 
     def _stranger(self, judged: Judged, message: Message, batch: Batch, now_ms: int) -> None:
@@ -697,19 +705,3 @@ def _refuse(judged: Judged, site: str, device: str, count: int) -> None:
 
 def _not_registered(site: str, device: str) -> str:
     return f"device {device} of site {site} is not registered"
-
-
-def qualify(batch: Batch) -> None:
-    """Judge the batch's quality in place: sentinel and gross range fail, unusual is suspect.
-
-    MISSING and FAIL from the device stand; SUSPECT from the device stays at least that.
-    """
-    qualities, reasons = batch.quality, batch.reasons
-    for i, value in enumerate(batch.value):
-        told = qualities[i]
-        if told in _STANDS or value is None:
-            continue
-        judged = int(gross_quality(batch.metric[i], value))
-        if judged == _FAIL:
-            reasons.setdefault(i, why_failed(batch.metric[i], value))
-        qualities[i] = _SUSPECT if judged == _GOOD and told == _SUSPECT else judged

@@ -98,6 +98,7 @@ class Listening:
     def use(self, registry: Registry, *, fresh: bool = True) -> None:
         """From now on this registry binds; ``fresh`` when it came from the database just now."""
         self.intake.bindings = Bindings(registry)
+        self.intake.quality.use(registry)
         filters = self.intake.bindings.foreign.filters
         # The broker's session remembers what an older registry asked for.
         self._gone = (self._gone | set(self._filters)) - set(filters)
@@ -160,7 +161,7 @@ class Listening:
             self._name_floods(over)
             said: list[tuple[int, What]] = [(now_ms, one) for one in judged.said]
             said += [(now_ms, one) for one in judged.given_up]
-            said += [(now_ms, batch) for batch in judged.batches]
+            said += [(now_ms, what) for what in judged.measured]
             # Taken before anything later is let pass: it tells of what this commit will hold.
             intervals = self.intake.intervals(judged.spoke)
             work = Work(said=said, covers=judged.covers, letters=judged.letters)

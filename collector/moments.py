@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from edge.contract.quality import Quality
+from edge.contract.quality import Check, Quality
 from edge.contract.reading import Batch
 
 AHEAD_MS = 120_000  # a clock may be so far ahead before its times are shifted
@@ -83,6 +83,7 @@ def _shift(batch: Batch, which: Sequence[int], by_ms: int) -> Sequence[int]:
     for i in which:
         batch.at_ms[i] += by_ms
         batch.reasons[i] = f"{batch.reasons[i]}; {why}" if i in batch.reasons else why
+        batch.marks[i] = batch.marks.get(i, 0) | Check.CLOCK.suspect
         if batch.quality[i] not in _STANDS:
             batch.quality[i] = int(Quality.SUSPECT)
     return which

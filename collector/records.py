@@ -1,8 +1,8 @@
 """Journal rows and the rules' entries: the same facts on disk and in memory.
 
-Kinds: ``readings`` (a batch as columns, by orjson), ``tick``, ``sight``, ``device``, ``given-up``,
-``registry``, ``packs``. A column in which every reading says the same is one value; times are
-against the first.
+Kinds: ``readings`` (a batch as columns, by orjson), ``amendment``, ``tick``, ``sight``, ``device``,
+``given-up``, ``registry``, ``packs``. A column in which every reading says the same is one value;
+times are against the first.
 """
 
 from functools import lru_cache
@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 
 from alerts.registry.model import Registry
 from alerts.rules.inputs import (
+    Amendment,
     DeviceSaid,
     Entry,
     GivenUp,
@@ -28,6 +29,7 @@ from edge.contract.status import Status
 from edge.journal.rows import Row
 
 READINGS = "readings"
+AMENDMENT = "amendment"
 TICK = "tick"
 SIGHT = "sight"
 DEVICE = "device"
@@ -42,6 +44,7 @@ _heads: dict[Form, tuple[str, bytes]] = {}
 """By form, the class of its rows, and how they begin."""
 _forms: dict[tuple[str, bytes], Form] = {}
 """By stream and beginning, the form of rows that are read again."""
+_AMENDED = ("place", "port", "metric", "since_ms", "until_ms", "quality", "marks")
 # What the rules cannot do without goes last when room runs out.
 _KEPT_LONGEST = ReadingClass.ALARM.value
 
@@ -57,6 +60,13 @@ def row(at_ms: int, what: What) -> Row:
         cls, body = _of_form(what) or (_class(frozenset(what.metric)), _columns(what))
         # By position: this is on the hot path.
         return Row(0, at_ms, READINGS, cls, name, what.run, what.first, what.count, body)
+    if isinstance(what, Amendment):
+        name = stream(what.site, what.device)
+        cls, body = (
+            _class(frozenset((what.metric,))),
+            orjson.dumps([getattr(what, key) for key in _AMENDED]),
+        )
+        return Row(at_ms=at_ms, kind=AMENDMENT, cls=cls, stream=name, count=0, body=body)
     if isinstance(what, Tick):
         return Row(at_ms=at_ms, kind=TICK, count=0)
     if isinstance(what, Sight):
@@ -102,6 +112,10 @@ def load_registry(body: bytes) -> Registry:
 def _what(row: Row) -> What:
     if row.kind == READINGS:
         return _batch(row)
+    if row.kind == AMENDMENT:
+        site, _, device = row.stream.partition("/")
+        told = zip(_AMENDED, orjson.loads(row.body), strict=True)
+        return Amendment(site=site, device=device, **dict(told))
     if row.kind == TICK:
         return Tick()
     if row.kind == SIGHT:
@@ -147,7 +161,7 @@ def _class(metrics: frozenset[str]) -> str:
 def _of_form(batch: Batch) -> tuple[str, bytes] | None:
     """Class and columns of the usual pack, by what its form always says; None for any other."""
     form, quality = batch.form, batch.quality
-    if form is None or batch.reasons or not batch.is_news or batch.untrusted:
+    if form is None or batch.reasons or batch.marks or not batch.is_news or batch.untrusted:
         return None
     known = _heads.get(form)
     if known is None:
@@ -181,6 +195,8 @@ def _columns(batch: Batch) -> bytes:
         body["s"] = batch.seq
     if batch.reasons:
         body["r"] = [[i, reason] for i, reason in batch.reasons.items()]
+    if batch.marks:
+        body["c"] = [[i, marks] for i, marks in batch.marks.items()]
     if not batch.is_news:
         body["w"] = False
     if batch.untrusted:
@@ -267,6 +283,7 @@ def _any_batch(row: Row) -> Batch:
         quality=quality,
         seq=seq,
         reasons=dict(body.get("r", ())),
+        marks=dict(body.get("c", ())),
         is_news=bool(body.get("w", True)),
         untrusted=bool(body.get("u", False)),
     )

@@ -140,7 +140,7 @@ class Replaying:
             if again.why:
                 letters_again.append(again.renamed())
             said += [(now_ms, one) for one in judged.given_up]
-            said += [(now_ms, batch) for batch in judged.batches]
+            said += [(now_ms, what) for what in judged.measured]
             letters_again += judged.letters
             covers += judged.covers
             spoke += judged.spoke

@@ -27,7 +27,7 @@ from collector import log as logs
 from collector.commanding import Commanding
 from collector.config import Config, Protocol, read_config
 from collector.errors import EXIT_CONFIG, EXIT_OUTSIDE, ConfigError
-from collector.follower import Follower
+from collector.follower import READ_ROWS, Follower
 from collector.gaps_keeping import GapsKeeping
 from collector.garbage import settle_garbage
 from collector.house import House
@@ -46,7 +46,7 @@ from collector.listening import Listening
 from collector.opening import open_channels, open_store
 from collector.operating import Operating
 from collector.ordering import Ordering
-from collector.records import dump_registry, load_registry
+from collector.records import READINGS, Unreadable, dump_registry, entry, load_registry
 from collector.replaying import Replaying
 from collector.stores.port import Store
 from collector.tending import Tending, last_seen
@@ -54,6 +54,7 @@ from collector.uplink.sending import Uplink
 from collector.vitals import Vitals
 from collector.writer import RollUp, Writer
 from edge.clock import Clock
+from edge.contract.reading import Batch
 from edge.errors import JournalError
 from edge.journal.journal import Journal
 from edge.journal.rows import DeadLetter
@@ -63,6 +64,7 @@ log = logging.getLogger("collector.watch")
 TICK_HOUSE_S, TICK_LEAST_S = 5.0, 0.25  # house seconds; and real ones, on a fast clock
 RETAIN_S = 300.0  # real seconds
 RETAIN_AGAIN_S = 1.0  # real seconds between capped runs while more is waiting
+RECALL_ROWS = 20_000  # a day of a small community; about a second to read
 
 
 class Watch:
@@ -184,7 +186,25 @@ class Watch:
                 log.error("the registry in the journal cannot be read: %s", error)
             else:
                 self._use(self._known, fresh=False)
+        await self._recall()
         await self.journaling.write(Work(said=said, puts=puts))
+
+    async def _recall(self) -> None:
+        """Quality's memory, from the last of what was judged; the link is not open yet."""
+        after = max(0, self.journaling.last - RECALL_ROWS)
+        while True:
+            rows = await self.journaling.call(lambda journal: journal.read(after, READ_ROWS))  # noqa: B023 - awaited here
+            if not rows:
+                return
+            for row in rows:
+                if row.kind == READINGS:
+                    try:
+                        what = entry(row).what
+                    except Unreadable:
+                        continue  # its followers say so
+                    if isinstance(what, Batch):
+                        self.listening.intake.quality.recall(what, row.at_ms)
+            after = rows[-1].position
 
     async def _work(self, writing: "asyncio.Task[None]") -> None:
         """All tasks, until asked to stop or the journal is damaged."""

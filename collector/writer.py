@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextlib import aclosing
 from typing import Protocol, TypeVar
 
-from alerts.rules.inputs import Entry
+from alerts.rules.inputs import Amendment, Entry
 from collector.stores.ledger import Ledger
 from collector.stores.port import Store, StoreMismatch, StoreUnavailable, Touched
 from edge.contract.reading import Batch
@@ -85,6 +85,10 @@ class Writer:
                 batches = [entry.what for entry in entries if isinstance(entry.what, Batch)]
                 if any(map(len, batches)):
                     await self._write(batches, entries[-1].at_ms)
+                # Behind the readings they are about, and again whenever those are written again.
+                amendments = [entry.what for entry in entries if isinstance(entry.what, Amendment)]
+                if amendments:
+                    await self._amend(amendments)
                 async with self._moved:
                     self.position = entries[-1].position
                     self._moved.notify_all()
@@ -99,6 +103,9 @@ class Writer:
         self.stored += await self._patience.until_done(
             lambda: self._store.write(batches, arrived_ms)
         )
+
+    async def _amend(self, amendments: Sequence[Amendment]) -> None:
+        await self._patience.until_done(lambda: self._store.amend(amendments))
 
 
 class RollUp:

@@ -100,7 +100,10 @@ class SeriesKey(Protocol):
 
 
 class LatestPoint(Protocol):
-    """The newest value of a series (QARTOD quality); ``value`` is None when it is missing."""
+    """The newest value of a series (QARTOD quality); ``value`` is None when it is missing.
+
+    ``marks``: the tests that marked it (``edge.contract.quality.Check``).
+    """
 
     @property
     def series(self) -> SeriesKey: ...
@@ -110,6 +113,21 @@ class LatestPoint(Protocol):
     def value(self) -> float | None: ...
     @property
     def quality(self) -> int: ...
+    @property
+    def marks(self) -> int: ...
+
+
+class PointColumns(Protocol):
+    """Single points of a series in columns of equal length, oldest first; as ``LatestPoint``."""
+
+    @property
+    def at_ms(self) -> Sequence[int]: ...
+    @property
+    def value(self) -> Sequence[float | None]: ...
+    @property
+    def quality(self) -> Sequence[int]: ...
+    @property
+    def marks(self) -> Sequence[int]: ...
 
 
 class Curve(Protocol):
@@ -131,13 +149,19 @@ class Curve(Protocol):
 
 
 class History(Protocol):
-    """What was measured. A series goes back into ``buckets`` as ``series`` gave it."""
+    """What was measured. A series goes back as ``series`` gave it."""
 
     async def latest(self, site: str) -> Sequence[LatestPoint]: ...
 
     async def series(self, site: str) -> Sequence[SeriesKey]: ...
 
     async def buckets(self, series: Any, since_ms: int, until_ms: int, most: int) -> Curve: ...
+
+    async def points(
+        self, series: Any, since_ms: int, until_ms: int, most: int, *, marked: bool
+    ) -> PointColumns:
+        """The oldest ``most`` points of the span; ``marked``: only those that a test marked."""
+        ...
 
 
 class Live(Protocol):

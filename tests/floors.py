@@ -30,6 +30,7 @@ PURE = (
     "collector.decoders",
     "collector.foreigners",
     "collector.intake",
+    "collector.quality",
 )
 IO_MODULES = frozenset(
     [

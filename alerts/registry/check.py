@@ -23,6 +23,7 @@ from alerts.registry.problem import Level, Problem
 from alerts.secrets import is_reference
 from edge.contract.ids import is_id
 from edge.contract.metrics import METRICS
+from edge.contract.thresholds import mistakes
 from edge.contract.topics import SERVER
 
 TABLES = ("sites", "places", "devices", "people", "tiers", "overrides")
@@ -104,6 +105,11 @@ class _Check:
             if number is not None and not -most <= number <= most:
                 yield self._bad("places", n, f"{spot}.{name}", f"{number} is off the globe",
                                 f"write WGS-84 degrees, -{most} to {most}")  # fmt: skip
+        others = {id for site, id in self._places if site == place.site} - {place.id}
+        for neighbour in place.neighbours:
+            yield from self._known(
+                "places", n, f"{spot}.neighbours", "other place", neighbour, others
+            )
         circuits = {circuit.id for circuit in place.circuits}
         for port in place.ports:
             there = f"{spot}.ports[{port.id}]"
@@ -308,7 +314,18 @@ class _Check:
         spelled = {id for _, id in self._places} | {f"{s}/{id}" for s, id in self._places}
         for n, override in enumerate(self._registry.overrides):
             spot = f"overrides[{n + 1}]"
-            yield from self._id("overrides", n, f"{spot}.rule", override.rule)
+            if override.metric and override.rule:
+                yield self._bad("overrides", n, spot, "names a rule and a metric",
+                                "make two entries of it")  # fmt: skip
+            elif override.metric in METRICS:
+                for key, what, remedy in mistakes(override.metric, override.set):
+                    yield self._bad("overrides", n, f"{spot}.set.{key}", what, remedy)
+            elif override.metric:
+                yield from self._known(
+                    "overrides", n, f"{spot}.metric", "metric", override.metric, METRICS
+                )
+            else:
+                yield from self._id("overrides", n, f"{spot}.rule", override.rule)
             yield from self._known(
                 "overrides", n, f"{spot}.place", "place", override.place, spelled
             )
@@ -318,12 +335,12 @@ class _Check:
                                 f"{override.place} is a place of {len(sites)} sites",
                                 f"write {min(sites)}/{override.place}")  # fmt: skip
             for key, number in override.set.items():
-                if not math.isfinite(number):
+                if override.rule and not math.isfinite(number):
                     yield self._bad("overrides", n, f"{spot}.set.{key}", f"{number}",
                                     "write a finite number")  # fmt: skip
             if not override.set:
                 yield self._bad("overrides", n, f"{spot}.set", "changes nothing",
-                                "name a number of the rule, or remove the entry")  # fmt: skip
+                                "name a number, or remove the entry")  # fmt: skip
             for name, text in (("who", override.who), ("why", override.why)):
                 if not text.strip():
                     yield self._bad("overrides", n, f"{spot}.{name}", "is empty",

@@ -105,7 +105,10 @@ class Circuit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """What is watched. Coordinates are WGS-84 degrees."""
+    """What is watched. Coordinates are WGS-84 degrees.
+
+    ``neighbours`` are places of the same site whose readings should agree, and whose rain is its.
+    """
 
     __pydantic_config__: ClassVar = _STRICT
     id: str
@@ -117,6 +120,7 @@ class Place:
     ports: tuple[Port, ...] = ()
     circuits: tuple[Circuit, ...] = ()
     note: str = ""
+    neighbours: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,10 +236,11 @@ class Tiers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Override:
-    """A number of a rule, changed for one place, with who, when and why."""
+    """Numbers changed for one place: of a rule, or of the tests of a metric's quality."""
 
     __pydantic_config__: ClassVar = _STRICT
-    rule: str
+    rule: str = ""
+    metric: str = ""
     place: str
     set: dict[str, float]
     who: str

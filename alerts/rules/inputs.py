@@ -67,7 +67,26 @@ class PacksRevised:
     packs: dict[str, str]
 
 
-What = Batch | Tick | Sight | DeviceSaid | GivenUp | RegistryRevised | PacksRevised
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Amendment:
+    """A later verdict on readings of one series that stand before it, both times included.
+
+    They are of this ``quality`` at least, and bear these ``marks`` too (``edge.contract.quality``).
+    Rules pass it over: they judged by what was known.
+    """
+
+    site: str
+    device: str
+    place: str
+    port: str
+    metric: str
+    since_ms: int
+    until_ms: int
+    quality: int
+    marks: int
+
+
+What = Batch | Amendment | Tick | Sight | DeviceSaid | GivenUp | RegistryRevised | PacksRevised
 
 
 class Entry(NamedTuple):

@@ -78,6 +78,8 @@ def problems(packs: Packs, registry: Registry) -> list[Problem]:
     places = {place.id: place for place in registry.places}
     places |= {f"{place.site}/{place.id}": place for place in registry.places}
     for n, override in enumerate(registry.overrides, 1):
+        if override.metric:
+            continue
         at = f"override {n} (rule {override.rule!r}, place {override.place!r})"
         rule, place = packs.rules.get(override.rule), places.get(override.place)
         if rule is None:

@@ -329,11 +329,13 @@ class Rule:
         return (given + fitting + [None])[0]
 
 
-def numbers(overrides: Sequence[Override], rule: str, site: str, place: str) -> dict[str, float]:
-    """What the overrides change of this rule at this place; later ones win."""
+def numbers(
+    overrides: Sequence[Override], name: str, site: str, place: str, *, of: str = "rule"
+) -> dict[str, float]:
+    """What the overrides change of this rule (or ``of`` this "metric") here; later ones win."""
     found: dict[str, float] = {}
     for override in overrides:
-        if override.rule == rule and override.place in (place, f"{site}/{place}"):
+        if getattr(override, of) == name and override.place in (place, f"{site}/{place}"):
             found.update(override.set)
     return found
 

@@ -72,6 +72,7 @@ def read_registry(connection: Connection) -> Registry:
                 ports=ports.get((row.site, row.id), ()),
                 circuits=circuits.get((row.site, row.id), ()),
                 note=row.note,
+                neighbours=tuple(row.neighbours),
             )
             for row in _rows(connection, t.place)
         ),
@@ -121,6 +122,7 @@ def read_registry(connection: Connection) -> Registry:
         overrides=tuple(
             Override(
                 rule=row.rule,
+                metric=row.metric,
                 place=row.place,
                 set={name: float(number) for name, number in row.set.items()},
                 who=row.who,
@@ -160,6 +162,7 @@ def registry_rows(registry: Registry) -> dict[Table, list[dict[str, Any]]]:
                 "latitude": place.latitude,
                 "longitude": place.longitude,
                 "note": place.note,
+                "neighbours": list(place.neighbours),
             }
         )
         home = {"site": place.site, "place": place.id}
@@ -248,6 +251,7 @@ def registry_rows(registry: Registry) -> dict[Table, list[dict[str, Any]]]:
             {
                 "nth": nth,
                 "rule": override.rule,
+                "metric": override.metric,
                 "place": override.place,
                 "set": dict(override.set),
                 "who": override.who,

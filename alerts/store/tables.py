@@ -96,6 +96,7 @@ place = Table(
     Column("latitude", Float),
     Column("longitude", Float),
     Column("note", Text, nullable=False),
+    Column("neighbours", JSON, nullable=False, server_default="[]"),
 )
 
 port = Table(
@@ -209,6 +210,7 @@ rule_override = Table(
     METADATA,
     Column("nth", Integer, primary_key=True, autoincrement=False),
     Column("rule", WORD, nullable=False),
+    Column("metric", WORD, nullable=False, server_default=""),
     Column("place", WORD, nullable=False),
     Column("set", JSON, nullable=False),
     Column("who", Text, nullable=False),

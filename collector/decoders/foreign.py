@@ -13,7 +13,7 @@ from alerts.registry.model import Binding, Device
 from collector.decoders.port import Record, Told
 from collector.decoders.units import Convert, UnknownUnit, converter
 from edge.contract.metrics import METRICS
-from edge.contract.quality import Quality
+from edge.contract.quality import Check, Quality
 from edge.contract.reading import Batch, ReadingClass, Rejected
 
 AHEAD_MS = 120_000  # a clock may be so far ahead before its times are shifted
@@ -136,6 +136,8 @@ def bind(told: Told, mapping: Mapping, newest: Newest, topic: str, now_ms: int) 
         given[target.series] = at_ms
         if at_ms > last_ms or last_ms > now_ms + AHEAD_MS:
             newest[key] = at_ms, value
+        if record.at_ms is not None and shift_ms:
+            batch.marks[len(batch)] = Check.CLOCK.suspect
         _add(batch, target.series, value, at_ms, quality, reason)
     batch.count = len(batch)
     return Bound(

@@ -108,7 +108,7 @@ class HouseDoor:
     def _write(self, judged: Judged) -> "asyncio.Future[object]":
         now_ms = self._clock.now_ms()
         said: list[tuple[int, What]] = [(now_ms, word) for word in judged.said]
-        said += [(now_ms, batch) for batch in judged.batches]
+        said += [(now_ms, what) for what in judged.measured]
         work = Work(said=said, letters=judged.letters)
         done: asyncio.Future[object] = asyncio.ensure_future(self._journaling.submit(work))
         done.add_done_callback(lambda done: done.cancelled() or self._noted(judged))

@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
+from alerts.rules.inputs import Amendment
 from collector.stores.chart import Floors, Row, chart
 from collector.stores.port import (
     POINTS_MOST,
@@ -30,6 +31,7 @@ from collector.stores.port import (
     StoreUnavailable,
     Sum,
     Touched,
+    series_of,
 )
 from collector.stores.retention import DAY_MS, ClockWatch, Retention
 from collector.stores.sums import by_series, got, sums
@@ -39,7 +41,7 @@ from edge.contract.reading import Batch
 
 T = TypeVar("T")
 
-VERSION = 1  # PRAGMA user_version
+VERSION = 2  # PRAGMA user_version
 BUSY_S = 5.0  # another process's checkpoint or backup is over by then
 DELETE_MOST = 50_000  # rows a run of retention: about half a second of the writer's thread
 ROLL_UP_MOST = 2_000  # buckets a transaction, so that writes come in between
@@ -58,6 +60,8 @@ _BUCKETS = """(
     n INTEGER NOT NULL, suspect INTEGER NOT NULL, held INTEGER NOT NULL,
     PRIMARY KEY (series, at_ms)
 ) WITHOUT ROWID"""  # held: readings of the bucket in all, withheld ones included
+# Few points are marked: a chart asks for those of a span.
+_MARKED = "CREATE INDEX marked ON raw (series, at_ms) WHERE marks <> 0"
 _SCHEMA = f"""
 CREATE TABLE series (
     id INTEGER PRIMARY KEY, site TEXT NOT NULL, device TEXT NOT NULL, place TEXT NOT NULL,
@@ -65,13 +69,17 @@ CREATE TABLE series (
 );
 CREATE TABLE raw (
     series INTEGER NOT NULL, at_ms INTEGER NOT NULL, value REAL, quality INTEGER NOT NULL,
-    PRIMARY KEY (series, at_ms)
+    marks INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (series, at_ms)
 ) WITHOUT ROWID;
+{_MARKED};
 CREATE TABLE minute {_BUCKETS};
 CREATE TABLE hour {_BUCKETS};
 CREATE TABLE facts (name TEXT PRIMARY KEY, number INTEGER) WITHOUT ROWID;
 PRAGMA user_version = {VERSION};
 """
+_MIGRATIONS = {  # from this version to the next
+    1: f"ALTER TABLE raw ADD COLUMN marks INTEGER NOT NULL DEFAULT 0; {_MARKED};",
+}
 _TABLES = {Level.MINUTE: "minute", Level.HOUR: "hour"}
 
 
@@ -107,6 +115,9 @@ class EmbeddedStore:
     async def write(self, batches: Sequence[Batch], arrived_ms: int | None = None) -> int:
         return await self._in_writer(lambda db: self._write(db, batches, arrived_ms))
 
+    async def amend(self, amendments: Sequence[Amendment]) -> None:
+        await self._in_writer(lambda db: self._amend(db, amendments))
+
     async def roll_up(self, touched: Sequence[Touched]) -> None:
         jobs = [(t.level, t.at_ms, series) for t in touched for series in t.series]
         for start in range(0, len(jobs), ROLL_UP_MOST):
@@ -115,14 +126,15 @@ class EmbeddedStore:
 
     async def latest(self, site: str) -> list[Point]:
         rows = await self._in_reader(
-            """SELECT device, place, port, metric, at_ms, value, quality
+            """SELECT device, place, port, metric, at_ms, value, quality, marks
                FROM series JOIN raw ON raw.series = id AND at_ms =
                    (SELECT max(newest.at_ms) FROM raw AS newest WHERE newest.series = id)
                WHERE site = ? ORDER BY device, place, port, metric""",
             (site,),
         )
         return [
-            Point(Series(site, *key), at_ms, value, quality) for *key, at_ms, value, quality in rows
+            Point(Series(site, *key), at_ms, value, quality, marks)
+            for *key, at_ms, value, quality, marks in rows
         ]
 
     async def series(self, site: str) -> list[Series]:
@@ -134,15 +146,24 @@ class EmbeddedStore:
         return [Series(*row) for row in rows]
 
     async def points(
-        self, series: Series, since_ms: int, until_ms: int, most: int = POINTS_MOST
+        self,
+        series: Series,
+        since_ms: int,
+        until_ms: int,
+        most: int = POINTS_MOST,
+        *,
+        marked: bool = False,
     ) -> Points:
         rows = await self._in_reader(
-            f"""SELECT at_ms, value, quality FROM raw
-                WHERE series = ({_ID}) AND at_ms >= ? AND at_ms < ? ORDER BY at_ms LIMIT ?""",
+            f"""SELECT at_ms, value, quality, marks FROM raw
+                WHERE series = ({_ID}) AND at_ms >= ? AND at_ms < ?
+                    {"AND marks <> 0" if marked else ""} ORDER BY at_ms LIMIT ?""",
             (*_key(series), since_ms, until_ms, most),
         )
-        at_ms, value, quality = zip(*rows, strict=True) if rows else ((), (), ())
-        return Points(at_ms=list(at_ms), value=list(value), quality=list(quality))
+        at_ms, value, quality, marks = zip(*rows, strict=True) if rows else ((), (), (), ())
+        return Points(
+            at_ms=list(at_ms), value=list(value), quality=list(quality), marks=list(marks)
+        )
 
     async def buckets(self, series: Series, since_ms: int, until_ms: int, most: int) -> Buckets:
         return await chart(self, series, since_ms, until_ms, most)
@@ -209,29 +230,43 @@ class EmbeddedStore:
     def _write(
         self, db: sqlite3.Connection, batches: Sequence[Batch], arrived_ms: int | None
     ) -> int:
-        rows: list[tuple[int, int, float | None, int]] = []
+        rows: list[tuple[int, int, float | None, int, int]] = []
         for batch in batches:
             known: dict[tuple[str, str, str], int] = {}
-            for place, port, metric, at_ms, value, quality in zip(
-                batch.place,
-                batch.port,
-                batch.metric,
-                batch.at_ms,
-                batch.value,
-                batch.quality,
-                strict=True,
+            marks = batch.marks
+            for i, (place, port, metric, at_ms, value, quality) in enumerate(
+                zip(
+                    batch.place,
+                    batch.port,
+                    batch.metric,
+                    batch.at_ms,
+                    batch.value,
+                    batch.quality,
+                    strict=True,
+                )
             ):
                 key = (place, port, metric)
                 number = known.get(key)
                 if number is None:
                     number = known[key] = self._id(db, Series(batch.site, batch.device, *key))
-                rows.append((number, at_ms, value, quality))
+                rows.append((number, at_ms, value, quality, marks.get(i, 0) if marks else 0))
         # By page of the tree; of two readings of one point the later given one stays the later.
         rows.sort(key=lambda row: row[:2])
-        db.executemany("INSERT OR REPLACE INTO raw VALUES (?, ?, ?, ?)", rows)
+        db.executemany("INSERT OR REPLACE INTO raw VALUES (?, ?, ?, ?, ?)", rows)
         if arrived_ms is not None:
             self._look_at_clock(db, arrived_ms)
         return len(rows)
+
+    def _amend(self, db: sqlite3.Connection, amendments: Sequence[Amendment]) -> None:
+        db.executemany(
+            # The numbers of QARTOD's flags rise from good to missing.
+            """UPDATE raw SET quality = max(quality, ?), marks = marks | ?
+               WHERE series = ? AND at_ms BETWEEN ? AND ?""",
+            [
+                (one.quality, one.marks, self._id(db, series_of(one)), one.since_ms, one.until_ms)
+                for one in amendments
+            ],
+        )
 
     def _id(self, db: sqlite3.Connection, series: Series) -> int:
         number = self._ids.get(series)
@@ -322,6 +357,8 @@ class EmbeddedStore:
                 )
             if version == 0:
                 db.executescript(f"BEGIN;{_SCHEMA}COMMIT;")
+            for old in range(version or VERSION, VERSION):
+                db.executescript(f"BEGIN;{_MIGRATIONS[old]}PRAGMA user_version = {old + 1};COMMIT;")
         except BaseException:
             db.close()
             raise

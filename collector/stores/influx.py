@@ -7,6 +7,7 @@ time the server deletes by the retention of its buckets.
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from alerts.rules.inputs import Amendment
 from collector.stores.kinds import InfluxSettings, buckets_of
 from collector.stores.lines import lines_of
 from collector.stores.port import Level, Retained, Series, Touched
@@ -51,6 +52,13 @@ class InfluxStore(InfluxReader):
         lost = await self._send(sites, lambda: packs_of(self._settings, batches))
         return sum([len(batch.at_ms) for batch in batches]) - lost
 
+    async def amend(self, amendments: Sequence[Amendment]) -> None:
+        by_site: dict[str, list[Amendment]] = defaultdict(list)
+        for one in amendments:
+            by_site[one.site].append(one)
+        for site, some in by_site.items():
+            await self._write_lines(site, None, await self.lines_of_amendments(site, some))
+
     async def roll_up(self, touched: Sequence[Touched]) -> None:
         wanted: dict[tuple[Level, str], dict[Series, set[int]]] = {}
         for one in touched:
@@ -59,8 +67,7 @@ class InfluxStore(InfluxReader):
                 group[series].add(one.at_ms)
         for (level, site), group in wanted.items():
             lines = await self.lines_of_roll_up(level, site, group)
-            bucket = self._settings.bucket_of(site, level)
-            await self._send({site}, lambda bucket=bucket, lines=lines: [(bucket, lines)])  # type: ignore[misc]
+            await self._write_lines(site, level, lines)
 
     async def retain(self, now_ms: int) -> Retained:
         """Nothing to do: the server deletes by its own clock and its buckets' retention."""
@@ -69,6 +76,10 @@ class InfluxStore(InfluxReader):
     async def close(self) -> None:
         await self._questions.close()
         await self._sender.close()
+
+    async def _write_lines(self, site: str, level: Level | None, lines: Sequence[str]) -> None:
+        bucket = self._settings.bucket_of(site, level)
+        await self._send({site}, lambda: [(bucket, lines)])
 
     async def _send(self, sites: Iterable[str], packs: Callable[[], Packs]) -> int:
         """How many readings were refused; a site whose bucket is missing gets its own."""

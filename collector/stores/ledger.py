@@ -7,7 +7,7 @@ reading's bucket is due at once. The time is that of the entries, so that a repl
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from alerts.rules.inputs import Entry
+from alerts.rules.inputs import Amendment, Entry
 from collector.stores.port import Level, Series, Touched
 from edge.contract.reading import Batch, Form
 
@@ -51,6 +51,8 @@ class Ledger:
         self._fed, self._now_ms = entry.position, entry.at_ms
         if isinstance(entry.what, Batch):
             self._touch(entry.what, entry.position)
+        elif isinstance(entry.what, Amendment):
+            self._touch_span(entry.what, entry.position)
 
     def due(self) -> list[Touched]:
         """The buckets to compute now, oldest first; they are the caller's from here on."""
@@ -82,6 +84,12 @@ class Ledger:
                 for level in Level
             ]
         return self._buckets
+
+    def _touch_span(self, one: Amendment, position: int) -> None:
+        series = Series(one.site, one.device, one.place, one.port, one.metric)
+        for level in Level:
+            for at_ms in range(level.start(one.since_ms), one.until_ms + 1, level):
+                self._open.setdefault((level, at_ms), _Open(position)).series.add(series)
 
     def _is_due(self, level: Level, at_ms: int) -> bool:
         return at_ms + level + GRACE_MS <= self._now_ms or at_ms > self._now_ms + FUTURE_MS

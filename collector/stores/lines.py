@@ -2,7 +2,8 @@
 
 The schema, which Grafana reads too: measurement ``reading``; tags site, device, place, port (an
 empty one is left out); fields ``<metric>`` and ``<metric>_q`` (quality), whole milliseconds. A
-reading without a value writes its quality alone. No metric has ``_`` in its name, so that the added
+reading without a value writes its quality alone; one that tests marked has ``<metric>_t`` besides
+(``edge.contract.quality.Check``). No metric has ``_`` in its name, so that the added
 names meet none.
 """
 
@@ -20,6 +21,7 @@ from edge.contract.reading import Batch, Form
 MEASUREMENT = "reading"
 TAGS = ("site", "device", "place", "port")
 QUALITY = "_q"
+MARKS = "_t"
 
 HEADS_KNOWN = 2**16  # some 20 MB when all are taken
 _templates: dict[Form, list[tuple[str, int, int]]] = {}
@@ -34,7 +36,8 @@ _ESCAPES = str.maketrans({",": "\\,", "=": "\\=", " ": "\\ "})
 def lines_of(batch: Batch) -> list[str]:
     """One line for all metrics of a place, port and time; of the same point twice the later one."""
     form, quality = batch.form, batch.quality
-    if form is not None and quality.count(_GOOD) == len(quality):  # as nearly always
+    if form is not None and not batch.marks and quality.count(_GOOD) == len(quality):
+        # As nearly always.
         templates = _templates.get(form)
         if templates is None:
             templates = _new_templates(form)
@@ -63,6 +66,9 @@ def lines_of(batch: Batch) -> list[str]:
             fields[name] = f"{name}{QUALITY}={quality}i"
         else:
             fields[name] = f"{name}={float(value)!r},{name}{QUALITY}={quality}i"
+    for i, marks in batch.marks.items():
+        name = escape(batch.metric[i])
+        points[batch.place[i], batch.port[i], batch.at_ms[i]][name] += f",{name}{MARKS}={marks}i"
     return [
         f"{_head(batch.site, batch.device, place, port)} {','.join(fields.values())} {at_ms}"
         for (place, port, at_ms), fields in points.items()
@@ -78,6 +84,22 @@ def line_of_row(series: Series, row: Row) -> str:
         f" {name}_min={low!r},{name}_mean={mean!r},{name}_max={high!r}"
         f",{name}_n={count}i,{name}_suspect={suspect}i {at_ms}"
     )
+
+
+def line_of_verdict(series: Series, at_ms: int, quality: int, marks: int) -> str:
+    """A point's new quality, beside the value that it has."""
+    name = escape(series.metric)
+    return (
+        f"{_head(series.site, series.device, series.place, series.port)}"
+        f" {name}{QUALITY}={quality}i,{name}{MARKS}={marks}i {at_ms}"
+    )
+
+
+def line_of_no_row(series: Series, at_ms: int) -> str:
+    """A roll-up's bucket in which nothing counts any more."""
+    name = escape(series.metric)
+    head = _head(series.site, series.device, series.place, series.port)
+    return f"{head} {name}_n=0i,{name}_suspect=0i {at_ms}"
 
 
 def readings_in(line: str) -> int:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Protocol
 
+from alerts.rules.inputs import Amendment
 from edge.contract.reading import Batch
 
 
@@ -32,14 +33,25 @@ class Series:
     metric: str
 
 
+def series_of(amendment: Amendment) -> Series:
+    """Whose points are amended."""
+    return Series(
+        amendment.site, amendment.device, amendment.place, amendment.port, amendment.metric
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One stored reading; ``value`` is None when there is none, ``quality`` is QARTOD's number."""
+    """One stored reading; ``value`` is None when there is none, ``quality`` is QARTOD's number.
+
+    ``marks`` are the tests that marked it (``edge.contract.quality.Check``).
+    """
 
     series: Series
     at_ms: int
     value: float | None
     quality: int
+    marks: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +61,7 @@ class Points:
     at_ms: list[int] = field(default_factory=list)
     value: list[float | None] = field(default_factory=list)
     quality: list[int] = field(default_factory=list)
+    marks: list[int] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.at_ms)
@@ -145,6 +158,10 @@ class Store(Protocol):
         """
         ...
 
+    async def amend(self, amendments: Sequence[Amendment]) -> None:
+        """Make the points of these spans no better than said, and mark them; again is harmless."""
+        ...
+
     async def roll_up(self, touched: Sequence[Touched]) -> None:
         """Compute these buckets anew from the points."""
         ...
@@ -158,9 +175,15 @@ class Store(Protocol):
         ...
 
     async def points(
-        self, series: Series, since_ms: int, until_ms: int, most: int = POINTS_MOST
+        self,
+        series: Series,
+        since_ms: int,
+        until_ms: int,
+        most: int = POINTS_MOST,
+        *,
+        marked: bool = False,
     ) -> Points:
-        """The oldest ``most`` points of the span."""
+        """The oldest ``most`` points of the span; ``marked``: only those that a test marked."""
         ...
 
     async def buckets(self, series: Series, since_ms: int, until_ms: int, most: int) -> Buckets:

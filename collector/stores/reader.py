@@ -4,19 +4,34 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from alerts.rules.inputs import Amendment
 from collector.stores.chart import Floors, Row, chart
 from collector.stores.kinds import InfluxSettings
 from collector.stores.lines import (
+    MARKS,
     MEASUREMENT,
     QUALITY,
     TAGS,
+    line_of_no_row,
     line_of_row,
+    line_of_verdict,
     quote_name,
     quote_text,
     ranges,
     where,
 )
-from collector.stores.port import POINTS_MOST, Buckets, Got, Level, Point, Points, Series, Span, Sum
+from collector.stores.port import (
+    POINTS_MOST,
+    Buckets,
+    Got,
+    Level,
+    Point,
+    Points,
+    Series,
+    Span,
+    Sum,
+    series_of,
+)
 from collector.stores.questions import Answer, Questions
 from collector.stores.retention import DAY_MS, Retention
 from collector.stores.sums import by_series, got, sums
@@ -45,34 +60,42 @@ class InfluxReader:
         answers = await self._questions.ask(
             bucket,
             [
-                f"SELECT last({_quality(metric)}), {_number(metric)} FROM {MEASUREMENT}"
-                f" WHERE site = {quote_text(site)} {_BY_TAGS}"
+                f"SELECT last({_quality(metric)}), {_number(metric)}, {_marks(metric)}"
+                f" FROM {MEASUREMENT} WHERE site = {quote_text(site)} {_BY_TAGS}"
                 for metric in metrics
             ],
         )
         found = []
         for metric, answer in zip(metrics, answers, strict=True):
             for tags, rows in answer:
-                for at_ms, quality, value in rows:
+                for at_ms, quality, value, marks in rows:
                     series = _series(tags, metric)
-                    found.append(Point(series, at_ms, _value(value, quality), quality))
+                    found.append(Point(series, at_ms, _value(value, quality), quality, marks or 0))
         return sorted(found, key=lambda point: point.series)
 
     async def series(self, site: str) -> list[Series]:
         return [point.series for point in await self.latest(site)]
 
     async def points(
-        self, series: Series, since_ms: int, until_ms: int, most: int = POINTS_MOST
+        self,
+        series: Series,
+        since_ms: int,
+        until_ms: int,
+        most: int = POINTS_MOST,
+        *,
+        marked: bool = False,
     ) -> Points:
+        metric, only = series.metric, f" AND {_marks(series.metric)} > 0" if marked else ""
         rows = await self._rows(
             self._settings.bucket_of(series.site),
-            f"SELECT {_number(series.metric)}, {_quality(series.metric)} FROM {MEASUREMENT}"
-            f" WHERE {where(series)} AND {_span(since_ms, until_ms)} LIMIT {most}",
+            f"SELECT {_number(metric)}, {_quality(metric)}, {_marks(metric)} FROM {MEASUREMENT}"
+            f" WHERE {where(series)} AND {_span(since_ms, until_ms)}{only} LIMIT {most}",
         )
         return Points(
             at_ms=[row[0] for row in rows],
             value=[_value(row[1], row[2]) for row in rows],
             quality=[row[2] for row in rows],
+            marks=[row[3] or 0 for row in rows],
         )
 
     async def buckets(self, series: Series, since_ms: int, until_ms: int, most: int) -> Buckets:
@@ -136,7 +159,7 @@ class InfluxReader:
             f"SELECT {names} FROM {MEASUREMENT}"
             f" WHERE {where(series)} AND {_span(since_ms, until_ms)}",
         )
-        return [tuple(row) for row in rows]
+        return [tuple(row) for row in rows if row[4]]
 
     async def rows_of_points(
         self, series: Series, since_ms: int, until_ms: int, step_ms: int
@@ -169,7 +192,33 @@ class InfluxReader:
                     series = _series(tags, metric)
                     if row[0] in wanted.get(series, ()):
                         lines.append(line_of_row(series, row))
-        return lines
+                        wanted[series].discard(row[0])
+        # What is left has nothing that counts, all of it called stuck since; unless its points went.
+        floor_ms = (await self.floors()).points_ms
+        return lines + [
+            line_of_no_row(series, at_ms)
+            for series, left in wanted.items()
+            for at_ms in left
+            if at_ms >= floor_ms
+        ]
+
+    async def lines_of_amendments(self, site: str, amendments: Sequence[Amendment]) -> list[str]:
+        """The points of these spans with the verdict that they have from now on, as lines."""
+        answers = await self._questions.ask(
+            self._settings.bucket_of(site),
+            [
+                f"SELECT {_quality(one.metric)}, {_marks(one.metric)} FROM {MEASUREMENT}"
+                f" WHERE {where(series_of(one))} AND {_span(one.since_ms, one.until_ms + 1)}"
+                for one in amendments
+            ],
+        )
+        verdicts: dict[tuple[Series, int], tuple[int, int]] = {}
+        for one, answer in zip(amendments, answers, strict=True):
+            for at_ms, *stands in (row for _, rows in answer for row in rows):
+                point = series_of(one), at_ms
+                quality, marks = verdicts.get(point, stands)
+                verdicts[point] = max(quality, one.quality), (marks or 0) | one.marks
+        return [line_of_verdict(*point, *verdict) for point, verdict in verdicts.items()]
 
     async def _metrics(self, bucket: str) -> list[str]:
         rows = await self._rows(bucket, f"SHOW FIELD KEYS FROM {MEASUREMENT}")
@@ -230,6 +279,10 @@ def _number(metric: str) -> str:
 
 def _quality(metric: str) -> str:
     return quote_name(metric + QUALITY)
+
+
+def _marks(metric: str) -> str:
+    return quote_name(metric + MARKS)
 
 
 def _span(since_ms: int, until_ms: int) -> str:

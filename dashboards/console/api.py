@@ -34,6 +34,7 @@ from dashboards.console.wire import (
     Latest,
     LimitOut,
     LineOut,
+    MarkedOut,
     NoticeList,
     NoticeOut,
     PlaceList,
@@ -45,10 +46,12 @@ from dashboards.console.wire import (
     SpanOut,
     StoryOut,
 )
+from edge.contract.quality import checks
 
 ORIGIN = "console"
 PAGE = 50
 MOST_BUCKETS = 2000
+MOST_MARKED = 1000  # single readings a line
 LONGEST = timedelta(days=400)
 
 
@@ -178,6 +181,7 @@ async def places(asked: Asked) -> web.Response:
                     at=datetime.fromtimestamp(point.at_ms / 1000, there),
                     value=point.value,
                     quality=point.quality,
+                    checks=checks(point.marks),
                 )
                 for point in latest
                 if point.series.place == place.id
@@ -208,6 +212,12 @@ async def chart(asked: Asked) -> web.Response:
     curves = await asyncio.gather(
         *(history.buckets(key, ms(query.since), ms(query.until), query.most) for key in keys)
     )
+    marked = await asyncio.gather(
+        *(
+            history.points(key, ms(query.since), ms(query.until), MOST_MARKED, marked=True)
+            for key in keys
+        )
+    )
     known = await in_thread(
         asked.desk.operations.incidents, place=(path.site, path.place), limit=200
     )
@@ -226,8 +236,14 @@ async def chart(asked: Asked) -> web.Response:
                     mean=list(curve.mean),
                     high=list(curve.max),
                     doubtful=[count > 0 for count in curve.suspect],
+                    marked=[
+                        MarkedOut(at=at_ms, value=value, quality=quality, checks=checks(marks))
+                        for at_ms, value, quality, marks in zip(
+                            points.at_ms, points.value, points.quality, points.marks, strict=True
+                        )
+                    ],
                 )
-                for key, curve in zip(keys, curves, strict=True)
+                for key, curve, points in zip(keys, curves, marked, strict=True)
             ],
             limits=[
                 LimitOut(

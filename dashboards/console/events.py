@@ -14,6 +14,7 @@ from aiohttp import web
 from dashboards.console.door import Asked, in_thread
 from dashboards.console.guard import add_headers
 from dashboards.ports import Desk
+from edge.contract.quality import checks
 from edge.contract.reading import Batch
 
 logger = logging.getLogger(__name__)
@@ -203,6 +204,7 @@ async def stream(asked: Asked) -> web.StreamResponse:
 
 
 def _readings(batch: Batch) -> dict[str, object]:
+    marks = batch.marks
     return {
         "site": batch.site,
         "device": batch.device,
@@ -214,6 +216,7 @@ def _readings(batch: Batch) -> dict[str, object]:
                 batch.at_ms[i],
                 batch.value[i],
                 batch.quality[i],
+                *([checks(marks[i])] if i in marks else ()),
             ]
             for i in range(len(batch))
         ],

@@ -144,6 +144,8 @@ class Latest:
     at: datetime
     value: float | None
     quality: int
+    checks: list[str]
+    """The tests of quality that marked it: ``spike``, ``flat``, ... (docs/quality.md)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +166,16 @@ class PlaceList:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MarkedOut:
+    """A reading that tests of quality marked; with quality 4 it stands in no bucket."""
+
+    at: int
+    value: float | None
+    quality: int
+    checks: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LineOut:
     """One series in columns of equal length; ``at`` is milliseconds since 1970 UTC."""
 
@@ -175,6 +187,8 @@ class LineOut:
     mean: list[float]
     high: list[float]
     doubtful: list[bool]
+    marked: list[MarkedOut]
+    """Single readings, the oldest 1,000 of the span."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -57,8 +57,10 @@ class Batch:
     """The readings of one pack as columns of equal length; the hot path never builds a Reading.
 
     ``first`` and ``count`` say which consecutive ``seq`` the pack spoke for, refused ones included.
-    ``reasons`` holds a word for the few readings that have one, by index. ``untrusted``: anybody
-    could have said it; it may raise a fire, flood or safety incident and never clears one.
+    ``reasons`` holds a word for the few readings that have one, by index, and ``marks`` the tests
+    (``edge.contract.quality.Check``) that marked a reading, by index too.
+    ``untrusted``: anybody could have said it; it may raise a fire, flood or safety incident and
+    never clears one.
     ``form``, where it is given, says the same of place, port and metric; all readings are of one time
     then, and numbered without gaps.
     """
@@ -76,6 +78,7 @@ class Batch:
     quality: list[int] = field(default_factory=list)
     seq: list[int] = field(default_factory=list)
     reasons: dict[int, str] = field(default_factory=dict)
+    marks: dict[int, int] = field(default_factory=dict)
     is_news: bool = True
     untrusted: bool = False
     form: Form | None = field(default=None, compare=False, repr=False)
@@ -130,6 +133,8 @@ class Batch:
             part.seq.append(self.seq[i])
             if i in self.reasons:
                 part.reasons[new] = self.reasons[i]
+            if i in self.marks:
+                part.marks[new] = self.marks[i]
         return part
 
 

@@ -7,12 +7,12 @@ import pytest
 from alerts.registry.model import Binding, Device, Format, Names, Registry
 from alerts.rules.inputs import DeviceSaid
 from collector.decoders.port import Record, Told
-from collector.intake import Bindings, Intake, qualify
+from collector.intake import Bindings, Intake
 from collector.link.port import Message
 from edge.contract.command import Result, Verb, encode_result
 from edge.contract.quality import Quality
 from edge.contract.ranges import Ranges
-from edge.contract.reading import Batch, Reading
+from edge.contract.reading import Reading
 from edge.contract.senml import encode
 from edge.contract.settings import Reported, SettingsState, encode_reported
 from edge.contract.status import State, Status
@@ -196,13 +196,15 @@ def test_poison_is_a_dead_letter_and_stops_nothing(topic, payload):
 
 
 def test_a_bug_that_one_message_meets_costs_that_message_only(monkeypatch):
+    room = intake()
+    judge = room.quality.judge
+
     def broken(batch):
         if batch.first == 0:
             raise ZeroDivisionError
-        return qualify(batch)
+        return judge(batch)
 
-    monkeypatch.setattr("collector.intake.qualify", broken)
-    room = intake()
+    monkeypatch.setattr(room.quality, "judge", broken)
     judged = room.judge([message(reading(0)), message(reading(1))], NOW_MS)
     assert [batch.seq for batch in judged.batches] == [[1]]
     assert judged.covers == [("riverside/box", "r1", 1, 1)]
@@ -253,31 +255,6 @@ def test_a_question_about_the_time_is_answered_with_its_nonce():
     assert [json.loads(q.answer(NOW_MS)) for q in judged.questions] == [
         {"nonce": "abc", "at_ms": NOW_MS}
     ]
-
-
-@pytest.mark.parametrize(
-    ("metric", "value", "told", "quality"),
-    [
-        ("do", 8.0, Quality.NOT_EVALUATED, Quality.GOOD),
-        ("do", 16.0, Quality.NOT_EVALUATED, Quality.SUSPECT),
-        ("do", 26.0, Quality.NOT_EVALUATED, Quality.FAIL),
-        ("do", -0.1, Quality.NOT_EVALUATED, Quality.FAIL),
-        ("do", -9999.0, Quality.NOT_EVALUATED, Quality.FAIL),
-        ("water-temp", 85.0, Quality.NOT_EVALUATED, Quality.FAIL),
-        ("conductivity", 9999.0, Quality.NOT_EVALUATED, Quality.FAIL),
-        ("energy", 9999.0, Quality.NOT_EVALUATED, Quality.GOOD),
-        ("uptime", 65535.0, Quality.NOT_EVALUATED, Quality.GOOD),
-        ("do", 8.0, Quality.SUSPECT, Quality.SUSPECT),
-        ("do", 8.0, Quality.FAIL, Quality.FAIL),
-        ("do", None, Quality.MISSING, Quality.MISSING),
-    ],
-)
-def test_quality_is_judged(metric, value, told, quality):
-    batch = Batch(site="s", device="d", run="r", first=0, count=1)
-    batch.add(replace(reading(0, value, metric=metric), quality=told))
-    qualify(batch)
-    assert batch.quality == [quality]
-    assert bool(batch.reasons.get(0)) == (quality is Quality.FAIL and told is not Quality.FAIL)
 
 
 RESULT = "shouwang/v1/riverside/box/command/result"

@@ -18,6 +18,7 @@ from alerts.registry.model import (
     Tiers,
 )
 from alerts.rules.inputs import (
+    Amendment,
     DeviceSaid,
     Entry,
     GivenUp,
@@ -29,7 +30,7 @@ from alerts.rules.inputs import (
 from alerts.words import IncidentClass, Severity
 from collector import records
 from edge.contract.metrics import METRICS
-from edge.contract.quality import Quality
+from edge.contract.quality import Check, Quality
 from edge.contract.reading import Batch, Decoded, Reading
 from edge.contract.senml import decode
 from edge.contract.status import State, Status
@@ -79,6 +80,8 @@ def batches(draw) -> Batch:
                 seq=seq,
             )
         )
+        if draw(st.booleans()):
+            batch.marks[len(batch) - 1] = draw(st.integers(1, 2**22))
     return batch
 
 
@@ -152,6 +155,17 @@ def test_rows_of_one_form_come_back_with_one_form():
         RegistryRevised(REGISTRY),
         RegistryRevised(Registry()),
         PacksRevised({"river": "[[rule]]\nname = '溶解氧'"}),
+        Amendment(
+            site="s",
+            device="d",
+            place="p",
+            port="",
+            metric="ph",
+            since_ms=5,
+            until_ms=9,
+            quality=4,
+            marks=Check.FLAT.fail,
+        ),
     ],
 )
 def test_every_other_fact_comes_back_as_it_went(what):

@@ -82,12 +82,12 @@ async def room(tmp_path):
 
 
 async def test_what_was_unbound_is_taken_in_once_it_is_bound(room):
-    await room.hear(message(reading(0), reading(1, 7.0, **PH), reading(2), reading(3, 7.5, **PH)))
+    await room.hear(message(reading(0), reading(1, 7.0, **PH), reading(2), reading(3, 7.1, **PH)))
     assert (room.journal.dead, len(room.stored())) == (2, 2)
     room.intake.bindings = Bindings(WIDER)
     tally = await room.replay()
     assert (tally.readings, tally.left, tally.stayed) == (2, 1, 0)
-    assert room.stored()[2:] == [("ph", 1, NOW_MS + 1, 7.0), ("ph", 3, NOW_MS + 3, 7.5)]
+    assert room.stored()[2:] == [("ph", 1, NOW_MS + 1, 7.0), ("ph", 3, NOW_MS + 3, 7.1)]
     assert (room.journal.dead, room.journal.kept(0, 9), room.journal.letters()) == (0, [], [])
     row = room.journal.read(0, 9)[-1]
     batch = records.entry(row).what

@@ -6,14 +6,15 @@ from typing import TypeVar
 
 import pytest
 
-from alerts.rules.inputs import Entry, Tick
+from alerts.rules.inputs import Amendment, Entry, Tick
 from collector import writer as writers
 from collector.stores.embedded import EmbeddedStore
 from collector.stores.ledger import GRACE_MS
 from collector.stores.port import Level, StoreUnavailable, Touched
 from collector.writer import BACK_OFF_S, READINGS_MOST, RollUp, Writer, back_off
+from edge.contract.quality import Check, Quality
 from edge.contract.reading import Batch
-from tests.collector.stores.batches import DAY, HOUR, MINUTE, NOON, PH, good
+from tests.collector.stores.batches import DAY, HOUR, MINUTE, NOON, PH, amendment, good
 
 T = TypeVar("T")
 
@@ -50,6 +51,9 @@ class FlakyStore(EmbeddedStore):
     async def write(self, batches: Sequence[Batch], arrived_ms: int | None = None) -> int:
         self.calls.append(sum(map(len, batches)))
         return await self._flaky(lambda: EmbeddedStore.write(self, batches, arrived_ms))
+
+    async def amend(self, amendments: Sequence[Amendment]) -> None:
+        await self._flaky(lambda: EmbeddedStore.amend(self, amendments))
 
     async def roll_up(self, touched: Sequence[Touched]) -> None:
         await self._flaky(lambda: EmbeddedStore.roll_up(self, touched))
@@ -118,6 +122,20 @@ async def test_a_write_does_not_grow_without_bound(make):
     await Writer(follower, store, linger_s=5.0).run()
     assert store.calls == [2 * half, 2 * half, half]
     assert follower.moves == [2, 4, 5]
+
+
+async def test_an_amendment_is_written_behind_its_readings_and_before_the_cursor(make):
+    store = make()
+    spike = amendment(PH, NOON + 1, NOON + 1, Quality.SUSPECT, Check.SPIKE.suspect)
+    entries = [reading(1, NOON), reading(2, NOON + 1), Entry(3, NOON + 3, spike)]
+    store.fails = 3  # the last two before the amendment is in
+    follower = FakeFollower(entries)
+    await Writer(follower, store, sleep=at_once).run()
+    assert (await store.points(PH, NOON, NOON + 9)).quality == [1, 3]
+    assert (follower.moves, store.fails) == ([3], 0)
+    # The cursor had not moved when it was killed: readings and amendment come again.
+    await Writer(FakeFollower(entries), store, sleep=at_once).run()
+    assert (await store.points(PH, NOON, NOON + 9)).quality == [1, 3]
 
 
 async def test_a_quiet_journal_does_not_hold_readings_back(make):

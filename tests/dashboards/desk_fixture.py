@@ -50,7 +50,7 @@ from dashboards.ports import (
     WatchStatus,
 )
 from edge.clock import Clock
-from edge.contract.quality import Quality
+from edge.contract.quality import Check, Quality
 from edge.contract.reading import Batch, Reading
 from edge.contract.subject import Subject
 
@@ -76,6 +76,7 @@ class Point:
     at_ms: int
     value: float | None
     quality: int = 1
+    marks: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -319,21 +320,21 @@ class MemoryHistory:
     """Points in lists, as a store would answer."""
 
     def __init__(self) -> None:
-        self.points: dict[Series, list[Point]] = {}
+        self.known: dict[Series, list[Point]] = {}
 
     def add(self, point: Point) -> None:
-        self.points.setdefault(point.series, []).append(point)
+        self.known.setdefault(point.series, []).append(point)
 
     async def latest(self, site: str) -> Sequence[Point]:
-        return [points[-1] for series, points in sorted(self.points.items()) if series.site == site]
+        return [points[-1] for series, points in sorted(self.known.items()) if series.site == site]
 
     async def series(self, site: str) -> Sequence[Series]:
-        return sorted(series for series in self.points if series.site == site)
+        return sorted(series for series in self.known if series.site == site)
 
     async def buckets(self, series: Series, since_ms: int, until_ms: int, most: int) -> Curve:
         span = [
             p
-            for p in self.points.get(series, [])
+            for p in self.known.get(series, [])
             if since_ms <= p.at_ms < until_ms and p.value is not None and p.quality != Quality.FAIL
         ]
         per = max(1, math.ceil(len(span) / most))
@@ -346,6 +347,29 @@ class MemoryHistory:
             curve.max.append(max(values))
             curve.suspect.append(sum(p.quality == Quality.SUSPECT for p in span[at : at + per]))
         return curve
+
+    async def points(
+        self, series: Series, since_ms: int, until_ms: int, most: int, *, marked: bool
+    ) -> Columns:
+        span = [
+            p
+            for p in self.known.get(series, [])
+            if since_ms <= p.at_ms < until_ms and (p.marks or not marked)
+        ][:most]
+        return Columns(
+            at_ms=[p.at_ms for p in span],
+            value=[p.value for p in span],
+            quality=[p.quality for p in span],
+            marks=[p.marks for p in span],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Columns:
+    at_ms: list[int]
+    value: list[float | None]
+    quality: list[int]
+    marks: list[int]
 
 
 class MemoryOperations:
@@ -733,15 +757,25 @@ def _measure(history: MemoryHistory) -> None:
             "water-temp": 3.6 + 0.5 * day,
         }
         for metric, value in river.items():
-            doubtful = metric == "turbidity" and n in (40, 41, 42, 70)
-            quality = Quality.SUSPECT if doubtful else Quality.GOOD
-            history.add(Point(Series(SITE, "laoba-01", "laobakou", "", metric), at, value, quality))
+            quality, marks = _doubt(metric, n)
+            series = Series(SITE, "laoba-01", "laobakou", "", metric)
+            history.add(Point(series, at, value, quality, marks))
         if hours > 0.4:
             for metric, value in (("do", 10.8 + 0.6 * day), ("ph", 8.5 + 0.1 * day)):
                 series = Series(SITE, "jingyang-01", "jingyang-bridge", "", metric)
                 history.add(Point(series, at, value))
     for shed, busy in (("shed-2", 14), ("shed-5", 11)):
         _charge(history, shed, busy)
+
+
+def _doubt(metric: str, n: int) -> tuple[Quality, int]:
+    """What quality control said of the n-th reading before now."""
+    if metric == "turbidity" and n in (40, 41, 42, 70):
+        spike = Check.SPIKE.suspect | (Check.NEIGHBOUR.suspect if n == 70 else 0)
+        return Quality.SUSPECT, spike
+    if metric == "ph" and n in range(60, 66):
+        return Quality.FAIL, Check.FLAT.fail
+    return Quality.GOOD, 0
 
 
 def _charge(history: MemoryHistory, shed: str, busy: int) -> None:

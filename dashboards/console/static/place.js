@@ -157,6 +157,33 @@ function doubtfulPlugin(lines) {
   };
 }
 
+// What the tests of quality said: of single readings by their bucket, and of all in sight below.
+const spelled = (checks) => checks.map((check) => words[`check-${check}`] ?? check).join(words["checks-sep"]);
+
+function whyDoubtful(line, at) {
+  const i = line.at.indexOf(at);
+  if (i < 0 || !line.doubtful[i]) return "";
+  const until = line.at[i + 1] ?? Infinity;
+  const found = line.marked.filter((one) => one.quality === 3 && one.at >= at && one.at < until);
+  return spelled([...new Set(found.flatMap((one) => one.checks))]);
+}
+
+function tellMarks(figure, lines) {
+  const since = now() - hours * 3600e3;
+  const marked = lines.flatMap((line) => line.marked).filter((one) => one.at >= since);
+  const parts = [];
+  for (const [word, quality] of [[words.marked, 3], [words.withheld, 4]]) {
+    const some = marked.filter((one) => one.quality === quality);
+    const counts = new Map();
+    for (const check of some.flatMap((one) => one.checks)) counts.set(check, (counts.get(check) ?? 0) + 1);
+    const checks = [...counts].map(([check, n]) => `${spelled([check])} ${n}`).join(words["checks-sep"]);
+    if (some.length) parts.push(fill(word, { n: some.length, checks }));
+  }
+  const out = figure.querySelector(".marks");
+  out.textContent = parts.join(" · ");
+  out.hidden = !parts.length;
+}
+
 // The worst value of the incident that the page tells of, named where it stands.
 function peakPlugin(lines, decimals) {
   return {
@@ -224,6 +251,7 @@ function draw() {
     const decimals = Number(figure.dataset.decimals);
     const lines = data.lines.filter((line) => line.metric === metric && line.at.length);
     plot.replaceChildren();
+    tellMarks(figure, data.lines.filter((line) => line.metric === metric));
     figure.classList.toggle("empty", !lines.length);
     if (!lines.length) {
       const empty = document.createElement("p");
@@ -287,7 +315,8 @@ function draw() {
             const n = ports ? (u.focusedSeries ?? (chosen ? lines.findIndex((l) => l.port === chosen) + 1 : 0)) : 1;
             const clock = `${two(when.getHours())}:${two(when.getMinutes())}`;
             const name = n && ports ? `${lines[n - 1].port || lines[n - 1].device} · ` : "";
-            out.textContent = n ? `${clock} · ${name}${show(u.data[n][i], decimals)}` : clock;
+            const why = n ? whyDoubtful(lines[n - 1], u.data[0][i]) : "";
+            out.textContent = (n ? `${clock} · ${name}${show(u.data[n][i], decimals)}` : clock) + (why && ` · ${why}`);
           },
         ],
         setSeries: [(u, n) => { u.focusedSeries = n || null; }],
@@ -309,7 +338,8 @@ function join() {
     const [device, port, metric] = key.split(" ");
     const line = data.lines.find((one) => one.device === device && one.port === port && one.metric === metric);
     if (!line) { refresh(); break; }
-    for (const [at, value, quality] of points) {
+    for (const [at, value, quality, checks] of points) {
+      if (checks) line.marked.push({ at, value, quality, checks });
       if (value == null || quality === 4 || quality === 9 || at <= (line.at.at(-1) ?? 0)) continue;
       line.at.push(at); line.mean.push(value); line.low.push(value); line.high.push(value); line.doubtful.push(quality === 3);
     }
@@ -318,6 +348,7 @@ function join() {
   for (const chart of charts) {
     const lines = data.lines.filter((line) => line.metric === chart.metric && line.at.length);
     chart.setData(columns(lines));
+    tellMarks(chart.root.closest("figure"), data.lines.filter((line) => line.metric === chart.metric));
     if (lines.length === 1) {
       const figure = chart.root.closest("figure");
       if (!figure.hasAttribute("data-flag")) {
@@ -351,11 +382,11 @@ async function start() {
 listen({
   readings: (told) => {
     if (!data) return;
-    for (const [where, port, metric, at, value, quality] of told.rows) {
+    for (const [where, port, metric, at, value, quality, checks] of told.rows) {
       if (where !== place) continue;
       const key = `${told.device} ${port} ${metric}`;
       if (!pending.has(key)) pending.set(key, []);
-      pending.get(key).push([at, value, quality]);
+      pending.get(key).push([at, value, quality, checks]);
     }
     if (!drawing && pending.size) { drawing = true; setTimeout(join, 250); }
   },

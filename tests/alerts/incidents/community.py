@@ -111,6 +111,7 @@ REGISTRY = Registry(
             names=Names(zh="老坝口"),
             latitude=31.2,
             longitude=121.4,
+            neighbours=("shed-1",),
         ),
         Place(
             id="shed-1",
@@ -163,6 +164,14 @@ REGISTRY = Registry(
             who="engineer",
             at="2026-05-01",
             why="new cable",
+        ),
+        Override(
+            metric="do",
+            place="laobakou",
+            set={"spike_suspect": 3.0},
+            who="engineer",
+            at="2026-05-01",
+            why="algae",
         ),
     ),
 )

@@ -12,7 +12,7 @@ SAMPLES = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
 
 
 def test_every_sample_has_the_right_shape(tmp_path: Path) -> None:
-    assert len(SAMPLES) == 7
+    assert len(SAMPLES) == 8
     for n, sample in enumerate(SAMPLES):
         tomllib.loads(sample)
         (tmp_path / f"{n}.toml").write_text(sample, "utf-8")

@@ -71,6 +71,23 @@ def test_an_export_replaces_what_it_no_longer_holds(tmp_path: Path) -> None:
     assert read(tmp_path) == registry
 
 
+def test_an_export_keeps_neighbours_and_numbers_of_quality(tmp_path: Path) -> None:
+    registry = read(DEMO)
+    first, second, *others = registry.places
+    override = Override(
+        metric="do",
+        place=first.id,
+        set={"spike_suspect": 0.0},
+        who="zhang",
+        at="2026-11-22",
+        why="x",
+    )
+    near = (replace(first, neighbours=(second.id,)), second, *others)
+    changed = replace(registry, places=near, overrides=(override,))
+    write(changed, tmp_path)
+    assert read(tmp_path) == changed
+
+
 def test_an_export_keeps_out_of_a_folder_with_other_tables(tmp_path: Path) -> None:
     (tmp_path / "more.toml").write_text("", "utf-8")
     with pytest.raises(RegistryError, match=r"more\.toml.*folder of its own"):

@@ -136,6 +136,8 @@ def test_a_database_of_before_is_brought_up_with_what_it_holds(url):
             "ALTER TABLE device DROP COLUMN command_key",
             *(f"ALTER TABLE device DROP COLUMN {name}" for name in FOREIGN_DEVICE),
             *(f"ALTER TABLE binding DROP COLUMN {name}" for name in FOREIGN_BINDING),
+            "ALTER TABLE place DROP COLUMN neighbours",
+            "ALTER TABLE rule_override DROP COLUMN metric",
             "INSERT INTO device (site, id, nth, name_zh, name_en, source, origin, overdue, "
             "can_cut_power) VALUES ('s', 'd', 0, 'x', '', 'live', '', 3, false)",
             "UPDATE alembic_version SET version_num = '0001'",

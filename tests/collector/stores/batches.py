@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from alerts.rules.inputs import Amendment
 from collector.stores.port import Series
 from edge.contract.quality import Quality
 from edge.contract.reading import Batch, Reading
@@ -37,6 +38,22 @@ def batch(rows: Iterable[Row]) -> Batch:
             )
         )
     return made
+
+
+def amendment(
+    series: Series, since_ms: int, until_ms: int, quality: Quality, marks: int
+) -> Amendment:
+    return Amendment(
+        site=series.site,
+        device=series.device,
+        place=series.place,
+        port=series.port,
+        metric=series.metric,
+        since_ms=since_ms,
+        until_ms=until_ms,
+        quality=int(quality),
+        marks=marks,
+    )
 
 
 def good(series: Series, *values: tuple[int, float]) -> Batch:

@@ -10,7 +10,8 @@ import pytest
 from collector.stores.embedded import EmbeddedStore
 from collector.stores.port import Level, Series, StoreMismatch, StoreUnavailable, Touched
 from collector.stores.retention import Retention
-from tests.collector.stores.batches import DAY, HOUR, MINUTE, NOON, PH, PLACE, SITE, good
+from edge.contract.quality import Check, Quality
+from tests.collector.stores.batches import DAY, HOUR, MINUTE, NOON, PH, PLACE, SITE, amendment, good
 
 
 @pytest.fixture
@@ -102,6 +103,25 @@ async def test_a_store_of_a_newer_version_is_refused(store, path):
     with pytest.raises(StoreMismatch, match="newer version"):
         await newer.set_up()
     await newer.close()
+
+
+async def test_a_store_of_the_version_before_is_brought_up_with_what_it_holds(store, path):
+    await store.write([good(PH, (NOON, 7.0))])
+    await store.close()
+    db = sqlite3.connect(path)
+    db.executescript(
+        "DROP INDEX marked; ALTER TABLE raw DROP COLUMN marks; PRAGMA user_version = 1;"
+    )
+    db.close()
+    newer = EmbeddedStore(path)
+    await newer.amend([amendment(PH, NOON, NOON, Quality.SUSPECT, Check.SPIKE.suspect)])
+    found = await newer.points(PH, NOON, NOON + 1, marked=True)
+    assert (found.value, found.quality, found.marks) == ([7.0], [3], [Check.SPIKE.suspect])
+    await newer.close()
+    again = EmbeddedStore(path)
+    await again.set_up()
+    assert await again.count() == 1
+    await again.close()
 
 
 async def test_a_store_that_cannot_be_written_says_unavailable(tmp_path):

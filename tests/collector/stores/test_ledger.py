@@ -1,7 +1,8 @@
 from alerts.rules.inputs import Entry, Tick
 from collector.stores.ledger import FUTURE_MS, GRACE_MS, Ledger
 from collector.stores.port import Level
-from tests.collector.stores.batches import HOUR, MINUTE, NH3N, NOON, PH, good
+from edge.contract.quality import Check, Quality
+from tests.collector.stores.batches import DAY, HOUR, MINUTE, NH3N, NOON, PH, amendment, good
 
 
 def spelled(ledger: Ledger) -> list[tuple[Level, int, set[str]]]:
@@ -21,6 +22,18 @@ def test_a_bucket_is_due_when_it_has_closed_and_only_then():
     assert spelled(ledger) == []
     ledger.feed(Entry(4, NOON + HOUR + GRACE_MS, Tick()))
     assert spelled(ledger) == [(Level.HOUR, 0, {"ph"})]
+
+
+def test_an_amendment_touches_the_buckets_of_its_span():
+    ledger = Ledger(0)
+    span = amendment(PH, NOON - HOUR, NOON + 1, Quality.FAIL, Check.FLAT.fail)
+    ledger.feed(Entry(1, NOON + DAY, span))
+    due = spelled(ledger)
+    assert [at_ms for level, at_ms, _ in due if level is Level.HOUR] == [-HOUR, 0]
+    minutes = [at_ms for level, at_ms, _ in due if level is Level.MINUTE]
+    assert minutes == [-HOUR + n * MINUTE for n in range(61)]
+    assert all(metrics == {"ph"} for *_, metrics in due)
+    assert ledger.settled == 1
 
 
 def test_the_cursor_stays_before_the_first_reading_of_an_open_bucket():

@@ -6,6 +6,7 @@ from collector.stores.lines import (
     apart,
     escape,
     line_of_row,
+    line_of_verdict,
     lines_of,
     ranges,
     readings_in,
@@ -14,7 +15,7 @@ from collector.stores.lines import (
 from collector.stores.port import Series
 from edge.contract.ids import ID_PATTERN
 from edge.contract.metrics import METRICS
-from edge.contract.quality import Quality
+from edge.contract.quality import Check, Quality
 from edge.contract.reading import Batch, Form
 from tests.collector.stores.batches import DEVICE, NH3N, NOON, PH, PLACE, SITE, batch
 
@@ -70,6 +71,15 @@ def test_a_pack_of_a_form_gives_the_lines_of_its_columns(names, data):
 def test_of_the_same_point_twice_the_later_one_stays():
     lines = lines_of(batch([(PH, NOON, 7.1, Quality.GOOD), (PH, NOON, 7.2, Quality.GOOD)]))
     assert lines == [f"{HEAD} ph=7.2,ph_q=1i {NOON}"]
+
+
+def test_what_tests_marked_is_told_and_nothing_else_grows():
+    one = batch([(PH, NOON, 7.1, Quality.GOOD), (NH3N, NOON, 9.0, Quality.SUSPECT)])
+    one.marks[1] = Check.SPIKE.suspect
+    (line,) = lines_of(one)
+    assert line == f"{HEAD} ph=7.1,ph_q=1i,nh3n=9.0,nh3n_q=3i,nh3n_t=256i {NOON}"
+    assert readings_in(line) == 2
+    assert line_of_verdict(NH3N, NOON, 3, 256) == f"{HEAD} nh3n_q=3i,nh3n_t=256i {NOON}"
 
 
 def test_what_a_device_says_of_itself_has_no_place_and_a_socket_has_a_port():

@@ -11,7 +11,7 @@ from collector.stores.influx import InfluxStore
 from collector.stores.kinds import InfluxSettings, Kind
 from collector.stores.port import Buckets, Level, Point, Series, Store, Touched
 from collector.stores.retention import Retention
-from edge.contract.quality import Quality
+from edge.contract.quality import Check, Quality
 from tests.collector.stores.batches import (
     DAY,
     DEVICE,
@@ -23,6 +23,7 @@ from tests.collector.stores.batches import (
     PLACE,
     SITE,
     Row,
+    amendment,
     batch,
     good,
 )
@@ -229,6 +230,59 @@ async def test_a_bucket_of_withheld_readings_alone_is_a_gap(store):
     await store.write([batch(rows)])
     await store.roll_up([Touched(Level.MINUTE, NOON, [PH])])
     assert len(await store.buckets(PH, NOON, NOON + HOUR, 20)) == 0
+
+
+async def test_the_tests_that_marked_a_point_are_told_with_it(store):
+    marked = good(PH, (NOON, 7.0), (NOON + 1, 9.8), (NOON + 2, 7.0))
+    marked.quality[1], marked.marks[1] = int(Quality.SUSPECT), Check.GROSS.suspect
+    marked.quality[2], marked.marks[2] = int(Quality.FAIL), Check.FLAT.fail
+    await store.write([marked])
+    assert (await store.points(PH, NOON, NOON + 3)).marks == [
+        0,
+        Check.GROSS.suspect,
+        Check.FLAT.fail,
+    ]
+    (newest,) = await store.latest(SITE)
+    assert (newest.quality, newest.marks) == (Quality.FAIL, Check.FLAT.fail)
+    only = await store.points(PH, NOON, NOON + 3, 1, marked=True)
+    assert (only.at_ms, only.value, only.quality) == ([NOON + 1], [9.8], [Quality.SUSPECT])
+
+
+async def test_an_amendment_worsens_the_points_of_its_span_and_leaves_their_values(store):
+    rows: list[Row] = [(PH, NOON + n, 7.0 + n, Quality.GOOD) for n in range(4)]
+    rows += [(PH, NOON + 4, None, Quality.MISSING), (NH3N, NOON + 1, 1.0, Quality.GOOD)]
+    one = batch(rows)
+    one.quality[2], one.marks[2] = int(Quality.FAIL), Check.GROSS.fail
+    await store.write([one])
+    amendments = [
+        amendment(PH, NOON + 1, NOON + 4, Quality.SUSPECT, Check.FLAT.suspect),
+        amendment(PH, NOON + 1, NOON + 1, Quality.SUSPECT, Check.SPIKE.suspect),
+        amendment(PH, NOON + 90, NOON + 99, Quality.FAIL, Check.FLAT.fail),
+    ]
+    for _ in range(2):  # again is harmless
+        await store.amend(amendments)
+        found = await store.points(PH, NOON, NOON + 100)
+        assert found.value == [7.0, 8.0, 9.0, 10.0, None]
+        assert found.quality == [1, 3, 4, 3, 9]
+        flat = Check.FLAT.suspect
+        assert found.marks == [
+            0,
+            flat | Check.SPIKE.suspect,
+            flat | Check.GROSS.fail,
+            flat,
+            flat,
+        ]
+    assert (await store.points(NH3N, NOON, NOON + 100)).quality == [1]
+
+
+async def test_a_bucket_that_was_called_stuck_since_is_a_gap_when_it_is_rolled_up_again(store):
+    await store.write([good(PH, *((NOON + i * 1000, 7.0) for i in range(120)))])
+    await store.roll_up([Touched(Level.HOUR, NOON, [PH])])
+    assert whole(await store.buckets(PH, NOON, NOON + HOUR, 1)) == [(NOON, 7.0, 7.0, 7.0, 120, 0)]
+    until_ms = NOON + 119_000
+    await store.amend([amendment(PH, NOON, until_ms, Quality.FAIL, Check.FLAT.fail)])
+    await store.roll_up([Touched(Level.HOUR, NOON, [PH])])
+    assert len(await store.buckets(PH, NOON, NOON + HOUR, 1)) == 0
 
 
 @pytest.mark.parametrize("most", [24, 100, 500])

@@ -211,6 +211,12 @@ async def test_a_chart_has_lines_limits_spans_and_doubts(client: TestClient):
     lines = {line["metric"]: line for line in told["lines"]}
     assert max(lines["conductivity"]["high"]) > 1400
     assert any(lines["turbidity"]["doubtful"])
+    marked = lines["turbidity"]["marked"]
+    assert [one["quality"] for one in marked] == [3, 3, 3, 3]
+    assert [one["checks"] for one in marked] == [["spike", "neighbour"], *([["spike"]] * 3)]
+    withheld = {tuple(one["checks"]) for one in lines["ph"]["marked"] if one["quality"] == 4}
+    assert withheld == {("flat",)}
+    assert not {one["at"] for one in lines["ph"]["marked"]} & set(lines["ph"]["at"])
     assert all(len(set(map(len, (x["at"], x["mean"], x["low"], x["doubtful"])))) == 1 for x in told["lines"])  # fmt: skip
     assert [(x["metric"], x["value"], x["side"]) for x in told["limits"]] == [
         ("conductivity", 800.0, "above")

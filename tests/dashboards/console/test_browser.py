@@ -159,6 +159,18 @@ async def test_a_chart_moves_with_what_is_measured(
     await first.locator("output", has_text="1234").wait_for()
 
 
+async def test_the_page_says_which_tests_marked_a_reading(desktop: Visitor):
+    page = desktop.page
+    await desktop.go("/places/riverside/laobakou?range=30h")
+    turbidity = page.locator('[data-metric="turbidity"] .marks')
+    await turbidity.get_by_text("4 个可疑（空心点）：尖峰 4，与邻近点不符 1").wait_for()
+    ph = page.locator('[data-metric="ph"] .marks')
+    assert await ph.inner_text() == "6 个不采用：长时间不变 6"
+    assert await page.locator('[data-metric="do"] .marks').is_hidden()
+    await page.locator("#language").click()
+    await turbidity.get_by_text("4 doubtful (hollow): spike 4, unlike its neighbours 1").wait_for()
+
+
 async def test_somebody_who_was_slower_is_told_so(desktop: Visitor, here: House):
     page = desktop.page
     await desktop.go("/incidents/6")

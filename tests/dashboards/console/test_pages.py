@@ -120,7 +120,7 @@ async def test_a_house_without_anything_still_has_its_pages(client: TestClient, 
     here.operations._incidents.clear()
     here.operations._duties.clear()
     here.operations._notices.clear()
-    here.history.points.clear()
+    here.history.known.clear()
     for path in ("/", "/incidents", "/devices", "/people", "/demo/inbox"):
         await _text(client, path)
     assert "现在没有要处理的事" in await _text(client, "/")

@@ -13,6 +13,7 @@ from alerts.registry.model import ChannelKind, PlaceKind, Source
 from alerts.words import IncidentClass, Language
 from dashboards.console import pages
 from dashboards.console.i18n import language_of, words
+from edge.contract.quality import Check
 
 CONSOLE = Path(pages.__file__).parent
 ZH, EN = words(Language.ZH).texts, words(Language.EN).texts
@@ -42,6 +43,8 @@ def test_every_word_of_the_script_is_used_and_every_used_one_is_there():
     used = set(re.findall(r"words\.([a-z]+)", scripts)) | set(
         re.findall(r"words\[\"([a-z-]+)\"\]", scripts)
     )
+    assert "check-${check}" in scripts
+    used |= {f"check-{check.name.lower()}" for check in Check}
     kept = {key.removeprefix("script.") for key in ZH if key.startswith("script.")}
     assert used | {"nodata"} == kept
 

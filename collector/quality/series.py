@@ -1,0 +1,108 @@
+"""What is remembered of one series: a ring of two values, and the two stretches in which it rests.
+
+A stretch is kept by its beginning and its lowest and highest value: no window of readings. The
+*run* holds what moved no further than the tolerance of a stuck sensor, the *calm* what swung less
+than a living signal does. A run lies within its calm.
+"""
+
+from collector.quality.limits import NEVER, Limits
+
+UNKNOWN = float("nan")
+LEAST = 5  # readings in a run before it can be called stuck: two equal ones are a quiet afternoon
+
+
+class Series:
+    """``at_ms`` is the time of its newest reading, ``value`` the newest that is not withheld.
+
+    A hot object: ``QualityControl.judge`` reads and writes it itself, and what it holds of its
+    limits is a copy, for speed. Before ``due_ms`` it can be neither stuck nor attenuated: a stretch
+    that begins anew only puts that off, so it need not be reckoned with each value.
+    """
+
+    __slots__ = (
+        "at_ms",
+        "before",
+        "calm_due_ms",
+        "calm_high",
+        "calm_low",
+        "calm_since_ms",
+        "due_ms",
+        "flat",
+        "gap_ms",
+        "high",
+        "is_plain",
+        "limits",
+        "low",
+        "metric",
+        "place",
+        "port",
+        "run_count",
+        "run_high",
+        "run_low",
+        "run_since_ms",
+        "tolerance",
+        "trigger",
+        "value",
+    )
+
+    def __init__(self, place: str, port: str, metric: str) -> None:
+        self.place, self.port, self.metric = place, port, metric
+        self.flat = 0
+        """The mark of the run that is under way, if it is called stuck."""
+        self.run_low = self.run_high = self.calm_low = self.calm_high = UNKNOWN
+        self.run_since_ms = self.calm_since_ms = self.run_count = 0
+        self.broke(0)
+
+    def fit(self, limits: Limits, gap_ms: float) -> None:
+        """From now on this is measured by these; a reading later than ``gap_ms`` is after a gap."""
+        self.limits, self.gap_ms = limits, gap_ms
+        self.is_plain, self.trigger = limits.is_plain, limits.trigger
+        self.tolerance = limits.bounds.flat_tolerance
+        self.low, self.high = limits.low, limits.high
+        self.calm_due_ms = self.calm_since_ms + limits.calm_ms
+        self.flat, self.due_ms = 0, 0.0
+        # Where a test is off a value may rest as long as it likes.
+        if min(limits.flat_ms, limits.calm_ms) == NEVER:
+            self.run_low, self.run_high = -NEVER, NEVER
+        elif self.run_low == -NEVER:
+            self.run_low = self.run_high = UNKNOWN
+        if limits.calm_ms == NEVER:
+            self.calm_low, self.calm_high = -NEVER, NEVER
+        elif self.calm_low == -NEVER:
+            self.calm_low = self.calm_high = UNKNOWN
+
+    def broke(self, at_ms: int) -> None:
+        """Nothing is known of the way to the next value: no step to it is judged."""
+        self.at_ms = at_ms
+        self.before = self.value = UNKNOWN
+
+    def rest_anew(self) -> None:
+        """Both stretches begin with the next value."""
+        self.run_low = self.run_high = self.calm_low = self.calm_high = UNKNOWN
+        self.fit(self.limits, self.gap_ms)
+
+    def move(self, value: float, at_ms: int) -> None:
+        """A value, taken into both stretches; one that it breaks begins anew with it."""
+        low, high, limits = self.run_low, self.run_high, self.limits
+        if low <= value <= high:
+            self.run_count += 1
+            return
+        # Where nothing is known, both stay NaN and their span is within no tolerance.
+        low, high = min(low, value), max(high, value)
+        if high - low <= self.tolerance:
+            self.run_low, self.run_high = low, high
+            self.run_count += 1
+        else:
+            self.run_low = self.run_high = value
+            self.run_since_ms = at_ms
+            self.run_count, self.flat = 1, 0
+        low, high = self.calm_low, self.calm_high
+        if low <= value <= high:
+            return
+        low, high = min(low, value), max(high, value)
+        if high - low < limits.bounds.calm:
+            self.calm_low, self.calm_high = low, high
+        else:
+            self.calm_low, self.calm_high = self.run_low, self.run_high
+            self.calm_since_ms = self.run_since_ms
+            self.calm_due_ms = self.run_since_ms + limits.calm_ms
