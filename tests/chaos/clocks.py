@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from alerts.registry.model import Binding, Device, Names
@@ -141,7 +142,7 @@ class Experiment:
             SmallBox(
                 name,
                 Broker.at(broker.url, name),
-                clock=lambda by_s=by_s: time.time_ns() // 1_000_000 + by_s * 1000,
+                clock=partial(_now_ms, by_s),
             )
             for name, by_s in ERRORS_S.items()
         ]
@@ -157,7 +158,7 @@ class Experiment:
 
     async def _remember(self) -> None:
         """A history that a wrong clock could delete: what is as old as it may become, and younger."""
-        now_ms = time.time_ns() // 1_000_000
+        now_ms = _now_ms()
         batch = Batch(site=SITE, device=OLD, run=OLD, first=0, count=OLD_DAYS)
         for day in range(OLD_DAYS):
             batch.place.append(place_of(OLD))
@@ -277,6 +278,11 @@ class Experiment:
             for key, point in box.issued.items()
             if key in points
         )
+
+
+def _now_ms(by_s: int = 0) -> int:
+    """Now, on a clock that is so far ahead."""
+    return time.time_ns() // 1_000_000 + by_s * 1000
 
 
 async def run(folder: Path, seconds: float, seed: int) -> list[Report]:

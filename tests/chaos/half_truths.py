@@ -14,6 +14,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from collector.errors import EXIT_OUTSIDE
+from collector.intake import REFUSED_SHARE
 from collector.link.mqtt5 import Mqtt5Link
 from collector.link.mqtt311 import Mqtt311Link
 from collector.link.port import Broker
@@ -196,7 +197,7 @@ class Experiment:
             second.kill()
 
     def _stored(self) -> Counter[Point]:
-        """The points of the bucket, asked of InfluxDB itself."""
+        """The devices' points in the bucket, asked of InfluxDB itself."""
         found: Counter[Point] = Counter()
         for row in self._influxd.query(self._bucket, "SELECT * FROM reading"):
             found.update(
@@ -205,7 +206,7 @@ class Experiment:
                     name.removesuffix("_q"), row["time"], row[name.removesuffix("_q")],
                 )
                 for name, quality in row.items()
-                if name.endswith("_q") and quality is not None
+                if name.endswith("_q") and quality is not None and name != f"{REFUSED_SHARE}_q"
             )  # fmt: skip
         return found
 

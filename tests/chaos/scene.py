@@ -13,6 +13,7 @@ import orjson
 from alerts.registry.model import Registry
 from collector import records
 from collector.health import WatchStatus, read_watch
+from collector.intake import REFUSED_SHARE
 from edge.contract.reading import Batch
 from edge.contract.topics import Topic
 from edge.journal.rows import Kept
@@ -104,14 +105,14 @@ class House:
             return tail.cursors().get(name, 0)
 
     def batches(self) -> list[Batch]:
-        """What the journal holds, in order."""
+        """What the journal holds of devices' readings, in order; the house's own have no run."""
         found: list[Batch] = []
         with Tail(self.state / "journal.db") as tail:
             after = 0
             while rows := tail.read(after, 5_000):
                 after = rows[-1].position
                 entries = [records.entry(row).what for row in rows]
-                found += [what for what in entries if isinstance(what, Batch)]
+                found += [what for what in entries if isinstance(what, Batch) and what.run]
         return found
 
     def journalled(self) -> Counter[Key]:
@@ -120,13 +121,14 @@ class House:
         )
 
     def stored(self) -> Counter[Point]:
-        """The points of the embedded store, asked of the file itself."""
+        """The devices' points in the embedded store, asked of the file itself."""
         with closing(sqlite3.connect(self.state / "readings.db")) as db:
             return Counter(
                 Point(*row)
                 for row in db.execute(
                     "SELECT device, place, port, metric, at_ms, value FROM raw "
-                    "JOIN series ON series.id = raw.series"
+                    "JOIN series ON series.id = raw.series WHERE metric <> ?",
+                    (REFUSED_SHARE,),
                 )
             )
 
