@@ -107,7 +107,7 @@ class Experiment:
 
     async def stop_watch(self) -> None:
         self._house.watch.pause()
-        await asyncio.sleep(min(LONGEST_STALL_S, self._seconds / 5))
+        await asyncio.sleep(min(LONGEST_STALL_S, self._seconds * 0.4))
         self._house.watch.go_on()
 
     async def kill_broker(self) -> None:
