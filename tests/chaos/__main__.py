@@ -59,7 +59,12 @@ def main(arguments: list[str]) -> int:
             return 3
         print(f"chaos: {name}, {asked.seconds:g} s, seed {seed}", flush=True)
         with tempfile.TemporaryDirectory(prefix=f"chaos-{name}-") as folder:
-            found = asyncio.run(run(Path(folder), asked.seconds, seed))
+            try:
+                found = asyncio.run(run(Path(folder), asked.seconds, seed))
+            except AssertionError as error:  # what it waited for never came
+                found = [
+                    Report(name=name, seconds=asked.seconds, seed=seed, complaints=[str(error)])
+                ]
         write(name, found)
         reports += found
     Console().print(table(reports))

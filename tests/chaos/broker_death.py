@@ -98,7 +98,7 @@ class Experiment:
         self._further = ""
         self._deny()
         # The one who is denied for good keeps what it has.
-        await self._house.settles(self._boxes[:-1])
+        self.report.complaints += await self._house.settles(self._boxes[:-1])
         if not last.waiting:
             self.report.complaints.append(f"{last.name} was denied and is rid of its readings")
         await end(tasks)

@@ -79,10 +79,10 @@ class Experiment:
             self._clock.set(RIGHT)
             for box in self._boxes:
                 box.stopped.set()
-            await self._house.settles(self._boxes)
+            self.report.complaints += await self._house.settles(self._boxes)
             measured = [await self._ended(agent) for agent, _ in self._agents]
             await end(tasks)
-            await self._house.settles([])
+            self.report.complaints += await self._house.settles([])
             if self._house.watch.terminate(10) != 0:
                 self.report.complaints.append("the watch did not end in order")
         self._judge(measured)

@@ -65,7 +65,7 @@ class Experiment:
             )
             for box in everybody:
                 box.stopped.set()
-            await self._house.settles(everybody)
+            self.report.complaints += await self._house.settles(everybody)
             await end(tasks)
             if self._house.watch.terminate(15) != 0:
                 self.report.complaints.append("the watch did not end in order")
