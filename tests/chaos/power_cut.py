@@ -35,6 +35,7 @@ from tests.services.servers import Mosquitto
 
 NAME = "power-cut"
 BOXES = 6
+ROUND_S = 30.0  # a trace of that has some 50 MB
 READ_WHOLE = 200  # of the records in an image, the youngest; of older ones, what they stand for
 SENSOR = """
 [[sensor]]
@@ -211,12 +212,10 @@ def examine(
                 f"readings are gone, e.g. {min(missing)}"
             )
     name = "watch" if isinstance(owes, WatchOwes) else "device"
-    report.figures |= {
-        f"{name}: images": images,
-        f"{name}: confirmations": owes.confirmations,
-        f"{name}: syncs": disk.syncs,
-        f"{name}: checkpoints": checkpoints,
-    }
+    counts = {"images": images, "confirmations": owes.confirmations, "syncs": disk.syncs}
+    for what, count in {**counts, "checkpoints": checkpoints}.items():
+        key = f"{name}: {what}"
+        report.figures[key] = report.figures.get(key, 0) + count
 
 
 def opened(folder: Path, name: str, image: Mapping[str, bytes]) -> Journal:
@@ -271,12 +270,22 @@ def trace_device(folder: Path, seconds: float) -> tuple[Path, Path]:
     return device.folder / "journal.db", out
 
 
-async def run(folder: Path, seconds: float, seed: int, most: int = 400) -> list[Report]:
+async def run(folder: Path, seconds: float, seed: int, most: int = 200) -> list[Report]:
+    """Rounds of half a minute at most, as many as the time allows; ``most`` images of each journal."""
     report = Report(name=NAME, seconds=seconds, seed=seed)
     chance = random.Random(seed)
-    watch, device = await asyncio.gather(
-        trace_watch(folder, seconds), asyncio.to_thread(trace_device, folder, seconds)
-    )
-    for (journal, out), owes in ((watch, WatchOwes()), (device, DeviceOwes())):
-        await asyncio.to_thread(examine, journal, out, owes, most, chance, report)
+    until_s = time.monotonic() + seconds
+    rounds = 0
+    while not rounds or time.monotonic() < until_s:
+        rounds += 1
+        here = folder / str(rounds)
+        here.mkdir()
+        round_s = min(seconds, ROUND_S)
+        watch, device = await asyncio.gather(
+            trace_watch(here, round_s), asyncio.to_thread(trace_device, here, round_s)
+        )
+        for (journal, out), owes in ((watch, WatchOwes()), (device, DeviceOwes())):
+            await asyncio.to_thread(examine, journal, out, owes, most, chance, report)
+        shutil.rmtree(here)
+    report.figures["rounds"] = rounds
     return [report]
