@@ -98,7 +98,7 @@ class Experiment:
         self._further = ""
         self._deny()
         # The one who is denied for good keeps what it has.
-        await self._house.settles(self._boxes[:-1])
+        self.report.complaints += await self._house.settles(self._boxes[:-1])
         if not last.waiting:
             self.report.complaints.append(f"{last.name} was denied and is rid of its readings")
         await end(tasks)
@@ -107,7 +107,7 @@ class Experiment:
 
     async def stop_watch(self) -> None:
         self._house.watch.pause()
-        await asyncio.sleep(min(LONGEST_STALL_S, self._seconds / 5))
+        await asyncio.sleep(min(LONGEST_STALL_S, self._seconds * 0.4))
         self._house.watch.go_on()
 
     async def kill_broker(self) -> None:

@@ -88,11 +88,15 @@ class House:
 
         await until(hears, "the watch listens")
 
-    async def settles(self, boxes: Sequence[SmallBox]) -> None:
-        """Until these devices are rid of all they have, and the store has it."""
-        await until(lambda: all(box.is_done for box in boxes), "all is received")
-        last = self.last
-        await until(lambda: self.cursor("store") >= last, "the store has caught up")
+    async def settles(self, boxes: Sequence[SmallBox]) -> list[str]:
+        """Until these devices are rid of all they have, and the store has it; what is not so yet."""
+        try:
+            await until(lambda: all(box.is_done for box in boxes), "all is received")
+            last = self.last
+            await until(lambda: self.cursor("store") >= last, "the store has caught up")
+        except AssertionError as error:
+            return [str(error), *(f"{b.name} keeps {len(b.waiting)}" for b in boxes if b.waiting)]
+        return []
 
     @property
     def last(self) -> int:
@@ -125,7 +129,7 @@ class House:
         )
 
     def stored(self) -> Counter[Point]:
-        """The points of the embedded store, asked of the file itself."""
+        """The devices' points in the embedded store, asked of the file itself."""
         with closing(sqlite3.connect(self.state / "readings.db")) as db:
             return Counter(
                 Point(*row)

@@ -5,7 +5,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -111,7 +111,7 @@ def test_of_what_was_told_a_careless_writer_loses_some_and_a_careful_one_none(
     assert lost == 0 if is_kept else lost > 10
 
 
-def numbers(folder: Path, image: dict[str, bytes]) -> Iterator[int]:
+def numbers(folder: Path, image: Mapping[str, bytes]) -> Iterator[int]:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     for path, content in image.items():

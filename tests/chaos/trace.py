@@ -89,14 +89,21 @@ def command(out: str, program: Sequence[str]) -> list[str]:
     return [*STRACE, "-e", f"trace={','.join(CALLS)}", "-o", out, *program]
 
 
-def whole(out: Path) -> list[str]:
+def whole(out: Path) -> Iterator[str]:
     """The lines of a trace, once strace has written the last: that the process has ended."""
     until_s = time.monotonic() + END_S
-    while not (lines := out.read_text("ascii").splitlines()) or "+++" not in lines[-1]:
+    while "+++" not in _tail(out):
         if time.monotonic() > until_s:
             raise TimeoutError(f"{out} has no end")
         time.sleep(0.05)
-    return lines
+    with out.open(encoding="ascii") as lines:
+        yield from lines
+
+
+def _tail(out: Path) -> str:
+    with out.open("rb") as trace:
+        trace.seek(max(0, out.stat().st_size - 100))
+        return trace.read().decode("ascii").rstrip("\n").rpartition("\n")[2]
 
 
 def events(lines: Iterable[str]) -> Iterator[Event]:

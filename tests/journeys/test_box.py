@@ -24,7 +24,8 @@ from edge.contract.quality import Quality
 from edge.contract.reading import Reading
 from tests.edge.device import ROOT, Device, Server, wait_until
 from tests.edge.proxy import DOWN, UP, Proxy
-from tests.services.servers import Mosquitto, find_faketime
+from tests.services.faketime import CLOCKS, EARLY, FakedClock
+from tests.services.servers import Mosquitto
 
 pytestmark = [pytest.mark.mosquitto, pytest.mark.faketime, pytest.mark.timeout(900)]
 
@@ -34,7 +35,6 @@ INTERVAL_S = 0.2
 LATE_S = 2.0  # the durability of the second box
 UNDER_WAY_S = 0.6  # asked, answered and on its way to the disk, on a busy machine
 APART_S = 2.5  # between when the meter answered and what the reading says: half a slow round trip
-CLOCKS = ("+0", "@1970-01-01 00:10:00", "+7200", "-7200", "@2036-02-07 06:00:00")
 
 SENSOR = f"""
 [time]
@@ -75,20 +75,12 @@ class Box:
         return self.device.folder / "log"
 
     @property
-    def _clock(self) -> Path:
-        return self.device.folder / "clock"
+    def _clock(self) -> FakedClock:
+        return FakedClock(self.device.folder / "clock")
 
     def start(self) -> None:
         self._log_began = self._log.stat().st_size if self._log.exists() else 0
-        self.device.start(
-            {
-                "LD_PRELOAD": str(find_faketime()),
-                "FAKETIME_TIMESTAMP_FILE": str(self._clock),
-                "FAKETIME_NO_CACHE": "1",
-                "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-                "TZ": "UTC",
-            }
-        )
+        self.device.start(self._clock.environment)
 
     @property
     def is_up(self) -> bool:
@@ -100,9 +92,7 @@ class Box:
         self.cuts.append(time.time())
 
     def set_clock(self, to: str) -> None:
-        fresh = self._clock.with_suffix(".new")
-        fresh.write_text(to + "\n", "ascii")
-        os.replace(fresh, self._clock)
+        self._clock.set(to)
 
     def end_handing_out(self) -> None:
         assert self.meter.stdin is not None
@@ -186,7 +176,7 @@ def test_a_box_in_trouble_loses_only_what_it_had_not_written(boxes) -> None:
     chance = random.Random(SEED)
     story = [f"seed {SEED}, {SECONDS:g} s"]
     for box in pair:
-        box.set_clock("@1970-01-01 00:10:00")
+        box.set_clock(EARLY)
         box.start()
     until = time.monotonic() + SECONDS
     while time.monotonic() < until:
