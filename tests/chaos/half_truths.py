@@ -14,10 +14,10 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from collector.errors import EXIT_OUTSIDE
-from collector.intake import REFUSED_SHARE
 from collector.link.mqtt5 import Mqtt5Link
 from collector.link.mqtt311 import Mqtt311Link
 from collector.link.port import Broker
+from edge.contract.metrics import BY_HOUSE
 from tests.chaos.balance import Point
 from tests.chaos.fleet import SmallBox, SmokeAlarm, registry
 from tests.chaos.scene import House, Report, end, until
@@ -206,7 +206,9 @@ class Experiment:
                     name.removesuffix("_q"), row["time"], row[name.removesuffix("_q")],
                 )
                 for name, quality in row.items()
-                if name.endswith("_q") and quality is not None and name != f"{REFUSED_SHARE}_q"
+                if name.endswith("_q")
+                and quality is not None
+                and name.removesuffix("_q") not in BY_HOUSE
             )  # fmt: skip
         return found
 
