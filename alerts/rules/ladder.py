@@ -13,12 +13,18 @@ _NEVER_MS = 1 << 62
 
 
 class Rung:
-    """One step: its limit, its gate, and how many breaching values in a row it wants."""
+    """One step: its limit, its gate, and how many breaching values in a row it wants.
 
-    __slots__ = ("count", "gate", "limit", "samples", "severity", "up", "waiting_limit")
+    One that ``insists`` lets a breach go on through silence, until a value denies it.
+    """
 
-    def __init__(self, severity: Severity, limit: Limit, samples: int) -> None:
+    __slots__ = ("count", "gate", "insists", "limit", "samples", "severity", "up", "waiting_limit")
+
+    def __init__(
+        self, severity: Severity, limit: Limit, samples: int, insists: bool = False
+    ) -> None:
         self.severity, self.limit, self.samples = severity, limit, samples
+        self.insists = insists
         # Until enough values have come, the same limit that waits for ever: it can clear, not raise.
         self.waiting_limit = replace(limit, for_ms=_NEVER_MS)
         self.gate = Gate()
@@ -26,6 +32,8 @@ class Rung:
         self.up = False
 
     def judge(self, value: float, at_ms: int, hold_ms: int) -> list[tuple[Edge, int]]:
+        if self.insists and not self.gate.raised:
+            hold_ms = _NEVER_MS
         if self.samples < 2:
             return judge(self.limit, self.gate, value, at_ms, hold_ms)
         last_ms = self.gate.last_ms
@@ -38,6 +46,8 @@ class Rung:
         return edges
 
     def advance(self, until_ms: int, hold_ms: int) -> tuple[Edge, int] | None:
+        if self.insists and not self.gate.raised:
+            hold_ms = _NEVER_MS
         return advance(self._limit(), self.gate, until_ms, hold_ms)
 
     def _limit(self) -> Limit:
@@ -121,7 +131,7 @@ class Ladder:
         if self.calm:
             return []
         return [
-            self.since_ms,
+            0 if self.severity is None else self.since_ms,  # else it is of a breach that is over
             [
                 [
                     int(r.severity),

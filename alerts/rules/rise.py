@@ -16,14 +16,16 @@ from alerts.rules.rule import (
     Mistake,
     Number,
     Rule,
+    Series,
     Shift,
+    Stale,
     State,
     Take,
     spell_duration,
     spell_step,
     step_mistakes,
 )
-from alerts.rules.window import LeastInWindow
+from alerts.rules.window import LeastInWindow, MedianInWindow
 from alerts.words import Severity
 from edge.contract.compare import Limit
 
@@ -68,7 +70,7 @@ class Rise(Rule):
     """
 
     GIVES: ClassVar = READING_HOLES | {"from_value", "rise", "percent", "window"}
-    NUMBERS: ClassVar = ("window_ms", "settle_ms", "floor")
+    NUMBERS: ClassVar[tuple[str, ...]] = ("window_ms", "settle_ms", "floor")
 
     kind: Literal["rise"] = "rise"
     window_ms: Annotated[Duration, Field(alias="window", gt=0)]
@@ -117,10 +119,11 @@ class RiseState(State):
 
     def __init__(self, rule: Rise, steps: Sequence[RiseStep], hold_ms: int) -> None:
         self.steps = tuple(steps)
-        self.ladder = Ladder([Rung(s.severity, _limit(s), s.samples) for s in steps])
+        insists = rule.stale is Stale.COUNTS
+        self.ladder = Ladder([Rung(s.severity, _limit(s), s.samples, insists) for s in steps])
         self.least_rise = min(s.rise or 0.0 for s in steps)
         self.window_ms, self.settle_ms, self.hold_ms = rule.window_ms, rule.settle_ms, hold_ms
-        self.window = LeastInWindow(rule.window_ms)
+        self.window: LeastInWindow | MedianInWindow = LeastInWindow(rule.window_ms)
         self.floor = float("-inf") if rule.floor is None else rule.floor
         self.last_ms = -1
         self.before: list[float] = []
@@ -128,7 +131,7 @@ class RiseState(State):
         self.arrived_ms = 0
         self.steady_since_ms: int | None = None
 
-    def take_for(self, metric: str) -> Take:
+    def take_for(self, series: Series) -> Take:
         return self.take
 
     def take(self, value: float, at_ms: int, watched_ms: int) -> Sequence[Shift] | None:
@@ -181,7 +184,7 @@ class RiseState(State):
         return self.ladder.waits()
 
     def wait(self, watched_ms: int) -> Sequence[Shift]:
-        until_ms = self.last_ms + min(self.hold_ms, watched_ms - self.arrived_ms)
+        until_ms = self.last_ms + watched_ms - self.arrived_ms
         changes = self.ladder.advance(until_ms, self.last_ms, self.hold_ms)
         return [self._shift(change, self.value) for change in changes]
 

@@ -1,4 +1,4 @@
-"""The least value of a sliding window, in bounded memory."""
+"""The least, the median and the sum of a sliding window, in bounded memory."""
 
 from collections import deque
 from typing import Any
@@ -42,3 +42,103 @@ class LeastInWindow:
         width_ms, pairs = data
         if width_ms == self._width_ms:  # else the window has another length now: begin anew
             self._queue.extend((bucket, value) for bucket, value in pairs)
+
+
+class MedianInWindow:
+    """About the median over the last ``window_ms``: that of the means of its sixtieths.
+
+    It moves on when a sixtieth is full, so that what happens now is not measured against itself.
+    """
+
+    __slots__ = ("_bucket", "_count", "_means", "_median", "_total", "_width_ms")
+
+    def __init__(self, window_ms: int) -> None:
+        self._width_ms = max(1, -(-window_ms // BUCKETS))
+        self._means: deque[tuple[int, float]] = deque()
+        self._bucket, self._count, self._total, self._median = -1, 0, 0.0, 0.0
+
+    def add(self, value: float, at_ms: int) -> float:
+        """Take in a value no older than the last; the median of what came before its sixtieth."""
+        bucket = at_ms // self._width_ms
+        if bucket != self._bucket:
+            if self._count:
+                self._means.append((self._bucket, self._total / self._count))
+            while self._means and self._means[0][0] < bucket - BUCKETS:
+                self._means.popleft()
+            if self._means:
+                means = sorted(mean for _, mean in self._means)
+                self._median = means[len(means) // 2]
+            self._bucket, self._total, self._count = bucket, 0.0, 0
+        self._total += value
+        self._count += 1
+        return self._median if self._means else value
+
+    def clear(self) -> None:
+        self._means.clear()
+        self._bucket, self._count, self._total, self._median = -1, 0, 0.0, 0.0
+
+    def __len__(self) -> int:
+        return len(self._means) + 1
+
+    def dump(self) -> list[Any]:
+        own = [self._bucket, self._count, self._total, self._median]
+        return [self._width_ms, own, [list(pair) for pair in self._means]]
+
+    def load(self, data: list[Any]) -> None:
+        width_ms, own, pairs = data
+        if width_ms == self._width_ms:
+            self._bucket, self._count, self._total, self._median = own
+            self._means.extend((bucket, mean) for bucket, mean in pairs)
+
+
+class SumInWindow:
+    """The sum over the last ``window_ms``, rounded down to sixtieths of it.
+
+    What comes late is added where it belongs while that is still within the window.
+    """
+
+    __slots__ = ("_queue", "_width_ms", "total")
+
+    def __init__(self, window_ms: int) -> None:
+        self._width_ms = max(1, window_ms // BUCKETS)
+        self._queue: deque[list[Any]] = deque()
+        """[bucket, sum], oldest first."""
+        self.total = 0.0
+
+    def add(self, value: float, at_ms: int) -> None:
+        queue, bucket = self._queue, at_ms // self._width_ms
+        if value > 0:
+            self._put(bucket, value)
+        while queue and queue[0][0] <= bucket - BUCKETS:
+            self.total -= queue.popleft()[1]
+        if not queue:
+            self.total = 0.0  # and with it what rounding has left
+
+    def clear(self) -> None:
+        self._queue.clear()
+        self.total = 0.0
+
+    def __len__(self) -> int:
+        return len(self._queue)
+
+    def _put(self, bucket: int, value: float) -> None:
+        queue = self._queue
+        if queue and bucket <= queue[-1][0] - BUCKETS:
+            return  # too late for this window
+        at = len(queue)
+        while at and queue[at - 1][0] > bucket:
+            at -= 1
+        if at and queue[at - 1][0] == bucket:
+            queue[at - 1][1] += value
+        else:
+            queue.insert(at, [bucket, value])
+        self.total += value
+
+    def dump(self) -> list[Any]:
+        return [self._width_ms, self.total, [list(pair) for pair in self._queue]]
+
+    def load(self, data: list[Any]) -> None:
+        width_ms, total, pairs = data
+        if width_ms == self._width_ms:
+            self.total = total
+            self._queue.extend(list(pair) for pair in pairs)

@@ -1,10 +1,11 @@
 """Small worlds for the rules' tests: one place, one device, a journal of values."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from alerts.registry.model import (
     Binding,
+    Circuit,
     Device,
     Names,
     Override,
@@ -20,6 +21,49 @@ from edge.contract.reading import Batch, Form, Reading
 
 T0 = 1_700_000_000_000
 SITE, PLACE, PORT, DEVICE = "linjiang", "here", "7", "box"
+
+
+Spot = tuple[str, str, str]
+"""Place, port, metric."""
+
+
+def village(
+    kind: PlaceKind,
+    spots: Sequence[Spot],
+    *,
+    interval_s: float = 60,
+    override: dict[str, dict[str, float]] | None = None,
+) -> Registry:
+    """A place of this kind with sockets on one circuit of 40 A, and gauges at places beside it."""
+    ports = tuple(dict.fromkeys(port for place, port, _ in spots if port and place == PLACE))
+    beside = dict.fromkeys(place for place, _, _ in spots if place not in ("", PLACE))
+    bound = dict.fromkeys((place, port) for place, port, _ in spots if place)
+    plain = registry(kind, interval_s=interval_s, override=override)
+    here = replace(
+        plain.places[0],
+        ports=tuple(Port(id=p, names=Names(zh=p, en=p), circuit="main") for p in ports),
+        circuits=(Circuit(id="main", names=Names(zh="总进线", en="the feeder"), rating_a=40),),
+    )
+    bindings = tuple(
+        Binding(
+            place=place,
+            port=port,
+            metrics=tuple(m for at, p, m in spots if (at, p) == (place, port)),
+            interval_s=interval_s,
+        )
+        for place, port in bound
+    ) or (Binding(place=PLACE, metrics=("do",), interval_s=interval_s),)
+    return replace(
+        plain,
+        places=(
+            here,
+            *(
+                replace(here, id=p, kind=PlaceKind.RISK_POINT, ports=(), circuits=())
+                for p in beside
+            ),
+        ),
+        devices=(replace(plain.devices[0], bindings=bindings),),
+    )
 
 
 def registry(
@@ -114,6 +158,32 @@ def every(
             yield tick_at, Tick()
 
 
+def together(
+    interval_ms: int,
+    columns: Mapping[Spot, Sequence[float | None]],
+    tick_ms: int,
+    start_ms: int = T0,
+) -> Iterator[tuple[int, What]]:
+    """Several series side by side, a pack each interval, with ticks as ``every`` has them."""
+    for n in range(max(len(column) for column in columns.values())):
+        at_ms = start_ms + n * interval_ms
+        pack = Batch(site=SITE, device=DEVICE, run="r", first=0, count=0)
+        for (place, port, metric), column in columns.items():
+            value = column[n] if n < len(column) else None
+            if value is not None:
+                pack.add(
+                    Reading(
+                        place=place, port=port, metric=metric, value=value, at_ms=at_ms,
+                        quality=Quality.GOOD,
+                    )
+                )  # fmt: skip
+        if len(pack):
+            pack.count = len(pack)
+            yield at_ms, pack
+        for tick_at in range(at_ms + tick_ms, at_ms + interval_ms + 1, tick_ms):
+            yield tick_at, Tick()
+
+
 PACK = """
 [[rule]]
 id = "do-low"
@@ -137,6 +207,7 @@ kind = "rise"
 metric = "water-level"
 places = ["reach"]
 class = "flood"
+stale = "nothing"
 names = { zh = "猛涨", en = "Fast rise" }
 source = { text = "a test", mark = "proposal" }
 blind_to = { zh = "无", en = "nothing" }

@@ -1,0 +1,44 @@
+"""Order: readings of several series, by the order of their time, each held back for ``wait``."""
+
+from bisect import insort
+from collections.abc import Iterator
+from typing import Any
+
+HELD_MOST = 64  # readings; beyond it the oldest goes on before its time
+Held = tuple[int, str, float, int]
+"""Observed, of which series, value, watched time at arrival."""
+
+
+class Order:
+    """A reading goes on once one has come that is younger by ``wait``, or once it has waited so
+    long. So what comes up to ``wait`` out of order makes no difference."""
+
+    __slots__ = ("held", "newest_ms", "wait_ms")
+
+    def __init__(self, wait_ms: int) -> None:
+        self.wait_ms = wait_ms
+        self.held: list[Held] = []
+        self.newest_ms = 0
+
+    def add(self, key: str, value: float, at_ms: int, watched_ms: int) -> Iterator[Held]:
+        """Take one in; those that may go on now."""
+        held = self.held
+        insort(held, (at_ms, key, value, watched_ms))
+        self.newest_ms = max(self.newest_ms, at_ms)
+        until_ms = self.newest_ms - self.wait_ms
+        while held and (held[0][0] < until_ms or len(held) > HELD_MOST):
+            yield held.pop(0)
+
+    def due(self, watched_ms: int) -> Iterator[Held]:
+        """Those that have waited long enough."""
+        held = self.held
+        while held and watched_ms - held[0][3] >= self.wait_ms:
+            yield held.pop(0)
+
+    def dump(self) -> list[Any]:
+        return [self.newest_ms, [list(held) for held in self.held]] if self.held else []
+
+    def load(self, data: list[Any]) -> None:
+        if data:
+            self.newest_ms = data[0]
+            self.held = [(at_ms, key, value, watched) for at_ms, key, value, watched in data[1]]
