@@ -1,6 +1,5 @@
 """Baseline: a value against the place's own usual range, by hour of the day and season."""
 
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
@@ -76,7 +75,7 @@ class BaselineState(LimitState):
         self.window_days = rule.window_ms // _DAY_MS
         self.quantile, self.learn, self.least = rule.quantile, rule.learn, rule.least
         self.site = Calendar(expected.zone)
-        self.hours: list[deque[tuple[int, float]]] = [deque() for _ in range(24)]
+        self.hours: dict[int, list[tuple[int, float]]] = {}
         """By hour of the day: (hour since 1970, mean), oldest first."""
         self.slot, self.hour, self.count, self.total = -1, 0, 0, 0.0
         self.range: tuple[float, float] | None = None
@@ -110,15 +109,15 @@ class BaselineState(LimitState):
     def _turn(self, slot: int) -> None:
         """Put the last hour away, and work out the range of the one that begins."""
         if self.count:
-            self.hours[self.hour].append((self.slot, self.total / self.count))
+            self.hours.setdefault(self.hour, []).append((self.slot, self.total / self.count))
         self.slot, self.count, self.total = slot, 0, 0.0
         self.hour = self.site.hour(slot * _HOUR_MS)
         self._work_out()
 
     def _work_out(self) -> None:
-        days = self.hours[self.hour]
+        days = self.hours.get(self.hour, [])
         while days and self.slot - days[0][0] > self.window_days * 24:
-            days.popleft()
+            days.pop(0)
         self.days = len(days)
         if len(days) < self.learn:
             self.range = None
@@ -134,7 +133,7 @@ class BaselineState(LimitState):
         return {"value": self.newest, "peak": self.newest, "facts": facts}
 
     def dump(self) -> list[Any]:
-        hours = [[list(day) for day in days] for days in self.hours]
+        hours = [[hour, [list(day) for day in days]] for hour, days in self.hours.items()]
         return [
             LimitState.dump(self),
             self.slot,
@@ -148,6 +147,6 @@ class BaselineState(LimitState):
     def load(self, data: list[Any]) -> None:
         LimitState.load(self, data[0])
         self.slot, self.hour, self.count, self.total, self.newest = data[1:6]
-        self.hours = [deque((slot, mean) for slot, mean in days) for days in data[6]]
+        self.hours = {hour: [(slot, mean) for slot, mean in days] for hour, days in data[6]}
         if self.slot >= 0:
             self._work_out()

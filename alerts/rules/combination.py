@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
+from functools import lru_cache, partial
 from typing import Annotated, Any, ClassVar, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field
 
 from alerts.rules.inputs import Colour, Warning
-from alerts.rules.ladder import Change, Ladder, Rung
+from alerts.rules.ladder import Change, Ladder, Spec
 from alerts.rules.rule import (
     COMMON_HOLES,
     STRICT,
@@ -153,7 +153,7 @@ class CombinationState(HearingState):
 
     def __init__(self, rule: Combination, expected: Expected) -> None:
         self.steps = rule.step
-        self.ladder = Ladder([Rung(s.severity, _limit(s), 1) for s in rule.step])
+        self.ladder = Ladder(_specs(rule.step))
         self.zone = expected.zone
         self.said: dict[str, dict[str, int]] = {}
         """By rule and subject, the severity that stands."""
@@ -283,6 +283,11 @@ class CombinationState(HearingState):
         self.warnings = {id_: list(said) for id_, said in data[4].items()}
         self.newest = {key: (at_ms, v) for key, at_ms, v in data[5] if key in self.holds}
         self.ladder.load(data[6])
+
+
+@lru_cache(4096)
+def _specs(steps: tuple[CombinationStep, ...]) -> tuple[Spec, ...]:
+    return tuple((step.severity, _limit(step), 1, False) for step in steps)
 
 
 def _limit(step: CombinationStep) -> Limit:

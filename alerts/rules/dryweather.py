@@ -138,6 +138,10 @@ class DryWeatherState(RiseState):
             shifts += self._unless_excused(super().wait(watched_ms))
         return shifts
 
+    def until(self, watched_ms: int) -> int:
+        until_ms = super().until(watched_ms)
+        return self.order_of.until(until_ms) if self.gauges else until_ms
+
     def _arrive(
         self, key: str, value: float, at_ms: int, watched_ms: int
     ) -> Sequence[Shift] | None:
@@ -193,7 +197,7 @@ class DryWeatherState(RiseState):
 
     def load(self, data: list[Any]) -> None:
         super().load(data[0])
-        self.order_of.load(data[1])
+        self.order_of.load(data[1], {"", *self.gauges})
         self.stands, self.excused, self.known = data[2]
         for key, since_ms, last_ms, window in data[3]:
             if gauge := self.gauges.get(key):

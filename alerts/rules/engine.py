@@ -198,7 +198,9 @@ class Engine:
     def _tick(self) -> None:
         watched_ms = self._house.watched_ms
         for order in sorted(self._waiting):
-            self._guarded(self._waiting[order], lambda state: state.wait(watched_ms))
+            # Who hears another rule may have stopped waiting by what that one has just said.
+            if waiting := self._waiting.get(order):
+                self._guarded(waiting, lambda state: state.wait(watched_ms))
         for hearing in tuple(self._plan.warned.values()):
             for hearer in hearing:
                 self._guarded(hearer, self._passed)

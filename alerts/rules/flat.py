@@ -79,14 +79,14 @@ class FlatState(SeveralState):
         return self.judge(hours, max(at_ms, self.last_ms), watched_ms)
 
     def show(self, measure: float, limit: float | None) -> Mapping[str, Any]:
-        metric = self.stuck[self.stuck.rindex("/") + 1 :]
-        run = self.runs[self.stuck]
+        run = self.runs.get(self.stuck)  # None: its series is no longer registered
+        metric = self.stuck.rpartition("/")[2] or next(iter(self.tolerances))
         facts = {
-            "hours": (run[1] - run[0]) / _HOUR_MS,
+            "hours": measure,
             "stuck_zh": METRICS[metric].zh,
             "stuck_en": METRICS[metric].en.lower(),
         }
-        return {"value": run[3], "facts": facts, "metric": metric}
+        return {"value": run[3] if run else None, "facts": facts, "metric": metric}
 
     def dump(self) -> list[Any]:
         return [SeveralState.dump(self), self.stuck, self.runs]
@@ -95,5 +95,3 @@ class FlatState(SeveralState):
         SeveralState.load(self, data[0])
         self.stuck = data[1]
         self.runs = {key: list(run) for key, run in data[2].items() if key in self.hold_by}
-        if self.stuck not in self.runs:
-            self.stuck = next(iter(self.runs), "")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
@@ -92,20 +93,34 @@ class KofN(Limited):
                 yield Mistake(f"step {n}.above", what, "use a smaller number")
 
 
+@lru_cache(1024)
+def _by_metric(among: tuple[Condition, ...]) -> dict[str, Condition]:
+    """One for all states of a rule."""
+    return {condition.metric: condition for condition in among}
+
+
 class KofNState(SeveralState):
     """Per condition: how many values in a row meet it, when the last did, and the newest value."""
 
-    __slots__ = ("conditions", "count", "met_ms", "newest", "seen_ms", "since", "window_ms")
+    __slots__ = ("conditions", "count", "met_ms", "newest", "seen_ms", "window_ms")
 
     def __init__(self, rule: KofN, expected: Expected) -> None:
         super().__init__(rule, expected, rule.wait_ms)
-        self.conditions = {condition.metric: condition for condition in rule.among}
+        self.conditions = _by_metric(rule.among)
         self.window_ms = rule.window_ms
         self.count: dict[str, int] = {}
         """By series."""
         self.met_ms: dict[str, int] = {}
         self.seen_ms: dict[str, int] = {}
         self.newest = 0.0
+
+    def _arrive(self, key: str, value: float, at_ms: int, watched_ms: int) -> Sequence[Shift]:
+        # While nothing is met, a value that does not meet its condition is in order at any time.
+        if not self.met_ms and not self.count and not self.order_of.held and self.ladder.calm:
+            if not self.conditions[key[key.rindex("/") + 1 :]].is_met(value):
+                self.seen_ms[key] = max(at_ms, self.seen_ms.get(key, 0))
+                return ()
+        return SeveralState._arrive(self, key, value, at_ms, watched_ms)
 
     def take(self, key: str, value: float, at_ms: int, watched_ms: int) -> Sequence[Shift] | None:
         if at_ms < self.seen_ms.get(key, 0):
@@ -137,7 +152,9 @@ class KofNState(SeveralState):
                 counts = at_ms - met_ms <= self.window_ms
             else:
                 enough = self.count.get(key, 0) >= self.conditions[metric].samples
-                counts = enough and at_ms - met_ms <= self.hold_by.get(key, 0)
+                # One that is no longer heard does not raise, and does not clear either.
+                is_fresh = at_ms - met_ms <= self.hold_by.get(key, 0)
+                counts = enough and (is_fresh or self.ladder.severity is not None)
             if counts:
                 found.add(metric)
         return [metric for metric in self.conditions if metric in found]

@@ -5,12 +5,13 @@ A *measure* is what a kind makes of the readings: the value itself, a rate, a co
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
 from alerts.rules.band import Band, Calendar
-from alerts.rules.ladder import Change, Ladder, Rung
+from alerts.rules.ladder import Change, Ladder, Spec
 from alerts.rules.rule import (
     STRICT,
     Duration,
@@ -90,6 +91,12 @@ class LimitStep:
         )
 
 
+@lru_cache(4096)
+def specs_of(steps: tuple[LimitStep, ...], insists: bool) -> tuple[Spec, ...]:
+    """The steps for a ladder, one for all states of a rule: there may be a hundred thousand."""
+    return tuple((step.severity, step.limit(), step.samples, insists) for step in steps)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limited(Rule):
     """What the kinds have in common whose steps are limits of one measure."""
@@ -162,7 +169,7 @@ class LimitState(State):
     def __init__(self, rule: Limited, expected: Expected) -> None:
         steps = rule.given()
         insists = rule.stale is Stale.COUNTS
-        self.ladder = Ladder([Rung(s.severity, s.limit(), s.samples, insists) for s in steps])
+        self.ladder = Ladder(specs_of(tuple(steps), insists))
         tops = [s.above for s in steps if s.above is not None]
         bottoms = [s.below for s in steps if s.below is not None]
         # Within these a calm ladder stays calm.
@@ -212,12 +219,17 @@ class LimitState(State):
         return self.ladder.waits()
 
     def wait(self, watched_ms: int) -> Sequence[Shift]:
-        # What has passed here since the value came has passed there since it was measured, whatever
-        # the device's clock says. Time in which the house was blind does not count: the value that
-        # would have ended the wait may be on its way.
-        until_ms = self.last_ms + watched_ms - self.arrived_ms
-        changes = self.ladder.advance(until_ms, self.last_ms, self.hold_ms)
+        changes = self.ladder.advance(self.until(watched_ms), self.last_ms, self.hold_ms)
         return [self._shift(change, self.value) for change in changes]
+
+    def until(self, watched_ms: int) -> int:
+        """Up to which observed time the last value may be taken to hold.
+
+        What has passed here since it came has passed there since it was measured, whatever the
+        device's clock says. Time in which the house was blind does not count: the value that would
+        have ended the wait may be on its way.
+        """
+        return self.last_ms + watched_ms - self.arrived_ms
 
     def show(self, measure: float, limit: float | None) -> Mapping[str, Any]:
         """What a Shift shows of it: ``value``, ``limit``, ``peak``, ``facts``, ``metric``."""

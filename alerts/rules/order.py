@@ -1,7 +1,7 @@
 """Order: readings of several series, by the order of their time, each held back for ``wait``."""
 
 from bisect import insort
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import Any
 
 HELD_MOST = 64  # readings; beyond it the oldest goes on before its time
@@ -35,10 +35,16 @@ class Order:
         while held and watched_ms - held[0][3] >= self.wait_ms:
             yield held.pop(0)
 
+    def until(self, until_ms: int) -> int:
+        """Up to which observed time everything has been taken in, of ``until_ms`` at most."""
+        until_ms -= self.wait_ms
+        return min(until_ms, self.held[0][0]) if self.held else until_ms
+
     def dump(self) -> list[Any]:
         return [self.newest_ms, [list(held) for held in self.held]] if self.held else []
 
-    def load(self, data: list[Any]) -> None:
+    def load(self, data: list[Any], known: Container[str]) -> None:
+        """Take over what ``dump`` gave, of the series that are still known."""
         if data:
             self.newest_ms = data[0]
-            self.held = [(at_ms, key, value, watched) for at_ms, key, value, watched in data[1]]
+            self.held = [(at, key, value, then) for at, key, value, then in data[1] if key in known]

@@ -1,6 +1,5 @@
 """Pattern: how often a value swings up and down within a window (flicker)."""
 
-from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
@@ -45,7 +44,7 @@ class PatternState(LimitState):
     def __init__(self, rule: Pattern, expected: Expected) -> None:
         super().__init__(rule, expected)
         self.window_ms, self.least, self.share = rule.window_ms, rule.least, rule.percent / 100
-        self.swings: deque[int] = deque(maxlen=SWINGS_MOST)
+        self.swings: list[int] = []
         self.extreme = self.newest = 0.0
         self.up: bool | None = None
         self.seen_ms = -1
@@ -69,10 +68,12 @@ class PatternState(LimitState):
             if far > self.least and far > self.share * larger:
                 self.up, self.extreme = value > extreme, value
                 swings.append(at_ms)
+                if len(swings) > SWINGS_MOST:
+                    swings.pop(0)
         if not swings and self.ladder.calm:
             return None
         while swings and at_ms - swings[0] > self.window_ms:
-            swings.popleft()
+            swings.pop(0)
         return self.judge(float(len(swings)), at_ms, watched_ms)
 
     def show(self, measure: float, limit: float | None) -> Mapping[str, Any]:

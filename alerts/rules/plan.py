@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from sys import intern
 
 from alerts.registry.model import Binding, Device, Place, Registry
 from alerts.rules.house import HouseTime
-from alerts.rules.near import is_near
+from alerts.rules.near import nearest
 from alerts.rules.packs import Packs
 from alerts.rules.rule import (
     DeviceState,
@@ -132,7 +133,7 @@ def _listen(
     subject = rule.subject(device.site, device.id, place, binding.port)
     if subject is None:
         return
-    key = (rule.id, str(subject), device.id if rule.PER_DEVICE else "")
+    key = (rule.id, intern(str(subject)), device.id if rule.PER_DEVICE else "")
     state = made.states.get(key)
     expected = _expected(registry, device, binding.interval_s, house, subject, place)
     if state is None:
@@ -152,7 +153,7 @@ def _listen(
 def _tap(made: Plan, state: State, series: Series, site: str) -> None:
     table = made.series.setdefault((site, series.device), {})
     taps = table.setdefault((series.place, series.port, series.metric), [])
-    if all(tap[0] is not state for tap in taps):
+    if not taps or all(tap[0] is not state for tap in taps):
         taps.append((state, state.take_for(series)))
 
 
@@ -160,21 +161,22 @@ def _listen_near(
     made: Plan, registry: Registry, rule: Rule, places: dict[tuple[str, str], Place]
 ) -> None:
     """Give its states what is measured near by, also at places of other kinds."""
-    near = [
-        (device, binding, metric)
-        for device in registry.devices
-        for binding in device.bindings
-        for metric in binding.metrics
-        if metric in rule.near
-    ]
+    gauges: dict[tuple[str, str], list[tuple[Device, Binding, str]]] = {}
+    for device in registry.devices:
+        for binding in device.bindings:
+            for metric in binding.metrics:
+                if metric in rule.near and (device.site, binding.place) in places:
+                    gauges.setdefault((device.site, binding.place), []).append(
+                        (device, binding, metric)
+                    )
+    with_gauge = [places[spot] for spot in gauges]
     for key, state in made.states.items():
-        if key[0] != rule.id:
-            continue
         seat = made.seats[key]
         here = places.get((seat.subject.site, seat.place))
-        for device, binding, metric in near:
-            there = places.get((device.site, binding.place))
-            if here is not None and there is not None and is_near(here, there):
+        if key[0] != rule.id or here is None:
+            continue
+        for there in nearest(here, with_gauge):
+            for device, binding, metric in gauges[there.site, there.id]:
                 hold_ms = round(binding.interval_s * device.overdue * 1000)
                 series = Series(device.id, binding.place, binding.port, metric, hold_ms)
                 _tap(made, state, series, device.site)

@@ -1,6 +1,5 @@
 """Rate: how fast a value changes over a while; or how soon it will be at a line."""
 
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
@@ -82,7 +81,7 @@ class RateState(LimitState):
         self.line = rule.line if rule.minutes_to_line else None
         self.width_ms = max(1, rule.over_ms // BUCKETS)
         self.before: list[float] = []
-        self.points: deque[tuple[int, float]] = deque()
+        self.points: list[tuple[int, float]] = []
         """(observed, median); the first is the last one that is at least ``over`` old."""
         self.seen_ms = -1
         self.newest = self.rate = 0.0
@@ -108,7 +107,7 @@ class RateState(LimitState):
         median = first if value < first else second if value > second else value
         since_ms = at_ms - self.over_ms
         while len(points) > 1 and points[1][0] <= since_ms:
-            points.popleft()
+            points.pop(0)
         if not points:
             points.append((at_ms, median))
             return None

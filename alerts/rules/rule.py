@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from sys import intern
 from typing import Annotated, Any, ClassVar, NamedTuple, Self
 
 from pydantic import BeforeValidator, Field, Strict
@@ -148,7 +149,7 @@ class Series(NamedTuple):
     @property
     def key(self) -> str:
         """The same in one word, for what a state keeps."""
-        return f"{self.device}/{self.place}/{self.port}/{self.metric}"
+        return intern(f"{self.device}/{self.place}/{self.port}/{self.metric}")
 
 
 class State:

@@ -188,7 +188,9 @@ class SessionState(LimitState):
         else:
             self.phase = Phase.CHARGING
         self.tapers = level <= TAPER_SHARE * top_w
-        if level < self.lowest:
+        if not self.highest:
+            self.lowest = self.highest = level
+        elif level < self.lowest:
             self.lowest = level
         elif level > self.highest:
             self.highest = level

@@ -41,6 +41,9 @@ class SeveralState(LimitState):
             shifts += super().wait(watched_ms)
         return shifts
 
+    def until(self, watched_ms: int) -> int:
+        return self.order_of.until(super().until(watched_ms))
+
     def _arrive(self, key: str, value: float, at_ms: int, watched_ms: int) -> Sequence[Shift]:
         shifts: list[Shift] = []
         for then_ms, each, held, seen_ms in self.order_of.add(key, value, at_ms, watched_ms):
@@ -52,4 +55,4 @@ class SeveralState(LimitState):
 
     def load(self, data: list[Any]) -> None:
         super().load(data[0])
-        self.order_of.load(data[1])
+        self.order_of.load(data[1], self.hold_by)

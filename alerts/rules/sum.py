@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from alerts.registry.model import Names
-from alerts.rules.ladder import Change, Ladder, Rung
+from alerts.rules.ladder import Change, Ladder, Spec
 from alerts.rules.rule import (
     READING_HOLES,
     STRICT,
@@ -121,9 +122,9 @@ class SumState(State):
     )  # fmt: skip
 
     def __init__(self, rule: Sum, expected: Expected) -> None:
-        self.steps = [step for step in rule.step if _lines(step)]
+        self.steps = tuple(step for step in rule.step if _lines(step))
         insists = rule.stale is Stale.COUNTS
-        self.ladder = Ladder([Rung(s.severity, _limit(s), 1, insists) for s in self.steps])
+        self.ladder = Ladder(_specs(self.steps, insists))
         wanted = {hours for step in self.steps for hours, _ in _lines(step)}
         self.windows = {hours: SumInWindow(hours * _HOUR_MS) for hours in sorted(wanted)}
         self.measures = [0.0] * len(self.steps)
@@ -205,6 +206,11 @@ class SumState(State):
 
 def _lines(step: SumStep) -> list[tuple[int, float]]:
     return [(hours, line) for hours in HOURS if (line := step.line(hours)) is not None]
+
+
+@lru_cache(4096)
+def _specs(steps: tuple[SumStep, ...], insists: bool) -> tuple[Spec, ...]:
+    return tuple((step.severity, _limit(step), 1, insists) for step in steps)
 
 
 def _limit(step: SumStep) -> Limit:

@@ -15,7 +15,9 @@ from alerts.registry.model import (
     Registry,
     Site,
 )
+from alerts.rules.engine import Engine
 from alerts.rules.inputs import Entry, PacksRevised, RegistryRevised, Sight, Tick, What
+from alerts.rules.transition import Transition
 from edge.contract.quality import Quality
 from edge.contract.reading import Batch, Form, Reading
 
@@ -182,6 +184,54 @@ def together(
             yield at_ms, pack
         for tick_at in range(at_ms + tick_ms, at_ms + interval_ms + 1, tick_ms):
             yield tick_at, Tick()
+
+
+def rule_text(body: str, id_: str = "tried") -> str:
+    """A pack with one rule for a shed, of this body: what every rule has is added."""
+    return f"""
+[[rule]]
+id = "{id_}"
+places = ["shed"]
+class = "upkeep"
+names = {{ zh = "试", en = "a test" }}
+source = {{ text = "a test", mark = "proposal" }}
+blind_to = {{ zh = "无", en = "nothing" }}
+say.zh = {{ what = "试", why = "试", do = "看", clear = "好" }}
+say.en = {{ what = "a test", why = "a test", do = "look", clear = "well" }}
+{body}
+"""
+
+
+def said(
+    body: str,
+    columns: Mapping[Spot, Sequence[float | None]],
+    *,
+    interval_ms: int = 60_000,
+    start_ms: int = T0,
+    override: dict[str, float] | None = None,
+    also: Sequence[tuple[int, What]] = (),
+) -> list[Transition]:
+    """What one rule of this body says of these columns, in a village."""
+    world = village(
+        PlaceKind.SHED,
+        list(columns),
+        interval_s=interval_ms / 1000,
+        override={"tried": override} if override else None,
+    )
+    tick_ms = min(60_000, interval_ms)
+    whats = [*together(interval_ms, columns, tick_ms, start_ms), *also]
+    whats.sort(key=lambda what: what[0])
+    found = []
+    engine = Engine("j")
+    for entry in journal(world, {"p": rule_text(body)}, whats):
+        found += engine.feed(entry)
+    assert engine.problems == []
+    return found
+
+
+def told(found: Sequence[Transition], start_ms: int = T0) -> list[tuple[str, str, float]]:
+    """(change, severity, minutes after the start)."""
+    return [(t.change.value, t.severity.name.lower(), (t.at_ms - start_ms) / 60_000) for t in found]
 
 
 PACK = """
