@@ -228,10 +228,10 @@ def live(packs: dict[str, str], world: Registry, rounds: int) -> dict[str, Figur
             Entry(last.position + n, last.at_ms + n * TICK_MS, Tick())
             for n in range(1, STEP_MS // TICK_MS)
         ]
-        began = time.perf_counter()
+        began = time.process_time()
         for entry in entries:
             told += len(engine.feed(entry))
-        took += time.perf_counter() - began
+        took += time.process_time() - began
     assert not engine.problems
     return {
         "states": states,
@@ -263,10 +263,10 @@ def season(scale: float) -> float:
             Entry(entries[-1].position + n, made[0][0] + n * 60_000, Tick())
             for n in range(1, SEASON_STEP_S // 60)
         ]
-        began = time.perf_counter()
+        began = time.process_time()
         for entry in entries:
             engine.feed(entry)
-        took += time.perf_counter() - began
+        took += time.process_time() - began
     return round(took, 2)
 
 
@@ -282,10 +282,10 @@ def restart(packs: dict[str, str], wanted: int) -> dict[str, Figure]:
     states = len(engine._plan.states)
     data = engine.dump()
     next_at_ms, batch = next(iter(readings(world, 1, STEP_MS)))[0]
-    began = time.perf_counter()
+    began = time.process_time()
     again = Engine.load(data)
     again.feed(Entry(again.position + 1, next_at_ms + 10 * STEP_MS, batch))
-    took = time.perf_counter() - began
+    took = time.process_time() - began
     return {"restart_states": states, "restart_seconds": round(took, 2)}
 
 
@@ -303,9 +303,8 @@ def _bytes(state: State) -> int:
         inner: list[object] = []
         for cls in type(thing).__mro__:
             names = cls.__dict__.get("__slots__", ())
-            inner += [
-                getattr(thing, n, None) for n in ([names] if isinstance(names, str) else names)
-            ]
+            own = {names} if isinstance(names, str) else set(names)
+            inner += [getattr(thing, name, None) for name in own - SHARED - WINDOWS]
         if isinstance(thing, dict):
             inner += [*thing.keys(), *thing.values()]
         elif isinstance(thing, list | tuple):

@@ -148,8 +148,12 @@ class DryWeatherState(RiseState):
         order = self.order_of
         if not order.wait_ms or not self.gauges:
             return self._go_on(key, value, at_ms, watched_ms)
+        is_known = bool(order.held)
+        going = order.add(key, value, at_ms, watched_ms)
+        if not going and is_known:
+            return None  # that something waits has been said
         shifts: list[Shift] = []
-        for then_ms, each, held, seen_ms in order.add(key, value, at_ms, watched_ms):
+        for then_ms, each, held, seen_ms in going:
             shifts += self._go_on(each, held, then_ms, seen_ms) or ()
         return shifts
 

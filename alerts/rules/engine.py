@@ -3,6 +3,7 @@
 Pure: no I/O, no clock, no randomness. All of its state is in ``dump``.
 """
 
+import gc
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
@@ -116,7 +117,18 @@ class Engine:
     @classmethod
     def load(cls, data: bytes) -> "Engine":
         """The engine that ``dump`` gave; ValueError when it is of another version or damaged."""
-        snapshot = Snapshot.decode(data)
+        # A hundred thousand states are made and nothing is thrown away: looking for garbage
+        # between them took more than half of the time.
+        collects = gc.isenabled()
+        gc.disable()
+        try:
+            return cls._load(Snapshot.decode(data))
+        finally:
+            if collects:
+                gc.enable()
+
+    @classmethod
+    def _load(cls, snapshot: Snapshot) -> "Engine":
         engine = cls(snapshot.journal)
         engine.position = snapshot.position
         engine._registry = snapshot.registry

@@ -114,12 +114,14 @@ class KofNState(SeveralState):
         self.seen_ms: dict[str, int] = {}
         self.newest = 0.0
 
-    def _arrive(self, key: str, value: float, at_ms: int, watched_ms: int) -> Sequence[Shift]:
+    def _arrive(
+        self, key: str, value: float, at_ms: int, watched_ms: int
+    ) -> Sequence[Shift] | None:
         # While nothing is met, a value that does not meet its condition is in order at any time.
         if not self.met_ms and not self.count and not self.order_of.held and self.ladder.calm:
             if not self.conditions[key[key.rindex("/") + 1 :]].is_met(value):
                 self.seen_ms[key] = max(at_ms, self.seen_ms.get(key, 0))
-                return ()
+                return None
         return SeveralState._arrive(self, key, value, at_ms, watched_ms)
 
     def take(self, key: str, value: float, at_ms: int, watched_ms: int) -> Sequence[Shift] | None:

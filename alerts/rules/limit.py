@@ -91,10 +91,20 @@ class LimitStep:
         )
 
 
+Bands = tuple[tuple[Band, ...], ...]
+
+
 @lru_cache(4096)
-def specs_of(steps: tuple[LimitStep, ...], insists: bool) -> tuple[Spec, ...]:
-    """The steps for a ladder, one for all states of a rule: there may be a hundred thousand."""
-    return tuple((step.severity, step.limit(), step.samples, insists) for step in steps)
+def _common(
+    given: tuple[LimitStep, ...], insists: bool
+) -> tuple[tuple[Spec, ...], float, float, Bands | None]:
+    """What all states of a rule share, there may be a hundred thousand: the steps for a ladder, the
+    highest and the lowest measure at which a calm one stays calm, and the bands if there are any."""
+    specs = tuple((step.severity, step.limit(), step.samples, insists) for step in given)
+    high = min((s.above for s in given if s.above is not None), default=float("inf"))
+    low = max((s.below for s in given if s.below is not None), default=float("-inf"))
+    bands = tuple(step.bands for step in given)
+    return specs, high, low, bands if any(bands) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,9 +120,9 @@ class Limited(Rule):
     def steps(self) -> tuple[LimitStep, ...]:
         return self.step
 
-    def given(self) -> list[LimitStep]:
+    def given(self) -> tuple[LimitStep, ...]:
         """The steps that have a limit here."""
-        return [step for step in self.step if step.is_given]
+        return tuple([s for s in self.step if s.above is not None or s.below is not None])
 
     def measure(self) -> str:
         """The measure in words, for docs/rules.md."""
@@ -167,14 +177,8 @@ class LimitState(State):
     )  # fmt: skip
 
     def __init__(self, rule: Limited, expected: Expected) -> None:
-        steps = rule.given()
-        insists = rule.stale is Stale.COUNTS
-        self.ladder = Ladder(specs_of(tuple(steps), insists))
-        tops = [s.above for s in steps if s.above is not None]
-        bottoms = [s.below for s in steps if s.below is not None]
-        # Within these a calm ladder stays calm.
-        self.high, self.low = min(tops, default=float("inf")), max(bottoms, default=float("-inf"))
-        self.bands = [s.bands for s in steps] if any(s.bands for s in steps) else None
+        specs, self.high, self.low, self.bands = _common(rule.given(), rule.stale is Stale.COUNTS)
+        self.ladder = Ladder(specs)
         self.calendar = Calendar(expected.zone) if self.bands else None
         self.hold_ms = expected.hold_ms
         self.last_ms = -1

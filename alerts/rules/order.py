@@ -1,7 +1,7 @@
 """Order: readings of several series, by the order of their time, each held back for ``wait``."""
 
-from bisect import insort
-from collections.abc import Container, Iterator
+from bisect import bisect_left, insort
+from collections.abc import Container, Iterator, Sequence
 from typing import Any
 
 HELD_MOST = 64  # readings; beyond it the oldest goes on before its time
@@ -20,14 +20,24 @@ class Order:
         self.held: list[Held] = []
         self.newest_ms = 0
 
-    def add(self, key: str, value: float, at_ms: int, watched_ms: int) -> Iterator[Held]:
+    def add(self, key: str, value: float, at_ms: int, watched_ms: int) -> Sequence[Held]:
         """Take one in; those that may go on now."""
         held = self.held
-        insort(held, (at_ms, key, value, watched_ms))
-        self.newest_ms = max(self.newest_ms, at_ms)
+        reading = (at_ms, key, value, watched_ms)
+        if held and reading < held[-1]:
+            insort(held, reading)
+        else:
+            held.append(reading)
+        if at_ms > self.newest_ms:
+            self.newest_ms = at_ms
         until_ms = self.newest_ms - self.wait_ms
-        while held and (held[0][0] < until_ms or len(held) > HELD_MOST):
-            yield held.pop(0)
+        if held[0][0] >= until_ms and len(held) <= HELD_MOST:
+            return ()
+        count = bisect_left(held, (until_ms,))
+        count = max(count, len(held) - HELD_MOST)
+        going = held[:count]
+        del held[:count]
+        return going
 
     def due(self, watched_ms: int) -> Iterator[Held]:
         """Those that have waited long enough."""

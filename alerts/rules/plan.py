@@ -82,6 +82,10 @@ class Plan:
 def plan(packs: Packs, registry: Registry, house: HouseTime) -> Plan:
     """Every rule at every place and device where it applies, in the order of registry and packs."""
     made = Plan()
+    heard: dict[str, list[Rule]] = {}
+    for rule in packs.rules.values():
+        for metric in rule.metrics:
+            heard.setdefault(metric, []).append(rule)
     places = {(place.site, place.id): place for place in registry.places}
     for device in registry.devices:
         for rule in packs.rules.values():
@@ -92,8 +96,8 @@ def plan(packs: Packs, registry: Registry, house: HouseTime) -> Plan:
             if where is None:
                 continue
             for metric in binding.metrics:
-                for rule in packs.rules.values():
-                    if metric in rule.metrics and rule.applies(where, binding.port):
+                for rule in heard.get(metric, ()):
+                    if rule.applies(where, binding.port):
                         place = places.get((device.site, binding.place))
                         _listen(made, registry, rule, device, binding, metric, place, house)
     for rule in packs.rules.values():
@@ -101,8 +105,7 @@ def plan(packs: Packs, registry: Registry, house: HouseTime) -> Plan:
             for place in registry.places:
                 if Where(place.kind.value) in rule.places:
                     _judge_place(made, registry, rule, place, house)
-        if rule.near:
-            _listen_near(made, registry, rule, places)
+    _listen_near(made, registry, packs, places)
     return made
 
 
@@ -158,28 +161,31 @@ def _tap(made: Plan, state: State, series: Series, site: str) -> None:
 
 
 def _listen_near(
-    made: Plan, registry: Registry, rule: Rule, places: dict[tuple[str, str], Place]
+    made: Plan, registry: Registry, packs: Packs, places: dict[tuple[str, str], Place]
 ) -> None:
-    """Give its states what is measured near by, also at places of other kinds."""
-    gauges: dict[tuple[str, str], list[tuple[Device, Binding, str]]] = {}
+    """Give the states of some rules what is measured near by, also at places of other kinds."""
+    near = {rule.id: rule.near for rule in packs.rules.values() if rule.near}
+    wanted = {metric for metrics in near.values() for metric in metrics}
+    gauges: dict[str, dict[tuple[str, str], list[tuple[Device, Binding]]]] = {}
     for device in registry.devices:
         for binding in device.bindings:
-            for metric in binding.metrics:
-                if metric in rule.near and (device.site, binding.place) in places:
-                    gauges.setdefault((device.site, binding.place), []).append(
-                        (device, binding, metric)
-                    )
-    with_gauge = [places[spot] for spot in gauges]
+            spot = (device.site, binding.place)
+            for metric in wanted.intersection(binding.metrics):
+                if spot in places:
+                    measured = gauges.setdefault(metric, {})
+                    measured.setdefault(spot, []).append((device, binding))
+    found: dict[tuple[str, str, str], list[Place]] = {}
     for key, state in made.states.items():
-        seat = made.seats[key]
-        here = places.get((seat.subject.site, seat.place))
-        if key[0] != rule.id or here is None:
-            continue
-        for there in nearest(here, with_gauge):
-            for device, binding, metric in gauges[there.site, there.id]:
-                hold_ms = round(binding.interval_s * device.overdue * 1000)
-                series = Series(device.id, binding.place, binding.port, metric, hold_ms)
-                _tap(made, state, series, device.site)
+        for metric in near.get(key[0], ()):
+            seat, at = made.seats[key], gauges.get(metric, {})
+            spot = (seat.subject.site, seat.place)
+            if spot in places and (metric, *spot) not in found:
+                found[metric, *spot] = nearest(places[spot], [places[each] for each in at])
+            for there in found.get((metric, *spot), ()):
+                for device, binding in at[there.site, there.id]:
+                    hold_ms = round(binding.interval_s * device.overdue * 1000)
+                    series = Series(device.id, binding.place, binding.port, metric, hold_ms)
+                    _tap(made, state, series, device.site)
 
 
 def _judge_place(

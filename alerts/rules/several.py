@@ -44,9 +44,16 @@ class SeveralState(LimitState):
     def until(self, watched_ms: int) -> int:
         return self.order_of.until(super().until(watched_ms))
 
-    def _arrive(self, key: str, value: float, at_ms: int, watched_ms: int) -> Sequence[Shift]:
+    def _arrive(
+        self, key: str, value: float, at_ms: int, watched_ms: int
+    ) -> Sequence[Shift] | None:
+        order = self.order_of
+        is_known = bool(order.held)
+        going = order.add(key, value, at_ms, watched_ms)
+        if not going and is_known:
+            return None  # that something waits has been said
         shifts: list[Shift] = []
-        for then_ms, each, held, seen_ms in self.order_of.add(key, value, at_ms, watched_ms):
+        for then_ms, each, held, seen_ms in going:
             shifts += self.take(each, held, then_ms, seen_ms) or ()
         return shifts
 
