@@ -15,6 +15,7 @@ from alerts.rules.rule import Rule
 from alerts.rules.session import Session
 from alerts.rules.sum import Sum
 from alerts.rules.threshold import Threshold
+from alerts.rules.waterclass import WaterClass
 
 KINDS: dict[str, type[Rule]] = {
     "threshold": Threshold,
@@ -26,6 +27,7 @@ KINDS: dict[str, type[Rule]] = {
     "baseline": Baseline,
     "k-of-n": KofN,
     "dry-weather": DryWeather,
+    "water-class": WaterClass,
     "circuit": Circuit,
     "balance": Balance,
     "session": Session,

@@ -55,6 +55,7 @@ clear = "…"
 | baseline | percent beyond the usual range of this hour of the day, over the last `window` | `window`, `quantile`, `learn` (days), `least` | as threshold | as threshold |
 | k-of-n | how many conditions are met: within `window`, or without one at once | `among` (`metric`, `above`, `below`, `samples`), `window`, `wait` | more than `above` | as threshold |
 | dry-weather | as rise, above the least or (`from = "usual"`) the median of `window` | those of rise, `dry`, `rain_mm`, `wait`, `causes`, `needs_gauge` | as rise, unless so much rain fell near by within `dry`; without a gauge that knows, the cause is said to be unknown | as rise |
+| water-class | how many classes of GB 3838 the worst mean of `window` is worse than the place's `target` (1 to 5); oxygen, permanganate index, COD, BOD5, ammonia, phosphorus | `window`, `target` | as threshold | as threshold |
 | circuit | percent of the circuit's rating: by its feeder's `current`, else its sockets' | | as threshold | as threshold; not while a socket is silent, since the sum is a lower bound then |
 | balance | percent between a feeder's power and its sockets' | `floor` (W), `wait` | as threshold | as threshold |
 | session | one `aspect` of a charging session: `duration` (hours), `float` (minutes), `plateau` (hours), `float-rise` (percent), `step` (W), `energy` (Wh) | `aspect`, `start_w`, `float_w`, `idle_w`, `window` | as threshold | as threshold: at the latest when the session ends |

@@ -1,4 +1,4 @@
-"""The least, the median and the sum of a sliding window, in bounded memory."""
+"""The least, the median, the sum and the mean of a sliding window, in bounded memory."""
 
 from typing import Any
 
@@ -142,3 +142,55 @@ class SumInWindow:
         if width_ms == self._width_ms:
             self.total = total
             self._queue.extend(list(pair) for pair in pairs)
+
+
+class MeanInWindow:
+    """The mean over the last ``window_ms``, each sixtieth of it weighing the same."""
+
+    __slots__ = ("_queue", "_width_ms", "last_ms")
+
+    def __init__(self, window_ms: int) -> None:
+        self._width_ms = max(1, window_ms // BUCKETS)
+        self._queue: list[list[Any]] = []
+        """[bucket, sum, count], oldest first."""
+        self.last_ms = -1
+
+    def add(self, value: float, at_ms: int) -> int:
+        """Take in a value, not one older than the last; the sixtieth it is now."""
+        bucket = at_ms // self._width_ms
+        if at_ms < self.last_ms:
+            return self._queue[-1][0] if self._queue else bucket
+        self.last_ms = at_ms
+        queue = self._queue
+        if queue and queue[-1][0] == bucket:
+            queue[-1][1] += value
+            queue[-1][2] += 1
+        else:
+            queue.append([bucket, value, 1])
+            while queue[0][0] <= bucket - BUCKETS:
+                queue.pop(0)
+        return bucket
+
+    def mean(self) -> float:
+        return sum(total / count for _, total, count in self._queue) / len(self._queue)
+
+    def spans(self) -> int:
+        """From the oldest sixtieth to the newest, in ms."""
+        queue = self._queue
+        return (queue[-1][0] - queue[0][0] + 1) * self._width_ms if queue else 0
+
+    def is_stale(self, at_ms: int) -> bool:
+        """Whether a sixth of the window has passed without a value."""
+        return (at_ms - self.last_ms) * 6 > self._width_ms * BUCKETS
+
+    def __len__(self) -> int:
+        return len(self._queue)
+
+    def dump(self) -> list[Any]:
+        return [self._width_ms, self.last_ms, [list(bucket) for bucket in self._queue]]
+
+    def load(self, data: list[Any]) -> None:
+        width_ms, last_ms, queue = data
+        if width_ms == self._width_ms:
+            self.last_ms = last_ms
+            self._queue.extend(list(bucket) for bucket in queue)

@@ -61,6 +61,7 @@ _BODIES = {
     'dry = "10m"\nrain_mm = 5.0\nwait = "3m"\n'
     'causes = { dry = { zh = "没雨", en = "dry" }, unknown = { zh = "不明", en = "unknown" } }\n'
     'step = [{ severity = "minor", rise = 60.0 }]',
+    "water-class": 'window = "20m"\ntarget = 3.0\nstep = [{ severity = "minor", above = 1.0 }]',
     "circuit": 'step = [{ severity = "minor", above = 2.5, for = "1m", keep = "2m" }]',
     "balance": 'floor = 50.0\nwait = "3m"\nstep = [{ severity = "minor", above = 40.0, for = "1m" }]',
     "session": 'aspect = "float-rise"\nwindow = "10m"\n'
@@ -80,12 +81,14 @@ SPOTS = [
     (PLACE, "", "power"),
     (PLACE, "", "rain"),
     ("beside", "", "rain"),
+    (PLACE, "", "do"),
 ]
 WORLD = worlds.village(PlaceKind.SHED, SPOTS, interval_s=60)
 VALUES = {
     "power": [0.0, 3.0, 6.0, 20.0, 28.0, 40.0, 110.0, 110.5, 190.0, 230.0],
     "relay": [0.0, 1.0],
     "rain": [0.0, 0.0, 2.0, 8.0],
+    "do": [1.0, 4.0, 9.0],
 }
 
 
