@@ -198,7 +198,9 @@ def _word_mistakes(say: object, known: frozenset[str]) -> Iterator[Mistake]:
 
 def _problem(name: str, where: str, error: Any, table: object) -> Problem:
     """One of pydantic's errors in our words."""
-    path = [part for part in error["loc"] if part not in KINDS]
+    path = list(error["loc"])
+    if path and path[0] in KINDS:  # the first is the kind; further in, "rise" is a key
+        del path[0]
     key = ".".join(str(part + 1) if isinstance(part, int) else str(part) for part in path)
     kind, last = error["type"], str(path[-1]) if path else ""
     at = f"{where}: {key}" if key else where

@@ -172,7 +172,7 @@ class MeanInWindow:
         return bucket
 
     def mean(self) -> float:
-        return sum(total / count for _, total, count in self._queue) / len(self._queue)
+        return float(sum(total / count for _, total, count in self._queue)) / len(self._queue)
 
     def spans(self) -> int:
         """From the oldest sixtieth to the newest, in ms."""
