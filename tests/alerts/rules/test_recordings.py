@@ -10,7 +10,7 @@ import pytest
 
 from alerts.packs import shipped
 from alerts.registry.model import PlaceKind
-from alerts.replay import episodes, replay
+from alerts.replay import Column, CsvMapping, entries_from_csv, episodes, replay
 from alerts.rules.inputs import Tick, What
 from tests.alerts.rules import worlds
 
@@ -108,3 +108,30 @@ def injected(fault: str) -> list[tuple[int, str, float]]:
 )
 def test_a_fault_put_into_the_recorded_curve_is_found(fault: str, rule: str) -> None:
     assert rule in rang(injected(fault))
+
+
+def test_a_recorded_storm_reaches_the_amounts_when_its_sums_do() -> None:
+    """Cumbria, November 2009: 50 mm within 12 hours at 05:15, within 6 hours at 10:15."""
+    path = DATA / "storm" / "swindale_storm_15min.csv"
+    if not path.exists():
+        pytest.skip(f"{path} is not there; set SHOUWANG_DATA")
+    mapping = CsvMapping(
+        site=worlds.SITE,
+        device=worlds.DEVICE,
+        time="time_utc",
+        columns={"precip_m_per_step": Column(place=worlds.PLACE, metric="rain", scale=1000)},
+    )
+    world = worlds.registry(PlaceKind.REACH, "rain", interval_s=900)
+    with path.open(encoding="utf-8") as lines:
+        found = replay(entries_from_csv(lines, mapping, world, shipped()))
+    told = [
+        (t.severity.name.lower(), datetime.fromtimestamp(t.at_ms / 1000, UTC).strftime("%d %H:%M"))
+        for t in found
+        if t.rule == "rain-national"
+    ]
+    assert told == [
+        ("info", "19 05:15"),
+        ("minor", "19 10:15"),
+        ("info", "19 16:30"),
+        ("info", "20 07:30"),
+    ]
