@@ -1,7 +1,7 @@
 """Journal rows and the rules' entries: the same facts on disk and in memory.
 
 Kinds: ``readings`` (a batch as columns, by orjson), ``amendment``, ``tick``, ``sight``, ``device``,
-``given-up``, ``registry``, ``packs``. A column in which every reading says the same is one value;
+``given-up``, ``registry``, ``packs``, ``warning``. A column in which every reading says the same is one value;
 times are against the first.
 """
 
@@ -21,6 +21,7 @@ from alerts.rules.inputs import (
     RegistryRevised,
     Sight,
     Tick,
+    Warning,
     What,
 )
 from edge.contract.metrics import METRICS
@@ -36,8 +37,10 @@ DEVICE = "device"
 GIVEN_UP = "given-up"
 REGISTRY = "registry"
 PACKS = "packs"
+WARNING = "warning"
 
 _REGISTRY = TypeAdapter(Registry)
+_WARNING = TypeAdapter(Warning)
 _CLASS = {name: metric.cls for name, metric in METRICS.items()}
 HEADS_KNOWN = 2**16  # some 15 MB when all are taken
 _heads: dict[Form, tuple[str, bytes]] = {}
@@ -85,6 +88,9 @@ def row(at_ms: int, what: What) -> Row:
     if isinstance(what, RegistryRevised):
         body = dump_registry(what.registry)
         return Row(at_ms=at_ms, kind=REGISTRY, cls=_KEPT_LONGEST, count=0, body=body)
+    if isinstance(what, Warning):
+        body = _WARNING.dump_json(what)
+        return Row(at_ms=at_ms, kind=WARNING, cls=_KEPT_LONGEST, count=0, body=body)
     return Row(at_ms=at_ms, kind=PACKS, cls=_KEPT_LONGEST, count=0, body=orjson.dumps(what.packs))
 
 
@@ -145,6 +151,8 @@ def _what(row: Row) -> What:
         return RegistryRevised(load_registry(row.body))
     if row.kind == PACKS:
         return PacksRevised(orjson.loads(row.body))
+    if row.kind == WARNING:
+        return _WARNING.validate_json(row.body)
     raise ValueError("unknown kind")
 
 

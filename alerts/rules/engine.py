@@ -3,7 +3,9 @@
 Pure: no I/O, no clock, no randomness. All of its state is in ``dump``.
 """
 
+import gc
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from alerts.registry.model import Registry
 from alerts.rules.book import Book
@@ -15,10 +17,11 @@ from alerts.rules.inputs import (
     RegistryRevised,
     Sight,
     Tick,
+    Warning,
 )
 from alerts.rules.packs import PackError, Packs, Problem, problems, read_packs
 from alerts.rules.plan import Key, Plan, plan
-from alerts.rules.rule import DeviceState, Shift, State, Take
+from alerts.rules.rule import DeviceState, HearingState, Shift, State, Take
 from alerts.rules.snapshot import Snapshot
 from alerts.rules.transition import SOURCE, UNTRUSTED, Change, Transition
 from edge.contract.quality import WITHHELD
@@ -88,6 +91,8 @@ class Engine:
         elif isinstance(what, DeviceSaid):
             for state in self._plan.devices.get((what.site, what.device), ()):
                 state.said(what.status.state.value)
+        elif isinstance(what, Warning):
+            self._warn(what)
         elif isinstance(what, RegistryRevised):
             self._registry = what.registry
             self._revise()
@@ -112,7 +117,18 @@ class Engine:
     @classmethod
     def load(cls, data: bytes) -> "Engine":
         """The engine that ``dump`` gave; ValueError when it is of another version or damaged."""
-        snapshot = Snapshot.decode(data)
+        # A hundred thousand states are made and nothing is thrown away: looking for garbage
+        # between them took more than half of the time.
+        collects = gc.isenabled()
+        gc.disable()
+        try:
+            return cls._load(Snapshot.decode(data))
+        finally:
+            if collects:
+                gc.enable()
+
+    @classmethod
+    def _load(cls, snapshot: Snapshot) -> "Engine":
         engine = cls(snapshot.journal)
         engine.position = snapshot.position
         engine._registry = snapshot.registry
@@ -194,11 +210,29 @@ class Engine:
     def _tick(self) -> None:
         watched_ms = self._house.watched_ms
         for order in sorted(self._waiting):
-            self._guarded(self._waiting[order], lambda state: state.wait(watched_ms))
+            # Who hears another rule may have stopped waiting by what that one has just said.
+            if waiting := self._waiting.get(order):
+                self._guarded(waiting, lambda state: state.wait(watched_ms))
+        for hearing in tuple(self._plan.warned.values()):
+            for hearer in hearing:
+                self._guarded(hearer, self._passed)
         if self._house.sees:
             for states in tuple(self._plan.devices.values()):
                 for state in tuple(states):
                     self._guarded(state, self._look)
+
+    def _warn(self, warning: Warning) -> None:
+        for site in warning.sites:
+            for state in tuple(self._plan.warned.get(site, ())):
+                self._guarded(state, partial(self._warned, warning))
+
+    def _warned(self, warning: Warning, state: State) -> Sequence[Shift]:
+        assert isinstance(state, HearingState)
+        return state.warned(warning, self._entry.at_ms, self._house.watched_ms)
+
+    def _passed(self, state: State) -> Sequence[Shift]:
+        assert isinstance(state, HearingState)
+        return state.passed(self._entry.at_ms, self._house.watched_ms)
 
     def _heard(self, state: State) -> Sequence[Shift]:
         assert isinstance(state, DeviceState)
@@ -232,6 +266,18 @@ class Engine:
             change = book.note(state.device, shift)
             if change is not None:
                 self._tell(book, change, shift, state.device, doubtful)
+                self._pass_on(book, shift.at_ms)
+
+    def _pass_on(self, book: Book, at_ms: int) -> None:
+        """Let the rules hear it that judge by this one's word."""
+        hearers = self._plan.rules.get((book.rule.id, book.subject.site, book.place))
+        for state in tuple(hearers or ()):
+            self._guarded(state, partial(self._told, book, at_ms))
+
+    def _told(self, book: Book, at_ms: int, state: State) -> Sequence[Shift]:
+        assert isinstance(state, HearingState)
+        subject, watched_ms = str(book.subject), self._house.watched_ms
+        return state.told(book.rule.id, subject, book.severity, at_ms, watched_ms)
 
     def _tell(
         self, book: Book, change: Change, shift: Shift, device: str, doubtful: bool = False
@@ -255,7 +301,7 @@ class Engine:
                 place=book.place,
                 port=book.port,
                 device=device or book.device,
-                metric=book.rule.metric,
+                metric=shift.metric or book.rule.metric,
                 value=shift.value,
                 limit=shift.limit,
                 peak=shift.peak,
@@ -303,6 +349,11 @@ class Engine:
             if change is not None:
                 end = Shift(self._entry.at_ms, book.since_ms, None, facts={"reason": "revised"})
                 self._tell(book, change, end, book.device)
+                self._pass_on(book, self._entry.at_ms)
+        # Whoever hears other rules may be new, and has not been told what stands.
+        for book in list(self._books.values()):
+            if book.severity is not None:
+                self._pass_on(book, self._entry.at_ms)
         self._gather_waiting()
 
     def _open_books(self) -> None:

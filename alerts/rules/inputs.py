@@ -1,6 +1,7 @@
 """What rules read: the journal's entries, in order, and nothing else."""
 
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import NamedTuple
 
 from alerts.registry.model import Registry
@@ -86,7 +87,51 @@ class Amendment:
     marks: int
 
 
-What = Batch | Amendment | Tick | Sight | DeviceSaid | GivenUp | RegistryRevised | PacksRevised
+class Colour(IntEnum):
+    """The four colours of a warning signal, rising."""
+
+    BLUE = 1  # 蓝
+    YELLOW = 2  # 黄
+    ORANGE = 3  # 橙
+    RED = 4  # 红
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Warning:
+    """An official warning as its issuer gave it; whoever fetched it says which sites it covers.
+
+    ``id`` names it across sources and updates; ``event`` is a word of ours (``rainstorm``, ``heat``)
+    or the issuer's own code where we have none; a colour that is not known is None. It holds from
+    ``onset_ms`` until ``expires_ms``; an update says the same id again, ``is_cancelled`` ends it.
+    Title and text are the bulletin's own and are never made up.
+    """
+
+    id: str
+    event: str
+    colour: Colour | None
+    sites: tuple[str, ...]
+    issuer: str
+    title: str
+    text: str = ""
+    issued_ms: int
+    onset_ms: int
+    expires_ms: int
+    is_cancelled: bool = False
+    source: str = ""
+    """Where it was fetched, to be named beside it."""
+
+
+What = (
+    Batch
+    | Amendment
+    | Tick
+    | Sight
+    | DeviceSaid
+    | GivenUp
+    | RegistryRevised
+    | PacksRevised
+    | Warning
+)
 
 
 class Entry(NamedTuple):

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -13,19 +14,27 @@ _NEVER_MS = 1 << 62
 
 
 class Rung:
-    """One step: its limit, its gate, and how many breaching values in a row it wants."""
+    """One step: its limit, its gate, and how many breaching values in a row it wants.
 
-    __slots__ = ("count", "gate", "limit", "samples", "severity", "up", "waiting_limit")
+    One that ``insists`` lets a breach go on through silence, until a value denies it.
+    """
 
-    def __init__(self, severity: Severity, limit: Limit, samples: int) -> None:
+    __slots__ = ("count", "gate", "insists", "limit", "samples", "severity", "up", "waiting_limit")
+
+    def __init__(
+        self, severity: Severity, limit: Limit, samples: int, insists: bool = False
+    ) -> None:
         self.severity, self.limit, self.samples = severity, limit, samples
+        self.insists = insists
         # Until enough values have come, the same limit that waits for ever: it can clear, not raise.
-        self.waiting_limit = replace(limit, for_ms=_NEVER_MS)
+        self.waiting_limit = limit if samples < 2 else _waiting(limit)
         self.gate = Gate()
         self.count = 0
         self.up = False
 
     def judge(self, value: float, at_ms: int, hold_ms: int) -> list[tuple[Edge, int]]:
+        if self.insists and not self.gate.raised:
+            hold_ms = _NEVER_MS
         if self.samples < 2:
             return judge(self.limit, self.gate, value, at_ms, hold_ms)
         last_ms = self.gate.last_ms
@@ -38,6 +47,8 @@ class Rung:
         return edges
 
     def advance(self, until_ms: int, hold_ms: int) -> tuple[Edge, int] | None:
+        if self.insists and not self.gate.raised:
+            hold_ms = _NEVER_MS
         return advance(self._limit(), self.gate, until_ms, hold_ms)
 
     def _limit(self) -> Limit:
@@ -48,22 +59,40 @@ class Rung:
         return gate.clear_since_ms is not None if gate.raised else gate.since_ms is not None
 
 
+@lru_cache(4096)
+def _waiting(limit: Limit) -> Limit:
+    """One for all states of a rule: there may be a hundred thousand."""
+    return replace(limit, for_ms=_NEVER_MS)
+
+
 Step = tuple[int, int, Edge, int | None]
 """When, which rung, which edge, since when."""
 Change = tuple[int, Severity | None, Rung | None]
 """When, the severity from then on, and the highest rung that is up."""
 
 
+Spec = tuple[Severity, Limit, int, bool]
+"""Severity, limit, samples, and whether it insists; shared by all states of a rule."""
+
+
 class Ladder:
     """``calm`` while no rung is breached or raised; ``since_ms`` is the first breach while raised."""
 
-    __slots__ = ("calm", "rungs", "severity", "since_ms")
+    __slots__ = ("_rungs", "calm", "severity", "since_ms", "specs")
 
-    def __init__(self, rungs: Sequence[Rung]) -> None:
-        self.rungs = tuple(rungs)
+    def __init__(self, specs: tuple[Spec, ...]) -> None:
+        self.specs = specs
+        self._rungs: tuple[Rung, ...] = ()
         self.calm = True
         self.severity: Severity | None = None
         self.since_ms = 0
+
+    @property
+    def rungs(self) -> tuple[Rung, ...]:
+        """Made when they are first needed: most ladders are calm for ever."""
+        if not self._rungs:
+            self._rungs = tuple(Rung(*spec) for spec in self.specs)
+        return self._rungs
 
     def judge(
         self, measures: Sequence[float], at_ms: int, last_ms: int | None, hold_ms: int
@@ -93,12 +122,12 @@ class Ladder:
 
     def reset(self) -> None:
         """All clear, at once."""
-        for rung in self.rungs:
+        for rung in self._rungs:
             rung.gate, rung.count, rung.up = Gate(), 0, False
         self.calm, self.severity = True, None
 
     def highest(self) -> Rung | None:
-        return next((rung for rung in reversed(self.rungs) if rung.up), None)
+        return next((rung for rung in reversed(self._rungs) if rung.up), None)
 
     def _settle(self, edges: list[Step]) -> list[Change]:
         changes: list[Change] = []
@@ -121,7 +150,7 @@ class Ladder:
         if self.calm:
             return []
         return [
-            self.since_ms,
+            0 if self.severity is None else self.since_ms,  # else it is of a breach that is over
             [
                 [
                     int(r.severity),

@@ -12,8 +12,9 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from alerts.registry.model import Registry
 from alerts.rules.kinds import KINDS
-from alerts.rules.rule import COMMON_HOLES, HOLE, Mistake, Rule, Where, numbers
-from alerts.words import Language
+from alerts.rules.rehearsal import rehearse
+from alerts.rules.rule import COMMON_HOLES, HOLE, Mistake, Rule, Stale, Where, numbers
+from alerts.words import NIGHT_CLASSES, Language
 from edge.contract.ids import is_id
 from edge.contract.metrics import METRICS
 
@@ -67,6 +68,12 @@ def read_packs(texts: Mapping[str, str]) -> Packs:
                 problems.append(Problem(name, _named(rule.id), what, "give it another id"))
             rules.setdefault(rule.id, rule)
             homes.setdefault(rule.id, name)
+    for rule in rules.values():
+        for other in rule.rules_heard:
+            if other not in rules:
+                remedy = _nearest(other, rules) or "see docs/rules.md for the ids"
+                what = f"there is no rule {other!r} to hear"
+                problems.append(Problem(homes[rule.id], f"{_named(rule.id)}: step", what, remedy))
     if problems:
         raise PackError(problems)
     return Packs(texts=dict(texts), rules=rules, homes=homes)
@@ -138,6 +145,7 @@ def _read(name: str, text: str, problems: list[Problem]) -> Iterator[Rule]:
             found = _unread_mistakes(table)
         else:
             found = [*_mistakes(rule), *rule.mistakes()]
+            found += [] if found else rehearse(rule)  # a known mistake would be said twice
             yield rule
         problems.extend(Problem(name, f"{where}: {m.key}", m.what, m.remedy) for m in found)
 
@@ -155,6 +163,9 @@ def _mistakes(rule: Rule) -> Iterator[Mistake]:
             yield Mistake(key, "is said in one language only", "give zh and en")
     if not rule.places:
         yield Mistake("places", "is empty", f"name some of {', '.join(Where)}")
+    if rule.cls in NIGHT_CLASSES and rule.stale is None and not rule.JUDGES_DEVICES:
+        what = f"is missing: a rule of {rule.cls} says what silence means"
+        yield Mistake("stale", what, f"use one of {', '.join(Stale)}")
     words = {language.value: asdict(say) for language, say in rule.say.items()}
     yield from _word_mistakes(words, rule.holes())
 
@@ -191,7 +202,9 @@ def _word_mistakes(say: object, known: frozenset[str]) -> Iterator[Mistake]:
 
 def _problem(name: str, where: str, error: Any, table: object) -> Problem:
     """One of pydantic's errors in our words."""
-    path = [part for part in error["loc"] if part not in KINDS]
+    path = list(error["loc"])
+    if path and path[0] in KINDS:  # the first is the kind; further in, "rise" is a key
+        del path[0]
     key = ".".join(str(part + 1) if isinstance(part, int) else str(part) for part in path)
     kind, last = error["type"], str(path[-1]) if path else ""
     at = f"{where}: {key}" if key else where

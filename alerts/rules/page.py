@@ -4,8 +4,9 @@ import sys
 from collections.abc import Iterator
 
 from alerts.packs import shipped
+from alerts.rules.kinds import KINDS
 from alerts.rules.packs import Packs, read_packs
-from alerts.rules.rule import Rule
+from alerts.rules.rule import COMMON_HOLES, Rule
 from edge.contract.metrics import METRICS
 
 _HEAD = """# Rules
@@ -17,12 +18,14 @@ Made from `alerts/packs/*.toml` by `python -m alerts.rules.page > docs/rules.md`
 ```toml
 [[rule]]
 id = "eb-port-overp"              # [a-z0-9-], unique over all packs
-kind = "threshold"                # threshold, absence, rise
-metric = "power"                  # of edge/contract/metrics.py; absence has none
+kind = "threshold"                # see below
+metric = "power"                  # of edge/contract/metrics.py; some kinds have several, or none
 places = ["shed"]                 # reach, shed, risk-point; device: what a device says of itself;
                                   # cell: what the house says of itself
 of = "port"                       # readings with a port, "place" without one, "either" (default)
 class = "safety"                  # fire, flood, safety, pollution, upkeep, watch
+stale = "nothing"                 # fire, flood and safety must say what silence means, see below
+on = 1.0                          # 0: only where a place switches it on; a place may switch it off
 names = { zh = "…", en = "…" }
 source = { text = "…", mark = "proposal" }   # confirmed, own knowledge, proposal
 blind_to = { zh = "…", en = "…" }            # what it cannot see
@@ -33,6 +36,7 @@ above = 800.0
 clear = 720.0
 for = "10s"
 keep = "1m"
+bands = [{ hours = ["22:00", "06:00"], months = [6, 7, 8] }]   # by the site's clock; none: always
 
 [rule.say.zh]                     # and [rule.say.en]
 what = "{place} {port}功率 {value} 瓦。"
@@ -41,11 +45,36 @@ do = "…"
 clear = "…"
 ```
 
-| kind | keys of a step | keys of the rule | raised | cleared |
+| kind | what it judges | its own keys | raised | cleared |
 |---|---|---|---|---|
-| threshold | `above`, `below`; `clear` (one side) or `back` (distance, both sides); `for`, `keep`, `samples` | `per_place`: judged only where a place gives the numbers | strictly beyond the limit for `for`, in `samples` values in a row | at or within the clear limit for `keep` |
-| rise | `rise` (unit of the metric), `percent` (both when both are given), `clear` (part of the rise, 0.5), `for`, `keep`, `samples` | `window`, `settle`, `floor` | so far above the least of `window`, taken over medians of three values | back to `clear` of the rise above that base for `keep`; or no new rise for `settle` |
-| absence | `after` | `keep` | nothing arrived for `after`, at least until the device is overdue by its own interval | heard again for `keep` |
+| threshold | the value | `per_place`: judged only where a place gives the numbers | strictly beyond the limit for `for`, in `samples` values in a row | at or within the clear limit for `keep` |
+| rise | the rise above the least of `window`, over medians of three values | `window`, `settle`, `floor`; steps: `rise` (unit of the metric), `percent` (both when both are given), `clear` (part of the rise, 0.5) | so far above it | back to `clear` of the rise above that base for `keep`; or no new rise for `settle` |
+| rate | the change over `over`, told for each `per`; with `minutes_to_line` how soon the value is at the place's own `line` | `over`, `per`, `line`, `minutes_to_line` | as threshold | as threshold |
+| flat | for how many hours a value has stayed within its tolerance | `tolerances` and `floors` by metric | as threshold | as threshold: once it moves |
+| absence | how long nothing has arrived from a device | `keep`; steps: `after` | for `after`, at least until the device is overdue by its own interval | heard again for `keep` |
+| sum | what has come together over 1, 3, 6, 12 and 24 hours | steps: `in_1h` to `in_24h`, `clear` (part of the line, 0.8), `called` | any line is reached | all windows under `clear` of their lines for `keep` |
+| baseline | percent beyond the usual range of this hour of the day, over the last `window` | `window`, `quantile`, `learn` (days), `least` | as threshold | as threshold |
+| k-of-n | how many conditions are met: within `window`, or without one at once | `among` (`metric`, `above`, `below`, `samples`), `window`, `wait` | more than `above` | as threshold |
+| dry-weather | as rise, above the least or (`from = "usual"`) the median of `window` | those of rise, `dry`, `rain_mm`, `wait`, `causes`, `needs_gauge` | as rise, unless so much rain fell near by within `dry`; without a gauge that knows, the cause is said to be unknown | as rise |
+| water-class | how many classes of GB 3838 the worst mean of `window` is worse than the place's `target` (1 to 5); oxygen, permanganate index, COD, BOD5, ammonia, phosphorus | `window`, `target` | as threshold | as threshold |
+| circuit | percent of the circuit's rating: by its feeder's `current`, else its sockets' | | as threshold | as threshold; not while a socket is silent, since the sum is a lower bound then |
+| balance | percent between a feeder's power and its sockets' | `floor` (W), `wait` | as threshold | as threshold |
+| session | one `aspect` of a charging session: `duration` (hours), `float` (minutes), `plateau` (hours), `float-rise` (percent), `step` (W), `energy` (Wh) | `aspect`, `start_w`, `float_w`, `idle_w`, `window` | as threshold | as threshold: at the latest when the session ends |
+| pattern | how often the value turned by `percent` and `least` within `window` | `window`, `percent`, `least` | as threshold | as threshold |
+| combination | whether parts hold together: `rule` with `at_least`, official `warning` with `colour`, `metric` with `above` or `below` | steps: `all`, `any` | all of `all`, and any of `any`, for `for` | no longer, for `keep` |
+
+Steps of a limit have `above`, `below` or `outside = [low, high]`; `clear` (one side) or `back`
+(distance, both sides); `for`, `keep`, `samples`, `bands`. Outside of its bands a step is as good as
+clear. Rules over several series take their readings in by the order of their time and hold each back
+for `wait`, so that what comes up to `wait` out of order makes no difference; those of safety have none.
+
+`stale` says what silence means after a value beyond the limit: `nothing` (it neither raises nor clears;
+that the device is missed is said by an absence rule) or `counts` (the last value goes on counting
+towards `for`, since the silence may be the danger).
+
+Near by means the same site, the nearest four gauges, and within 5 km where places have coordinates.
+An official warning is a record of the journal; `rainstorm`, `waterlogging`, `flood` and `heat` are its
+events in the shipped packs. No feed of warnings is built in yet.
 
 Durations are `10s`, `30m`, `2h`, `1d`, on observed time. A value holds until its device is overdue
 (`overdue` times the binding's interval); after a longer silence the waits begin anew, since stale
@@ -53,26 +82,36 @@ input neither raises nor clears. Late values change nothing. Values that intake 
 gross range) are not judged, but they show that the device is alive. Where two devices measure the
 same, each is judged and the worse counts. Silence is judged on arrival and only while the house
 itself sees: blind intervals are left out, and after one a device has one interval and a minute to
-come back.
+come back. Rain that comes late is added to the windows that are still open.
 
 A place changes numbers by an override in the registry: `set = { above = 700 }` means the first step
 that has the key, `"critical.above" = 1500` a step by its severity; durations are in seconds (`for`,
-`keep`, `after`, `window`, `settle`). A clear limit keeps its distance when its limit moves.
+`keep`, `after`, `window`, `settle`, `over`, `dry`, `wait`). A clear limit keeps its distance when its
+limit moves. `set = { on = 0 }` switches a rule off there.
 
 Messages may name `{where}`, `{place}`, `{port}` (only with `of = "port"`), `{device}`, `{metric}`,
-`{unit}`, `{minutes}`; threshold and rise also `{value}`, `{limit}`, `{peak}`; rise also
-`{from_value}`, `{rise}`, `{percent}`, `{window}` (minutes); absence `{status}`.
+`{unit}`, `{minutes}`, and what their kind gives:
+
+KIND_HOLES
+
+`shouwang check` fills each sentence with figures as extreme as they can come, and refuses one that
+would stay empty or be too long.
 
 ## How often they ring on recorded seasons
 
 Recorded values as they came, faults included, with the numbers below (`alerts/replay.py`):
 
-| recording | riv-cond-rise | riv-ph | riv-do-low | riv-level-rise |
-|---|---|---|---|---|
-| Logan River, Main Street, 9 months of 2019, 15 min | 26: 23 from January to March (cause unknown, road salt likely), 3 while the probe was faulty in August | 4: algae, once for all of July; 3 faults or visits | 1, a faulty probe | 6 |
-| Blacksmith Fork, 11 months of 2019, 15 min | 5 | 3: algae in June; 2 faults or visits | 0 | 4 |
-| Pringle Creek upstream, 6 months of 2019, 5 min | 2 | 0 | 3, each of several nights | 1 |
-| Pringle Creek downstream, 6 months of 2019, 5 min | 1 | 1 | 1 | 1 |
+| recording | riv-cond-rise | riv-ph | riv-do-low | riv-level-rise | riv-unusual | riv-flat |
+|---|---|---|---|---|---|---|
+| Logan River, Main Street, 9 months of 2019, 15 min | 26: 23 from January to March (cause unknown, road salt likely), 3 while the probe was faulty in August | 4: algae, once for all of July; 3 faults or visits | 1, a faulty probe | 6 | 1, the faulty probe of August | 0 |
+| Blacksmith Fork, 11 months of 2019, 15 min | 5 | 3: algae in June; 2 faults or visits | 0 | 4 | 0 | 2, a stuck oxygen probe |
+| Pringle Creek upstream, 6 months of 2019, 5 min | 2 | 0 | 3, each of several nights | 1 | 0 | 0 |
+| Pringle Creek downstream, 6 months of 2019, 5 min | 1 | 1 | 1 | 1 | 0 | 2 |
+
+None of these has a rain gauge near by, so each `riv-cond-rise` says that its cause is unknown, and
+`riv-turb-dry` is silent. Of the charging rules none rings on the recorded chargers, two nights in June
+2023; `eb-no-taper`, `eb-float-rise` and `eb-float` find a fault that is put into their curves after 8 h,
+after 20 to 30 minutes, and 120 minutes after full.
 
 ## The shipped rules
 """
@@ -80,9 +119,16 @@ Recorded values as they came, faults included, with the numbers below (`alerts/r
 
 def page(packs: Packs) -> str:
     """The whole page."""
+    head = _HEAD.replace("KIND_HOLES", "\n".join(_holes()))
     return "\n".join(
-        [_HEAD, *(_section(packs, home) for home in dict.fromkeys(packs.homes.values()))]
+        [head, *(_section(packs, home) for home in dict.fromkeys(packs.homes.values()))]
     )
+
+
+def _holes() -> Iterator[str]:
+    for name, kind in KINDS.items():
+        given = ", ".join(f"`{{{hole}}}`" for hole in sorted(kind.GIVES - COMMON_HOLES))
+        yield f"- {name}: {given}"
 
 
 def _section(packs: Packs, home: str) -> str:
@@ -99,13 +145,19 @@ def _section(packs: Packs, home: str) -> str:
 
 def _cells(rule: Rule) -> Iterator[str]:
     yield f"`{rule.id}` {rule.names.zh}, {rule.names.en}"
-    metric = METRICS.get(rule.metric)
-    what = f"{metric.name} ({metric.unit})" if metric and metric.unit else rule.metric or "anything"
-    yield f"{what}, {', '.join(rule.places)}"
+    what = ", ".join(map(_named, rule.metrics)) or (
+        "anything" if rule.JUDGES_DEVICES else "see there"
+    )
+    yield f"{what}; {', '.join(rule.places)}{'' if rule.on else '; off unless a place switches it on'}"
     yield rule.cls.value
     yield "; ".join(rule.spell()) or "only with a place's own numbers"
     yield f"{rule.source.text} [{rule.source.mark}]"
     yield rule.blind_to.en
+
+
+def _named(metric: str) -> str:
+    known = METRICS.get(metric)
+    return f"{metric} ({known.unit})" if known and known.unit else metric
 
 
 if __name__ == "__main__":

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from alerts.rules.ladder import Change, Ladder, Rung
+from alerts.rules.ladder import Change, Ladder, Spec
 from alerts.rules.rule import (
     READING_HOLES,
     STRICT,
@@ -16,14 +17,16 @@ from alerts.rules.rule import (
     Mistake,
     Number,
     Rule,
+    Series,
     Shift,
+    Stale,
     State,
     Take,
     spell_duration,
     spell_step,
     step_mistakes,
 )
-from alerts.rules.window import LeastInWindow
+from alerts.rules.window import LeastInWindow, MedianInWindow
 from alerts.words import Severity
 from edge.contract.compare import Limit
 
@@ -68,7 +71,7 @@ class Rise(Rule):
     """
 
     GIVES: ClassVar = READING_HOLES | {"from_value", "rise", "percent", "window"}
-    NUMBERS: ClassVar = ("window_ms", "settle_ms", "floor")
+    NUMBERS: ClassVar[tuple[str, ...]] = ("window_ms", "settle_ms", "floor")
 
     kind: Literal["rise"] = "rise"
     window_ms: Annotated[Duration, Field(alias="window", gt=0)]
@@ -117,10 +120,11 @@ class RiseState(State):
 
     def __init__(self, rule: Rise, steps: Sequence[RiseStep], hold_ms: int) -> None:
         self.steps = tuple(steps)
-        self.ladder = Ladder([Rung(s.severity, _limit(s), s.samples) for s in steps])
+        insists = rule.stale is Stale.COUNTS
+        self.ladder = Ladder(_specs(self.steps, insists))
         self.least_rise = min(s.rise or 0.0 for s in steps)
         self.window_ms, self.settle_ms, self.hold_ms = rule.window_ms, rule.settle_ms, hold_ms
-        self.window = LeastInWindow(rule.window_ms)
+        self.window: LeastInWindow | MedianInWindow = LeastInWindow(rule.window_ms)
         self.floor = float("-inf") if rule.floor is None else rule.floor
         self.last_ms = -1
         self.before: list[float] = []
@@ -128,7 +132,7 @@ class RiseState(State):
         self.arrived_ms = 0
         self.steady_since_ms: int | None = None
 
-    def take_for(self, metric: str) -> Take:
+    def take_for(self, series: Series) -> Take:
         return self.take
 
     def take(self, value: float, at_ms: int, watched_ms: int) -> Sequence[Shift] | None:
@@ -181,9 +185,12 @@ class RiseState(State):
         return self.ladder.waits()
 
     def wait(self, watched_ms: int) -> Sequence[Shift]:
-        until_ms = self.last_ms + min(self.hold_ms, watched_ms - self.arrived_ms)
-        changes = self.ladder.advance(until_ms, self.last_ms, self.hold_ms)
+        changes = self.ladder.advance(self.until(watched_ms), self.last_ms, self.hold_ms)
         return [self._shift(change, self.value) for change in changes]
+
+    def until(self, watched_ms: int) -> int:
+        """Up to which observed time the last value may be taken to hold (as ``LimitState``)."""
+        return self.last_ms + watched_ms - self.arrived_ms
 
     def _has_settled(self, least: float, at_ms: int, last_ms: int) -> bool:
         """Whether the value has not risen anew for ``settle``, seen without a gap."""
@@ -235,6 +242,11 @@ class RiseState(State):
         if len(data) > 3:
             self.arrived_ms, self.value, self.base, self.peak, self.steady_since_ms = data[3:8]
             self.ladder.load(data[8])
+
+
+@lru_cache(4096)
+def _specs(steps: tuple[RiseStep, ...], insists: bool) -> tuple[Spec, ...]:
+    return tuple((step.severity, _limit(step), step.samples, insists) for step in steps)
 
 
 def _limit(step: RiseStep) -> Limit:

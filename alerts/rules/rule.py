@@ -8,11 +8,13 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar, Self
+from sys import intern
+from typing import Annotated, Any, ClassVar, NamedTuple, Self
 
 from pydantic import BeforeValidator, Field, Strict
 
 from alerts.registry.model import Names, Override, Place, Registry
+from alerts.rules.inputs import Warning
 from alerts.words import IncidentClass, Language, Severity
 from edge.contract.subject import Subject, SubjectKind
 from edge.contract.topics import SERVER
@@ -101,6 +103,15 @@ class Say:
     clear: str
 
 
+class Stale(StrEnum):
+    """What silence means for a rule whose last value stood beyond its limit."""
+
+    NOTHING = "nothing"
+    """It neither raises nor clears: that the device is missed is said by an absence rule."""
+    COUNTS = "counts"
+    """The last value goes on counting towards ``for``: silence may be the danger."""
+
+
 @dataclass(frozen=True, slots=True)
 class Shift:
     """A state has changed its severity (None: all clear) at ``at_ms``, with the figures to show."""
@@ -112,6 +123,8 @@ class Shift:
     limit: float | None = None
     peak: float | None = None
     facts: Mapping[str, float | str] | None = None
+    metric: str = ""
+    """What the figures are of, where it is not the rule's own metric."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +140,21 @@ Take = Callable[[float, int, int], "Sequence[Shift] | None"]
 """(value, observed ms, watched ms) -> shifts; None when nothing at all is under way."""
 
 
+class Series(NamedTuple):
+    """What a state may listen to; a value of it holds for ``hold_ms``."""
+
+    device: str
+    place: str
+    port: str
+    metric: str
+    hold_ms: int
+
+    @property
+    def key(self) -> str:
+        """The same in one word, for what a state keeps."""
+        return intern(f"{self.device}/{self.place}/{self.port}/{self.metric}")
+
+
 class State:
     """One rule on one subject: mutable and slotted, since it is the hot path; no I/O, no clock.
 
@@ -140,8 +168,8 @@ class State:
     standing: Any
     """The engine's book for (rule, subject)."""
 
-    def take_for(self, metric: str) -> Take:
-        """The function that takes in this metric's readings (rules over one series: one)."""
+    def take_for(self, series: Series) -> Take:
+        """The function that takes in this series' readings."""
         raise NotImplementedError
 
     def severity(self) -> Severity | None:
@@ -183,6 +211,26 @@ class DeviceState(State):
         raise NotImplementedError
 
 
+class HearingState(State):
+    """A state that hears other rules at its place, or official warnings for its site."""
+
+    __slots__ = ()
+
+    def told(
+        self, rule: str, subject: str, severity: Severity | None, at_ms: int, watched_ms: int
+    ) -> Sequence[Shift]:
+        """A rule it hears has changed its word about a subject at this place."""
+        raise NotImplementedError
+
+    def warned(self, warning: Warning, now_ms: int, watched_ms: int) -> Sequence[Shift]:
+        """An official warning was given, changed or taken back."""
+        raise NotImplementedError
+
+    def passed(self, now_ms: int, watched_ms: int) -> Sequence[Shift]:
+        """A tick: warnings begin and expire by the house's clock."""
+        raise NotImplementedError
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
     """What the registry expects of the device behind a state, in ms."""
@@ -192,10 +240,13 @@ class Expected:
     """How long a value holds: until its device's heartbeat is overdue."""
     now_ms: int = 0
     watched_ms: int = 0
+    subject: Subject | None = None
+    place: Place | None = None
+    zone: str = "Asia/Shanghai"
 
 
 _ALIASES = {"for": "for_ms", "keep": "keep_ms", "after": "after_ms", "window": "window_ms",
-            "settle": "settle_ms"}  # fmt: skip
+            "settle": "settle_ms", "over": "over_ms", "dry": "dry_ms", "wait": "wait_ms"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,6 +258,8 @@ class Rule:
     """The facts of this kind that a message may name, beside COMMON_HOLES."""
     PER_DEVICE: ClassVar[bool] = True
     """Two devices that measure the same are judged apart, and the worse counts."""
+    JUDGES_PLACES: ClassVar[bool] = False
+    """It has one state at each place of its kinds, a HearingState, measured or not."""
     JUDGES_DEVICES: ClassVar[bool] = False
     """Its states are DeviceStates, its subjects devices."""
     NUMBERS: ClassVar[tuple[str, ...]] = ()
@@ -223,11 +276,30 @@ class Rule:
     of: Of = Of.EITHER
     per_place: bool = False
     """Judged only where an override gives its numbers."""
+    on: Annotated[Number, Field(ge=0, le=1)] = 1.0
+    """0 where it is not judged; a place switches a rule on or off by an override."""
+    stale: Stale | None = None
+    """What silence means; rules of fire, flood and safety must say it."""
 
     @property
     def metrics(self) -> tuple[str, ...]:
         """What the rule listens to."""
         return (self.metric,) if self.metric else ()
+
+    @property
+    def near(self) -> tuple[str, ...]:
+        """What it listens to at the places near by as well."""
+        return ()
+
+    @property
+    def rules_heard(self) -> tuple[str, ...]:
+        """The rules whose word at the same place it hears."""
+        return ()
+
+    @property
+    def hears_warnings(self) -> bool:
+        """Whether it hears the official warnings for its site."""
+        return False
 
     @property
     def steps(self) -> tuple[Any, ...]:
@@ -257,12 +329,13 @@ class Rule:
             return False
         return self.of is Of.EITHER or (self.of is Of.PORT) == bool(port)
 
-    def subject(self, site: str, device: str, place: str, port: str) -> Subject:
+    def subject(self, site: str, device: str, place: Place | None, port: str) -> Subject | None:
+        """What is judged by this series; None when it is nothing of this rule's."""
         if device == SERVER:
             return Subject(SubjectKind.CELL, site, device)
-        if self.JUDGES_DEVICES or not place:
+        if self.JUDGES_DEVICES or place is None:
             return Subject(SubjectKind.DEVICE, site, device)
-        return Subject.of_place(site, place, port)
+        return Subject.of_place(site, place.id, port)
 
     def limits(self, registry: Registry, place: Place) -> list[tuple[Severity, float, str]]:
         """Chart lines at this place, its overrides counted in."""
@@ -282,7 +355,7 @@ class Rule:
         for step in self.steps:
             level = step.severity.name.lower()
             own += [f"{level}.{spelled.get(name, name)}" for name in step.NUMBERS]
-        return own
+        return [*own, "on"]
 
     def at(self, changes: Mapping[str, float]) -> Self:
         """The rule with a place's numbers; ValueError when a key or a number does not fit.
@@ -297,7 +370,7 @@ class Rule:
             level, _, short = key.rpartition(".")
             name = _ALIASES.get(short, short)
             value: float = round(number * 1000) if short in _ALIASES else number
-            if not level and name in self.NUMBERS:
+            if not level and (name in self.NUMBERS or name == "on"):
                 own: dict[str, Any] = {name: value}
                 rule = replace(rule, **own)
                 continue

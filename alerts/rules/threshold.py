@@ -1,89 +1,23 @@
 """Threshold: a value beyond a limit for a while; below, above, or outside of two."""
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
-from pydantic import Field
-
-from alerts.rules.ladder import Change, Ladder, Rung
-from alerts.rules.rule import (
-    READING_HOLES,
-    STRICT,
-    Duration,
-    Expected,
-    Level,
-    Mistake,
-    Number,
-    Rule,
-    Shift,
-    State,
-    Take,
-    spell_step,
-    step_mistakes,
-)
+from alerts.rules.limit import Limited, LimitState
+from alerts.rules.rule import READING_HOLES, Expected, State
 from alerts.words import Severity
-from edge.contract.compare import Limit
-from edge.contract.metrics import METRICS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ThresholdStep:
-    """Breached strictly beyond ``above`` or ``below`` for ``for``, in ``samples`` values in a row.
-
-    Clear at or within ``clear`` (one side), or ``back`` inside the limits (either or both), for
-    ``keep``.
-    """
-
-    __pydantic_config__: ClassVar = STRICT
-    NUMBERS: ClassVar = ("above", "below", "clear", "back", "for_ms", "keep_ms")
-
-    severity: Level
-    above: Number | None = None
-    below: Number | None = None
-    clear: Number | None = None
-    back: Annotated[Number, Field(ge=0)] | None = None
-    for_ms: Annotated[Duration, Field(alias="for")] = 0
-    keep_ms: Annotated[Duration, Field(alias="keep")] = 0
-    samples: Annotated[int, Field(ge=1, le=100)] = 1
-
-    def limit(self) -> Limit:
-        """The step for the comparison kernel; ValueError says what does not fit."""
-        above, below, back = self.above, self.below, self.back or 0.0
-        if self.clear is not None and None not in (above, below):
-            raise ValueError("'clear' serves one side; with 'above' and 'below' use 'back'")
-        if self.clear is not None and self.back is not None:
-            raise ValueError("'clear' and 'back' say the same thing twice")
-        clear_above = None if above is None else above - back if self.clear is None else self.clear
-        clear_below = None if below is None else below + back if self.clear is None else self.clear
-        if None not in (above, below) and clear_above < clear_below:  # type: ignore[operator]
-            raise ValueError("'back' leaves no value that is clear")
-        return Limit(
-            above=above,
-            below=below,
-            clear_above=clear_above,
-            clear_below=clear_below,
-            for_ms=self.for_ms,
-            keep_ms=self.keep_ms,
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Threshold(Rule):
+class Threshold(Limited):
     """Rings when a value stands beyond a step's limit."""
 
     GIVES: ClassVar = READING_HOLES
 
     kind: Literal["threshold"] = "threshold"
-    step: tuple[ThresholdStep, ...]
-
-    @property
-    def steps(self) -> tuple[ThresholdStep, ...]:
-        return self.step
 
     def begin(self, expected: Expected) -> State | None:
-        given = [s for s in self.step if s.above is not None or s.below is not None]
-        return ThresholdState(given, expected.hold_ms) if given else None
+        return LimitState(self, expected) if self.given() else None
 
     def lines(self) -> list[tuple[Severity, float, str]]:
         found = []
@@ -93,119 +27,3 @@ class Threshold(Rule):
             if step.below is not None:
                 found.append((step.severity, step.below, "below"))
         return found
-
-    def spell(self) -> Iterator[str]:
-        for step in self.step:
-            sides = (("above", step.above), ("below", step.below))
-            when = " or ".join(f"{side} {limit:g}" for side, limit in sides if limit is not None)
-            if when:
-                yield spell_step(step, when)
-
-    def mistakes(self) -> Iterator[Mistake]:
-        yield from step_mistakes(self.step)
-        span = METRICS[self.metric].span if self.metric in METRICS else None
-        for n, step in enumerate(self.step, 1):
-            if step.above is None and step.below is None:
-                if not self.per_place:
-                    remedy = "give one, or set per_place = true and let places give it"
-                    yield Mistake(f"step {n}", "needs 'above' or 'below'", remedy)
-                continue
-            try:
-                step.limit()
-            except ValueError as error:
-                remedy = "put the clear limit on the safe side of the limit"
-                yield Mistake(f"step {n}", str(error), remedy)
-            for key, number in (("above", step.above), ("below", step.below)):
-                if number is not None and span and not span[0] <= number <= span[1]:
-                    what = f"{number:g} lies outside {span[0]:g} to {span[1]:g}, so it never rings"
-                    yield Mistake(f"step {n}.{key}", what, f"use the unit of {self.metric!r}")
-        for key, sign in (("above", 1.0), ("below", -1.0)):
-            rising = [getattr(s, key) * sign for s in self.step if getattr(s, key) is not None]
-            if rising != sorted(rising):
-                what = f"a severer step has a milder '{key}'"
-                yield Mistake("step", what, "let the limits go further out with the severity")
-
-
-class ThresholdState(State):
-    """The gates of the steps on one series, with the newest value and the peak of the breach."""
-
-    __slots__ = ("arrived_ms", "high", "hold_ms", "ladder", "last_ms", "low", "peak", "value")
-
-    def __init__(self, steps: Sequence[ThresholdStep], hold_ms: int) -> None:
-        self.ladder = Ladder([Rung(s.severity, s.limit(), s.samples) for s in steps])
-        tops = [s.above for s in steps if s.above is not None]
-        bottoms = [s.below for s in steps if s.below is not None]
-        # Within these a calm ladder stays calm.
-        self.high, self.low = min(tops, default=float("inf")), max(bottoms, default=float("-inf"))
-        self.hold_ms = hold_ms
-        self.last_ms = -1
-        self.arrived_ms = 0
-        self.value = self.peak = 0.0
-
-    def take_for(self, metric: str) -> Take:
-        return self.take
-
-    def take(self, value: float, at_ms: int, watched_ms: int) -> Sequence[Shift] | None:
-        last_ms = self.last_ms
-        if at_ms < last_ms:
-            return None
-        calm = self.ladder.calm
-        if calm and self.low <= value <= self.high:
-            self.last_ms = at_ms
-            return None
-        shifts: list[Shift] = []
-        if not calm:
-            # What the value before has brought about by now has its figures, whether a tick or this
-            # reading finds it out.
-            waited = self.ladder.advance(at_ms, last_ms, self.hold_ms)
-            shifts = [self._shift(change, self.value) for change in waited]
-            calm = self.ladder.calm
-        if calm or self._beyond(value) > self._beyond(self.peak):
-            self.peak = value
-        self.last_ms, self.arrived_ms, self.value = at_ms, watched_ms, value
-        changes = self.ladder.judge(
-            [value] * len(self.ladder.rungs), at_ms, last_ms if last_ms >= 0 else None, self.hold_ms
-        )
-        return shifts + [self._shift(change, value) for change in changes]
-
-    def severity(self) -> Severity | None:
-        return self.ladder.severity
-
-    def waits(self) -> bool:
-        return self.ladder.waits()
-
-    def wait(self, watched_ms: int) -> Sequence[Shift]:
-        # What has passed here since the value came has passed there since it was measured, whatever
-        # the device's clock says. Time in which the house was blind does not count: the value that
-        # would have ended the wait may be on its way.
-        until_ms = self.last_ms + min(self.hold_ms, watched_ms - self.arrived_ms)
-        changes = self.ladder.advance(until_ms, self.last_ms, self.hold_ms)
-        return [self._shift(change, self.value) for change in changes]
-
-    def _beyond(self, value: float) -> float:
-        return max(value - self.high, self.low - value)
-
-    def _shift(self, change: Change, value: float) -> Shift:
-        at_ms, severity, rung = change
-        limit = (rung or self.ladder.rungs[0]).limit
-        under = limit.above is None or (limit.below is not None and value < limit.below)
-        return Shift(
-            at_ms=at_ms,
-            since_ms=self.ladder.since_ms,
-            severity=severity,
-            value=value,
-            limit=limit.below if under else limit.above,
-            peak=self.peak,
-        )
-
-    def dump(self) -> list[Any]:
-        ladder = self.ladder.dump()
-        if not ladder:
-            return [self.last_ms]
-        return [self.last_ms, self.arrived_ms, self.value, self.peak, ladder]
-
-    def load(self, data: list[Any]) -> None:
-        self.last_ms = data[0]
-        if len(data) > 1:
-            self.arrived_ms, self.value, self.peak = data[1:4]
-            self.ladder.load(data[4])

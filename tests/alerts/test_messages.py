@@ -29,6 +29,7 @@ from alerts.registry.model import (
     Tiers,
 )
 from alerts.registry.toml import read
+from alerts.rules import rehearsal
 from alerts.rules.packs import read_packs
 from alerts.rules.rule import Rule as ShippedRule
 from alerts.rules.rule import Say
@@ -462,12 +463,12 @@ def test_every_shipped_rule_fills_its_own_words(
     place = next((p for p in DEMO.places if p.kind.value in rule.places), None)
     spoken = place.id if place else ""
     port = "1" if "port" in rule.holes() else ""
-    subject = rule.subject("linjiang", "shed-2-01", spoken, port)
-    holes = rule.holes() - {"value", "limit", "peak", "status"}
+    subject = rule.subject("linjiang", "shed-2-01", place, port)
+    assert subject is not None
     incident = power(
         rule=rule.id, subject=subject, cls=rule.cls, place=spoken, port=port, metric=rule.metric,
         device="shed-2-01", value=123.4, limit=100.0, peak=150.0,
-        facts=dict.fromkeys(holes & {"from_value", "rise", "percent", "window", "minutes"}, 12.0),
+        facts=rehearsal.facts(rule, 12.0, "某某"),
     )  # fmt: skip
     head = headline(rule, incident, DEMO, language, NOW)
     plainer = {ZH: phrases.ZH, EN: phrases.EN}[language].what.format(

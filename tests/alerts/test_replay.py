@@ -115,9 +115,18 @@ LOGAN = {
     [
         (
             "MainStreet2019",
-            {"riv-cond-rise": 26, "riv-ph": 4, "riv-do-low": 1, "riv-level-rise": 6},
+            {
+                "riv-cond-rise": 26,
+                "riv-ph": 4,
+                "riv-do-low": 1,
+                "riv-level-rise": 6,
+                "riv-unusual": 1,
+            },
         ),
-        ("BlackSmithFork2019", {"riv-cond-rise": 5, "riv-ph": 3, "riv-level-rise": 4}),
+        (
+            "BlackSmithFork2019",
+            {"riv-cond-rise": 5, "riv-ph": 3, "riv-level-rise": 4, "riv-flat": 2},
+        ),
     ],
 )
 def test_a_recorded_season_rings_as_often_as_the_page_says(name: str, expected) -> None:

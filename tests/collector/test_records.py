@@ -19,6 +19,7 @@ from alerts.registry.model import (
 )
 from alerts.rules.inputs import (
     Amendment,
+    Colour,
     DeviceSaid,
     Entry,
     GivenUp,
@@ -26,6 +27,7 @@ from alerts.rules.inputs import (
     RegistryRevised,
     Sight,
     Tick,
+    Warning,
 )
 from alerts.words import IncidentClass, Severity
 from collector import records
@@ -132,6 +134,21 @@ def test_rows_of_one_form_come_back_with_one_form():
     assert first.form is second.form is not None
 
 
+WARNING = Warning(
+    id="33030041600000_20260714082000",
+    event="rainstorm",
+    colour=Colour.ORANGE,
+    sites=("linjiang", "s"),
+    issuer="温州市气象台",
+    title="温州市气象台发布暴雨橙色预警信号",
+    text="预计未来 3 小时……",
+    issued_ms=1,
+    onset_ms=2,
+    expires_ms=3,
+    source="CMA",
+)
+
+
 @pytest.mark.parametrize(
     "what",
     [
@@ -166,6 +183,8 @@ def test_rows_of_one_form_come_back_with_one_form():
             quality=4,
             marks=Check.FLAT.fail,
         ),
+        WARNING,
+        replace(WARNING, colour=None, is_cancelled=True, text=""),
     ],
 )
 def test_every_other_fact_comes_back_as_it_went(what):
@@ -194,6 +213,7 @@ def test_a_row_is_as_dear_as_its_dearest_reading(metrics, cls):
         Row(position=1, kind="given-up", stream="s/d", body=b'["r",3]'),
         Row(position=1, kind="registry", body=b'{"sitez":[]}'),
         Row(position=1, kind="sight", body=b"[]"),
+        Row(position=1, kind="warning", body=b'{"id":"w"}'),
     ],
 )
 def test_a_row_that_cannot_be_read_says_which(row):

@@ -68,6 +68,7 @@ def refused(text: str, **more: str) -> list[str]:
         ('places = ["reach"]', 'places = ["lake"]', "places.1: Input should be 'reach'"),
         ('places = ["reach"]', "places = []", "places: is empty; name some of reach"),
         ("rise = 0.3,", "", "step 1: needs 'rise' or 'percent'"),
+        ("rise = 0.3,", "rise = true,", "step.1.rise: Input should be a valid number"),
         ("[[rule]]", "[[rules]]", "rules: unknown key; did you mean 'rule'?"),
         ("[[rule]]", "[[rule]", "is no TOML:"),
     ],

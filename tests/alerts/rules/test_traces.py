@@ -14,7 +14,7 @@ from alerts.messages import holes
 from alerts.packs import shipped
 from alerts.registry.model import PlaceKind
 from alerts.replay import replay
-from alerts.rules.inputs import Sight
+from alerts.rules.inputs import Colour, Sight, Warning
 from alerts.rules.packs import read_packs
 from alerts.rules.rule import Of, Where
 from alerts.rules.transition import Change
@@ -50,41 +50,67 @@ def test_it_stays_quiet_on_what_looks_like_it(rule: str) -> None:
 
 def run(id_: str, trace: dict[str, Any]) -> list[Any]:
     rule = PACKS.rules[id_]
-    values: list[float | None] = []
-    for part in trace["values"].split():
-        number, _, times = part.partition("x")
-        values += [None if number == "~" else float(number)] * int(times or 1)
     where = rule.places[0]
     is_itself = where in (Where.DEVICE, Where.CELL)
-    metric = rule.metric or "do"
-    port = worlds.PORT if rule.of is Of.PORT else ""
     kind = PlaceKind.REACH if is_itself else PlaceKind(where.value)
-    registry = worlds.registry(
-        kind,
-        "do" if is_itself else metric,
-        port=port,
-        interval_s=trace["interval"],
-        override={id_: trace["override"]} if "override" in trace else None,
-    )
+    own = worlds.PORT if rule.of is Of.PORT else ""
+    columns: dict[worlds.Spot, list[float | None]] = {}
+    for name, text in trace.get("series", {}).items():
+        metric, _, at = name.partition("@")
+        place, _, port = at.partition("/")
+        columns[place or worlds.PLACE, port or ("" if at else own), metric] = expanded(text)
+    if "values" in trace:
+        main = ("" if is_itself else worlds.PLACE, own, rule.metric or "do")
+        columns[main] = expanded(trace["values"])
+    override = {id_: trace["override"]} if "override" in trace else None
+    world = worlds.village(kind, list(columns), interval_s=trace["interval"], override=override)
     interval_ms = trace["interval"] * 1000
-    whats = list(
-        worlds.every(
-            interval_ms,
-            values,
-            min(interval_ms, 5_000 if interval_ms < 60_000 else 60_000),
-            metric=metric,
-            place="" if is_itself else worlds.PLACE,
-            port=port,
-            device=SERVER if where is Where.CELL else worlds.DEVICE,
-        )
-    )
+    start_ms = worlds.T0
+    if "starts" in trace:
+        start_ms = round(datetime.fromisoformat(trace["starts"]).timestamp() * 1000)
+    tick_ms = min(interval_ms, 5_000 if interval_ms < 60_000 else 60_000)
+    device = SERVER if where is Where.CELL else worlds.DEVICE
+    whats = list(worlds.together(interval_ms, columns, tick_ms, start_ms, device))
     if "blind" in trace:
         for n, sees in zip(trace["blind"], (False, True), strict=True):
-            at_ms = worlds.T0 + n * interval_ms
+            at_ms = start_ms + n * interval_ms
             whats.append((at_ms, Sight(sees, at_ms)))
-        whats.sort(key=lambda what: what[0])
-    entries = worlds.journal(registry, dict(PACKS.texts), whats)
+    for warning in trace.get("warnings", ()):
+        at_ms = start_ms + warning["at"] * interval_ms
+        whats.append((at_ms, official(at_ms, warning)))
+    whats.sort(key=lambda what: what[0])
+    entries = worlds.journal(world, dict(PACKS.texts), whats)
     return [transition for transition in replay(entries) if transition.rule == id_]
+
+
+def expanded(text: str) -> list[float | None]:
+    """The readings of a trace: "6.1x3", "~" for one that did not come, "110>30x8" for a ramp."""
+    values: list[float | None] = []
+    for part in text.split():
+        number, _, times = part.partition("x")
+        first, _, last = number.partition(">")
+        count = int(times or 1)
+        if last:
+            step = (float(last) - float(first)) / count
+            values += [round(float(first) + n * step, 3) for n in range(count)]
+        else:
+            values += [None if number == "~" else float(number)] * count
+    return values
+
+
+def official(at_ms: int, warning: dict[str, Any]) -> Warning:
+    return Warning(
+        id=warning.get("id", "w"),
+        event=warning["event"],
+        colour=Colour[warning["colour"].upper()],
+        sites=(warning.get("site", worlds.SITE),),
+        issuer="市气象台",
+        title="市气象台发布预警信号",
+        issued_ms=at_ms,
+        onset_ms=at_ms,
+        expires_ms=at_ms + round(warning["hours"] * 3_600_000),
+        is_cancelled=warning.get("cancelled", False),
+    )
 
 
 @pytest.mark.parametrize("id_", TRACES)
@@ -114,4 +140,6 @@ def test_each_of_its_sentences_is_filled_by_what_it_tells(id_: str, language: La
     filled = holes(incident, worlds.registry(port=told.port), language)
     for key in ("what", "why", "do", "clear"):
         template = getattr(rule.say[language], key)
-        assert fill(template, filled), (key, template, filled)
+        # What has told of an official warning may end without one.
+        if key != "clear" or "{warning}" not in template:
+            assert fill(template, filled), (key, template, filled)

@@ -1,10 +1,11 @@
 """Small worlds for the rules' tests: one place, one device, a journal of values."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from alerts.registry.model import (
     Binding,
+    Circuit,
     Device,
     Names,
     Override,
@@ -14,12 +15,57 @@ from alerts.registry.model import (
     Registry,
     Site,
 )
+from alerts.rules.engine import Engine
 from alerts.rules.inputs import Entry, PacksRevised, RegistryRevised, Sight, Tick, What
+from alerts.rules.transition import Transition
 from edge.contract.quality import Quality
 from edge.contract.reading import Batch, Form, Reading
 
 T0 = 1_700_000_000_000
 SITE, PLACE, PORT, DEVICE = "linjiang", "here", "7", "box"
+
+
+Spot = tuple[str, str, str]
+"""Place, port, metric."""
+
+
+def village(
+    kind: PlaceKind,
+    spots: Sequence[Spot],
+    *,
+    interval_s: float = 60,
+    override: dict[str, dict[str, float]] | None = None,
+) -> Registry:
+    """A place of this kind with sockets on one circuit of 40 A, and gauges at places beside it."""
+    ports = tuple(dict.fromkeys(port for place, port, _ in spots if port and place == PLACE))
+    beside = dict.fromkeys(place for place, _, _ in spots if place not in ("", PLACE))
+    bound = dict.fromkeys((place, port) for place, port, _ in spots if place)
+    plain = registry(kind, interval_s=interval_s, override=override)
+    here = replace(
+        plain.places[0],
+        ports=tuple(Port(id=p, names=Names(zh=p, en=p), circuit="main") for p in ports),
+        circuits=(Circuit(id="main", names=Names(zh="总进线", en="the feeder"), rating_a=40),),
+    )
+    bindings = tuple(
+        Binding(
+            place=place,
+            port=port,
+            metrics=tuple(m for at, p, m in spots if (at, p) == (place, port)),
+            interval_s=interval_s,
+        )
+        for place, port in bound
+    ) or (Binding(place=PLACE, metrics=("do",), interval_s=interval_s),)
+    return replace(
+        plain,
+        places=(
+            here,
+            *(
+                replace(here, id=p, kind=PlaceKind.RISK_POINT, ports=(), circuits=())
+                for p in beside
+            ),
+        ),
+        devices=(replace(plain.devices[0], bindings=bindings),),
+    )
 
 
 def registry(
@@ -114,6 +160,81 @@ def every(
             yield tick_at, Tick()
 
 
+def together(
+    interval_ms: int,
+    columns: Mapping[Spot, Sequence[float | None]],
+    tick_ms: int,
+    start_ms: int = T0,
+    device: str = DEVICE,
+) -> Iterator[tuple[int, What]]:
+    """Several series side by side, a pack each interval, with ticks as ``every`` has them."""
+    for n in range(max(len(column) for column in columns.values())):
+        at_ms = start_ms + n * interval_ms
+        pack = Batch(site=SITE, device=device, run="r", first=0, count=0)
+        for (place, port, metric), column in columns.items():
+            value = column[n] if n < len(column) else None
+            if value is not None:
+                pack.add(
+                    Reading(
+                        place=place, port=port, metric=metric, value=value, at_ms=at_ms,
+                        quality=Quality.GOOD,
+                    )
+                )  # fmt: skip
+        if len(pack):
+            pack.count = len(pack)
+            yield at_ms, pack
+        for tick_at in range(at_ms + tick_ms, at_ms + interval_ms + 1, tick_ms):
+            yield tick_at, Tick()
+
+
+def rule_text(body: str, id_: str = "tried") -> str:
+    """A pack with one rule for a shed, of this body: what every rule has is added."""
+    return f"""
+[[rule]]
+id = "{id_}"
+places = ["shed"]
+class = "upkeep"
+names = {{ zh = "试", en = "a test" }}
+source = {{ text = "a test", mark = "proposal" }}
+blind_to = {{ zh = "无", en = "nothing" }}
+say.zh = {{ what = "试", why = "试", do = "看", clear = "好" }}
+say.en = {{ what = "a test", why = "a test", do = "look", clear = "well" }}
+{body}
+"""
+
+
+def said(
+    body: str,
+    columns: Mapping[Spot, Sequence[float | None]],
+    *,
+    interval_ms: int = 60_000,
+    start_ms: int = T0,
+    override: dict[str, float] | None = None,
+    also: Sequence[tuple[int, What]] = (),
+) -> list[Transition]:
+    """What one rule of this body says of these columns, in a village."""
+    world = village(
+        PlaceKind.SHED,
+        list(columns),
+        interval_s=interval_ms / 1000,
+        override={"tried": override} if override else None,
+    )
+    tick_ms = min(60_000, interval_ms)
+    whats = [*together(interval_ms, columns, tick_ms, start_ms), *also]
+    whats.sort(key=lambda what: what[0])
+    found = []
+    engine = Engine("j")
+    for entry in journal(world, {"p": rule_text(body)}, whats):
+        found += engine.feed(entry)
+    assert engine.problems == []
+    return found
+
+
+def told(found: Sequence[Transition], start_ms: int = T0) -> list[tuple[str, str, float]]:
+    """(change, severity, minutes after the start)."""
+    return [(t.change.value, t.severity.name.lower(), (t.at_ms - start_ms) / 60_000) for t in found]
+
+
 PACK = """
 [[rule]]
 id = "do-low"
@@ -137,6 +258,7 @@ kind = "rise"
 metric = "water-level"
 places = ["reach"]
 class = "flood"
+stale = "nothing"
 names = { zh = "猛涨", en = "Fast rise" }
 source = { text = "a test", mark = "proposal" }
 blind_to = { zh = "无", en = "nothing" }

@@ -1,0 +1,209 @@
+"""Dry weather: a rise without rain near by; without a rain gauge its cause is unknown."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from alerts.registry.model import Names
+from alerts.rules.order import Order
+from alerts.rules.rise import Rise, RiseState, RiseStep
+from alerts.rules.rule import (
+    STRICT,
+    Duration,
+    Expected,
+    Mistake,
+    Number,
+    Series,
+    Shift,
+    State,
+    Take,
+    spell_duration,
+)
+from alerts.rules.window import MedianInWindow, SumInWindow
+from alerts.words import Severity
+
+RAIN = "rain"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Causes:
+    """What the message says of the cause: no rain near by, or nobody who measures it."""
+
+    __pydantic_config__: ClassVar = STRICT
+    dry: Names
+    unknown: Names
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DryWeather(Rise):
+    """Rings on a rise as kind ``rise`` does, unless ``rain_mm`` fell near by within ``dry``.
+
+    It is dry where a gauge near by has been heard without a gap for all of ``dry``; where none has,
+    the cause is unknown, and said so. A rise that began in the rain stays excused until it is over.
+    ``from = "usual"`` takes the median of ``window`` as the base in place of its least value.
+    """
+
+    GIVES: ClassVar = Rise.GIVES | {"cause_zh", "cause_en"}
+    NUMBERS: ClassVar = (*Rise.NUMBERS, "dry_ms", "rain_mm", "wait_ms")
+
+    kind: Literal["dry-weather"] = "dry-weather"  # type: ignore[assignment]
+    base: Annotated[Literal["least", "usual"], Field(alias="from")] = "least"
+    dry_ms: Annotated[Duration, Field(alias="dry", gt=0)]
+    rain_mm: Annotated[Number, Field(gt=0)]
+    wait_ms: Annotated[Duration, Field(alias="wait")]
+    needs_gauge: bool = False
+    """Not told at all while no gauge near by knows: for what every storm brings."""
+    causes: Causes
+
+    @property
+    def near(self) -> tuple[str, ...]:
+        return (RAIN,)
+
+    def begin(self, expected: Expected) -> State | None:
+        given = [s for s in self.step if s.rise is not None or s.percent is not None]
+        return DryWeatherState(self, given, expected.hold_ms) if given else None
+
+    def spell(self) -> Iterator[str]:
+        base = "the least" if self.base == "least" else "the median"
+        for said in Rise.spell(self):
+            dry = f"under {self.rain_mm:g} mm of rain in {spell_duration(self.dry_ms)}"
+            yield f"{said}, over {base}, with {dry}" + ("" if self.needs_gauge else " or no gauge")
+
+    def mistakes(self) -> Iterator[Mistake]:
+        yield from Rise.mistakes(self)
+        for key in ("dry", "unknown"):
+            names: Names = getattr(self.causes, key)
+            if not names.zh.strip() or not names.en.strip():
+                yield Mistake(f"causes.{key}", "is said in one language only", "give zh and en")
+
+
+class _Gauge:
+    """One rain gauge: what fell, and since when it has been heard without a gap."""
+
+    __slots__ = ("hold_ms", "last_ms", "since_ms", "window")
+
+    def __init__(self, hold_ms: int, dry_ms: int) -> None:
+        self.hold_ms = hold_ms
+        self.window = SumInWindow(dry_ms)
+        self.since_ms = self.last_ms = -1
+
+    def add(self, value: float, at_ms: int) -> None:
+        self.window.add(value, at_ms)
+        if at_ms < self.last_ms:
+            return
+        if self.last_ms < 0 or at_ms - self.last_ms > self.hold_ms:
+            self.since_ms = at_ms
+        self.last_ms = at_ms
+
+
+class DryWeatherState(RiseState):
+    """A rise, and the gauges near by; ``excused`` while the rise that stands began in the rain."""
+
+    __slots__ = (
+        "causes", "dry_ms", "excused", "gauges", "known", "needs_gauge", "order_of", "rain_mm",
+        "stands",
+    )  # fmt: skip
+
+    def __init__(self, rule: DryWeather, steps: Sequence[RiseStep], hold_ms: int) -> None:
+        super().__init__(rule, steps, hold_ms)
+        if rule.base == "usual":
+            self.window = MedianInWindow(rule.window_ms)
+        self.dry_ms, self.rain_mm, self.causes = rule.dry_ms, rule.rain_mm, rule.causes
+        self.needs_gauge = rule.needs_gauge
+        self.order_of = Order(rule.wait_ms)
+        self.gauges: dict[str, _Gauge] = {}
+        self.stands = self.excused = self.known = False
+        """Whether a rise is under way, began in the rain, or was known to begin without any."""
+
+    def take_for(self, series: Series) -> Take:
+        if series.metric == RAIN:
+            self.gauges[series.key] = _Gauge(series.hold_ms, self.dry_ms)
+            return partial(self._arrive, series.key)
+        return partial(self._arrive, "")
+
+    def severity(self) -> Severity | None:
+        return None if self.excused else self.ladder.severity
+
+    def waits(self) -> bool:
+        return bool(self.order_of.held) or self.ladder.waits()
+
+    def wait(self, watched_ms: int) -> Sequence[Shift]:
+        shifts: list[Shift] = []
+        for at_ms, key, value, then_ms in self.order_of.due(watched_ms):
+            shifts += self._go_on(key, value, at_ms, then_ms) or ()
+        if self.ladder.waits():
+            shifts += self._unless_excused(super().wait(watched_ms))
+        return shifts
+
+    def until(self, watched_ms: int) -> int:
+        until_ms = super().until(watched_ms)
+        return self.order_of.until(until_ms) if self.gauges else until_ms
+
+    def _arrive(
+        self, key: str, value: float, at_ms: int, watched_ms: int
+    ) -> Sequence[Shift] | None:
+        order = self.order_of
+        if not order.wait_ms or not self.gauges:
+            return self._go_on(key, value, at_ms, watched_ms)
+        is_known = bool(order.held)
+        going = order.add(key, value, at_ms, watched_ms)
+        if not going and is_known:
+            return None  # that something waits has been said
+        shifts: list[Shift] = []
+        for then_ms, each, held, seen_ms in going:
+            shifts += self._go_on(each, held, then_ms, seen_ms) or ()
+        return shifts
+
+    def _go_on(self, key: str, value: float, at_ms: int, watched_ms: int) -> Sequence[Shift] | None:
+        if key:
+            if gauge := self.gauges.get(key):
+                gauge.add(value, at_ms)
+            return None
+        shifts = super().take(value, at_ms, watched_ms)
+        return self._unless_excused(shifts) if shifts else shifts
+
+    def _unless_excused(self, shifts: Sequence[Shift]) -> Sequence[Shift]:
+        """The shifts with their cause; none of a rise that began in the rain."""
+        told = []
+        for shift in shifts:
+            if not self.stands:
+                self.stands = True
+                self.excused, self.known = self._weather(shift.at_ms)
+            if not self.excused:
+                cause = self.causes.dry if self.known else self.causes.unknown
+                facts = {**(shift.facts or {}), "cause_zh": cause.zh, "cause_en": cause.en}
+                told.append(replace(shift, facts=facts))
+            if shift.severity is None:
+                self.stands = self.excused = self.known = False
+        return told
+
+    def _weather(self, at_ms: int) -> tuple[bool, bool]:
+        """Whether rain near by excuses it, and whether it is known that there was none."""
+        is_dry = False
+        for gauge in self.gauges.values():
+            gauge.window.add(0.0, at_ms)
+            if gauge.window.total >= self.rain_mm:
+                return True, False
+            is_fresh = at_ms - gauge.last_ms <= gauge.hold_ms
+            is_dry |= is_fresh and 0 <= gauge.since_ms <= at_ms - self.dry_ms
+        return self.needs_gauge and not is_dry, is_dry
+
+    def dump(self) -> list[Any]:
+        gauges = [
+            [key, gauge.since_ms, gauge.last_ms, gauge.window.dump()]
+            for key, gauge in self.gauges.items()
+        ]
+        own = [self.stands, self.excused, self.known]
+        return [super().dump(), self.order_of.dump(), own, gauges]
+
+    def load(self, data: list[Any]) -> None:
+        super().load(data[0])
+        self.order_of.load(data[1], {"", *self.gauges})
+        self.stands, self.excused, self.known = data[2]
+        for key, since_ms, last_ms, window in data[3]:
+            if gauge := self.gauges.get(key):
+                gauge.since_ms, gauge.last_ms = since_ms, last_ms
+                gauge.window.load(window)
