@@ -110,6 +110,12 @@ def problems(packs: Packs, registry: Registry) -> list[Problem]:
         for metric in binding.metrics
     }
     for rule in packs.rules.values():
+        if rule.cls in NIGHT_CLASSES and rule.stale is None and not rule.JUDGES_DEVICES:
+            # Packs of an older version, in a journal or a snapshot, must still be read.
+            where = f"{_named(rule.id)}: stale"
+            what = f"is missing: a rule of {rule.cls} says what silence means"
+            remedy = f"use one of {', '.join(Stale)}; without it silence means nothing"
+            found.append(Problem(packs.homes[rule.id], where, what, remedy, warning=True))
         for metric in rule.metrics:
             if not _BY_THEMSELVES.isdisjoint(rule.places) or any(
                 (metric, where) in bound for where in rule.places
@@ -163,9 +169,6 @@ def _mistakes(rule: Rule) -> Iterator[Mistake]:
             yield Mistake(key, "is said in one language only", "give zh and en")
     if not rule.places:
         yield Mistake("places", "is empty", f"name some of {', '.join(Where)}")
-    if rule.cls in NIGHT_CLASSES and rule.stale is None and not rule.JUDGES_DEVICES:
-        what = f"is missing: a rule of {rule.cls} says what silence means"
-        yield Mistake("stale", what, f"use one of {', '.join(Stale)}")
     words = {language.value: asdict(say) for language, say in rule.say.items()}
     yield from _word_mistakes(words, rule.holes())
 

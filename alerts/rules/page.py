@@ -24,7 +24,7 @@ places = ["shed"]                 # reach, shed, risk-point; device: what a devi
                                   # cell: what the house says of itself
 of = "port"                       # readings with a port, "place" without one, "either" (default)
 class = "safety"                  # fire, flood, safety, pollution, upkeep, watch
-stale = "nothing"                 # fire, flood and safety must say what silence means, see below
+stale = "nothing"                 # what silence means, see below; fire, flood and safety say it
 on = 1.0                          # 0: only where a place switches it on; a place may switch it off
 names = { zh = "…", en = "…" }
 source = { text = "…", mark = "proposal" }   # confirmed, own knowledge, proposal

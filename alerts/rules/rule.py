@@ -279,7 +279,7 @@ class Rule:
     on: Annotated[Number, Field(ge=0, le=1)] = 1.0
     """0 where it is not judged; a place switches a rule on or off by an override."""
     stale: Stale | None = None
-    """What silence means; rules of fire, flood and safety must say it."""
+    """What silence means; NOTHING where it is not said. Rules of fire, flood and safety say it."""
 
     @property
     def metrics(self) -> tuple[str, ...]:

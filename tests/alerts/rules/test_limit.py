@@ -2,8 +2,10 @@
 
 import pytest
 
-from alerts.rules.packs import PackError, read_packs
-from tests.alerts.rules.worlds import PLACE, rule_text, said, told
+from alerts.packs import shipped
+from alerts.registry.model import PlaceKind, Registry
+from alerts.rules.packs import PackError, problems, read_packs
+from tests.alerts.rules.worlds import PLACE, registry, rule_text, said, told
 
 VOLTS = {(PLACE, "", "voltage"): [220.0] * 3 + [190.0] * 4 + [220.0] * 4}
 OUTSIDE = """kind = "threshold"
@@ -46,7 +48,14 @@ step = [{{ severity = "major", above = 50.0, for = "10m", keep = "5m" }}]"""
     assert told(said(body, {(PLACE, "", "co"): column})) == expected, sentence
 
 
-def test_a_rule_of_safety_must_say_what_silence_means() -> None:
+def test_a_rule_of_safety_that_does_not_say_what_silence_means_is_warned_of() -> None:
     text = rule_text(OUTSIDE).replace('class = "upkeep"', 'class = "safety"')
-    with pytest.raises(PackError, match="stale: is missing: a rule of safety says what silence"):
-        read_packs({"p": text})
+    world = registry(PlaceKind.SHED, "voltage")
+    (found,) = problems(read_packs({"p": text}), world)
+    assert found.warning
+    assert "stale: is missing: a rule of safety says what silence means" in str(found)
+
+
+def test_every_shipped_rule_of_safety_says_it() -> None:
+    found = problems(read_packs(shipped()), Registry())
+    assert [problem for problem in found if "silence" in problem.what] == []
