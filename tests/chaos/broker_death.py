@@ -83,8 +83,7 @@ class Experiment:
                     await harm(self)
             self.report.figures |= tried
             await self._come_to_rest(tasks)
-            if self._house.watch.terminate(10) != 0:
-                self.report.complaints.append("the watch did not end in order")
+            self.report.complaints += await self._house.ends()
         balance = self._house.balance(self._boxes)
         self.report.balances["readings"] = balance
         if not (balance.dead and balance.dropped and balance.waiting):

@@ -1,7 +1,10 @@
 """What the experiments share: a watch with its store, looked at from the outside, and their reports."""
 
 import asyncio
+import os
+import signal
 import sqlite3
+import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -23,6 +26,8 @@ from tests.chaos.fleet import SmallBox
 from tests.collector.village import WATCH, Process, settle
 
 SOON_S = 60.0
+QUIET_S = 1.0
+END_S = 15.0  # an InfluxDB that answers late may hold a write for 10 s
 DROPPED = "dropped by the device"
 
 
@@ -68,7 +73,8 @@ class House:
         folder.mkdir(parents=True, exist_ok=True)
         self.state = folder / "state"
         self.config = settle(folder, url, protocol, registry, more)
-        self.watch = Process(self.config, environment=environment, program=program)
+        known = {"PYTHONFAULTHANDLER": "1", **(environment or {})}
+        self.watch = Process(self.config, environment=known, program=program)
 
     @property
     def status(self) -> WatchStatus | None:
@@ -92,11 +98,24 @@ class House:
         """Until these devices are rid of all they have, and the store has it; what is not so yet."""
         try:
             await until(lambda: all(box.is_done for box in boxes), "all is received")
-            last = self.last
+            await asyncio.sleep(QUIET_S)  # what is still under way comes in
+            last = self.last  # its cursor is written with what comes after
             await until(lambda: self.cursor("store") >= last, "the store has caught up")
         except AssertionError as error:
             return [str(error), *(f"{b.name} keeps {len(b.waiting)}" for b in boxes if b.waiting)]
         return []
+
+    async def ends(self) -> list[str]:
+        """Ask the watch to end; what is wrong with how it does."""
+        try:
+            code = await asyncio.to_thread(self.watch.terminate, END_S)
+        except subprocess.TimeoutExpired:
+            os.kill(self.watch.pid, signal.SIGABRT)  # where it stands goes to its log
+            await asyncio.to_thread(self.watch.wait, END_S)
+            return [
+                f"the watch did not end within {END_S:g} s: {self.watch.log.read_text()[-4000:]}"
+            ]
+        return [f"the watch ended with {code}"] if code else []
 
     @property
     def last(self) -> int:
