@@ -377,9 +377,7 @@ class Intake:
         self._note(judged, name, batch.run, lo, hi, new, held)
 
     def _own(self, judged: Judged, message: Message, topic: Topic, now_ms: int) -> None:
-        """Our own synthetic reading, known by its nonce. Whatever else speaks in our name, an older one
-        that the broker kept included, is counted and let go.
-        """
+        """Our own synthetic reading, known by its nonce; whatever else comes in our name is let go."""
         site, nonce = self.expected or ("", "")
         decoded = self._decoded(message, topic, now_ms) if site == topic.site else None
         if not isinstance(decoded, Decoded) or not compare_digest(decoded.batch.run, nonce):

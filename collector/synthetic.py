@@ -69,7 +69,7 @@ class Synthetic:
         stages = self._begin()
         if not stages:
             self.why = ""
-            self._pass()
+            self._passed_s += AGAIN_S  # this time counts for nothing, what failed before it does
             return False
         took: dict[str, float] = {}
         stage = ""
@@ -87,15 +87,12 @@ class Synthetic:
             raise
         self.why, self.seconds = "", took
         self.passed += 1
-        self._pass()
+        self._passed_s, self._passed_at = time.monotonic(), self._clock.now()
         self._knows = True
         self._came.set()
         self._came = asyncio.Event()
         self._note()
         return True
-
-    def _pass(self) -> None:
-        self._passed_s, self._passed_at = time.monotonic(), self._clock.now()
 
     def _stand(self, stage: str, took: dict[str, float]) -> None:
         self.seconds = took

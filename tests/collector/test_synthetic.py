@@ -134,6 +134,14 @@ async def test_without_a_site_there_is_nothing_to_send_and_nothing_wrong(course,
     assert (synthetic.why, synthetic.passed) == ("", 0)
 
 
+async def test_time_without_a_site_counts_for_nothing_and_forgets_nothing(course):
+    synthetic = Synthetic(course.begin, course.note, Clock())
+    synthetic.resume(150_000)
+    course.has_site = False
+    assert not await synthetic.round()
+    assert minutes(synthetic) == [2.0]
+
+
 async def test_who_waits_for_the_next_one_is_woken(synthetic):
     waiting = asyncio.create_task(synthetic.more_than(0))
     await asyncio.sleep(0)

@@ -10,12 +10,19 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from alerts.rules.inputs import Tick
 from alerts.store.operations import Operations
-from collector import judging
+from collector import judging, records
 from collector.config import read_config
+from collector.link.mqtt5 import Mqtt5Link
+from collector.link.port import Broker
 from collector.stores.port import Series
 from collector.watch import Watch
 from edge.clock import Clock
+from edge.contract.reading import Batch, Reading
+from edge.contract.senml import encode
+from edge.journal.journal import Journal
+from edge.journal.tail import Tail
 from tests.collector.village import SITE, settle
 from tests.services.servers import Mosquitto
 
@@ -58,6 +65,7 @@ async def watch(mosquitto, outside, tmp_path) -> AsyncIterator[Watch]:
         file.write(
             f'[deadman]\nurl = "http://127.0.0.1:{port}/ping"\nevery_s = 5\n'
             f'[notices]\nallow = ["127.0.0.1:{port}"]\n'
+            "[limits]\ndevice_messages_per_s = 1\ndevice_burst_s = 5\n"
         )
     made = Watch(
         read_config(config), Clock(Clock().now_ms() / 1000, Clock().now_ms() / 1000, SPEED)
@@ -82,6 +90,65 @@ async def test_it_goes_the_whole_way_and_nobody_is_told(watch, outside, tmp_path
     assert len(found) >= 2
     with Operations(f"sqlite:///{tmp_path / 'state' / 'operations.db'}") as operations:
         assert operations.open_incidents() == []
+
+
+async def test_strangers_who_flood_do_not_hold_it_up_and_forgers_are_not_believed(watch, mosquitto):
+    topics = [f"shouwang/v1/{SITE}/{device}/health" for device in ("nobody", "server")]
+    async with Mqtt5Link(Broker.at(mosquitto.url, "forger"), filters=[]) as link:
+        await _until(lambda: link.connected and watch.synthetic.passed >= 1)
+        passed = watch.synthetic.passed
+        await link.publish(topics[1], _forged())
+        while watch.synthetic.passed < passed + 2:
+            await link.publish(topics[0], _forged())
+            await asyncio.sleep(0.02)
+    status = watch.vitals.status()
+    assert status.counters["strays"] == 1
+    assert status.floods.keys() == {"unregistered devices"}
+    assert watch.synthetic.why == ""
+    found = await watch.store.points(Series(SITE, "server", "", "", "whole-way"), 0, 2**42)
+    assert FORGED not in found.value
+
+
+FORGED = 4711.0
+
+
+def _forged() -> bytes:
+    at_ms = Clock().now_ms()
+    reading = Reading(
+        place="", port="", metric="whole-way", value=FORGED, at_ms=at_ms, run="guessed", seq=0
+    )
+    return encode([reading])
+
+
+async def test_a_restart_knows_when_the_last_one_came_through(watch):
+    await _until(lambda: watch.synthetic.passed >= 1)
+    known = await watch.journaling.call(lambda journal: journal.get("whole-way"))
+    assert abs(watch.clock.now_ms() - known) < 60_000 * SOON_S
+
+
+async def test_what_failed_before_a_restart_is_told_after_it(tmp_path):
+    config = settle(tmp_path, "mqtt://127.0.0.1:9")
+    # The ten minutes since it ended count for nothing.
+    ended_ms = Clock().now_ms() - 600_000
+    with Journal(tmp_path / "state" / "journal.db") as journal:
+        journal.append([records.row(ended_ms, Tick())])
+        journal.put("whole-way", ended_ms - 3_600_000)
+        journal.commit()
+    watch = Watch(read_config(config), Clock())
+    running = asyncio.create_task(watch.run())
+    try:
+        await _until(lambda: hasattr(watch, "synthetic") and _minutes(tmp_path) != [])
+    finally:
+        watch.stop()
+        await running
+    assert _minutes(tmp_path)[0] in (60.0, 61.0)
+
+
+def _minutes(folder: Path) -> list[float | None]:
+    with Tail(folder / "state" / "journal.db") as tail:
+        said = [records.entry(row).what for row in tail.read(0, 1000)]
+    batches = [what for what in said if isinstance(what, Batch)]
+    return [b.value[0] for b in batches if b.metric == ["whole-way-missing"]]
 
 
 @contextmanager
