@@ -74,6 +74,8 @@ class WatchStatus:
     """Dead records that lie there, by the class of their reason."""
     floods: dict[str, int] = field(default_factory=dict)
     """Messages dropped since the start, by the device that sent too many."""
+    synthetic: dict[str, float] = field(default_factory=dict)
+    """How long (real seconds) the last synthetic reading took for each stage that it has passed."""
 
     @property
     def at(self) -> datetime:
@@ -118,6 +120,9 @@ _HELP = {
     "replayed": "Readings of dead letters that were taken in after all.",
     "flooded": "Messages beyond a device's allowance, dropped.",
     "letters_lost": "Dead records whose bytes a cap took.",
+    "strays": "Messages in the server's own name that it did not send just now; ignored.",
+    "synthetic_passed": "Synthetic readings that came the whole way.",
+    "deadman_pinged": "Pings that the outside dead-man has taken.",
     "needed": "Readings that the journal's cap took before a consumer had them.",
 }
 
@@ -185,11 +190,18 @@ def _lines(status: WatchStatus) -> Iterator[str]:
     yield from _head("device_flooded_total", "counter", "Messages beyond a device's allowance.")
     for name, count in status.floods.items():
         yield f"shouwang_device_flooded_total{_labels({'device': name})} {count}"
+    yield from _synthetic(status)
     yield from _head("device_seen_seconds", "gauge", "When a device was last heard (house clock).")
     for device in status.devices:
         if device.seen_ms is not None:
             labels = _labels({"site": device.site, "device": device.device})
             yield f"shouwang_device_seen_seconds{labels} {device.seen_ms / 1000:.3f}"
+
+
+def _synthetic(status: WatchStatus) -> Iterator[str]:
+    yield from _head("synthetic_stage_seconds", "gauge", "The last synthetic reading, by stage.")
+    for stage, seconds in status.synthetic.items():
+        yield f"shouwang_synthetic_stage_seconds{_labels({'stage': stage})} {seconds:.3f}"
 
 
 def _head(name: str, kind: str, text: str) -> tuple[str, str]:

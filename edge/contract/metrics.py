@@ -158,6 +158,9 @@ _TABLE = (
        cls=HEALTH, by_house=True),
     _m("journal-set-aside", "损坏待查的日志文件", "Damaged journals set aside", "", "count", (0, 1e6),
        None, 0, cls=HEALTH, by_house=True),
+    _m("whole-way", "自检读数全程用时", "Whole way", "s", "s", (0, 86_400), None, 2, cls=HEALTH, by_house=True),
+    _m("whole-way-missing", "自检读数未走通时长", "Whole way missing", "min", "min", (0, 1e6), None, 0,
+       cls=HEALTH, by_house=True),
 )  # fmt: skip
 
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _TABLE}
