@@ -41,6 +41,8 @@ class DeviceSeen:
     firmware: str = ""
     waiting: int | None = None
     clock_s: float | None = None
+    skew_s: float | None = None
+    """By what arrives: the least of arrival minus measured over some minutes (``collector/skew.py``)."""
     cuts_ms: tuple[int, ...] = ()
 
 
@@ -63,6 +65,7 @@ class WatchStatus:
     """From arrival until a consumer was done with it, by the consumer's name."""
     position: int = 0
     journal_bytes: int = 0
+    journal_age_s: float = 0.0
     set_aside: int = 0
     """Damaged journals that lie beside the present one."""
     journal_share: float = 0.0
@@ -147,6 +150,34 @@ def prometheus(status: WatchStatus) -> str:
     return "".join(f"{line}\n" for line in _lines(status))
 
 
+_PAGE = """# Metrics
+
+`/metrics` gives these as Prometheus text. Names end in their unit; counters rise from the start of the watch. The house's own figures are readings, too, with charts and rules ([house.md](house.md)).
+
+| metric | type | labels | is |
+|---|---|---|---|
+"""
+
+
+def metrics_page(status: WatchStatus) -> str:
+    """The table of ``docs/metrics.md``, of a status in which nothing is left out."""
+    labels: dict[str, list[str]] = {}
+    for line in _lines(status):
+        if not line.startswith("#"):
+            name = re.sub(r"_(bucket|sum|count)$", "", line.split("{")[0].split(" ")[0])
+            found = labels.setdefault(name, [])
+            found += [key for key in re.findall(r'(\w+)="', line) if key not in found]
+    rows, text = [], ""
+    for line in _lines(status):
+        if line.startswith("# HELP"):
+            text = line.split(" ", 3)[3]
+        elif line.startswith("# TYPE"):
+            _, _, name, kind = line.split(" ")
+            marks = ", ".join(f"`{label}`" for label in labels.get(name, ()))
+            rows.append(f"| `{name}` | {kind} | {marks} | {text} |\n")
+    return _PAGE + "".join(sorted(rows))
+
+
 def _lines(status: WatchStatus) -> Iterator[str]:
     for name, count in status.counters.items():
         yield from _head(f"{name}_total", "counter", _HELP.get(name, name))
@@ -162,7 +193,7 @@ def _lines(status: WatchStatus) -> Iterator[str]:
         yield f"shouwang_consumer_lag_seconds{_labels({'consumer': name})} {lag:.3f}"
     for name, delays in status.delays.items():
         metric = f"{_name(name)}_delay_seconds"
-        yield from _head(metric, "histogram", f"From arrival until {name} was done.")
+        yield from _head(metric, "histogram", f"From a record's arrival until the consumer {name} had done with it.")
         counts = delays.cumulative()
         for bound, count in counts:
             yield f"shouwang_{metric}_bucket{_labels({'le': bound})} {count}"
@@ -172,6 +203,7 @@ def _lines(status: WatchStatus) -> Iterator[str]:
         ("event_loop_lag_seconds", f"{status.loop_lag_s:.4f}", "How late the watch's loop was."),
         ("journal_position", status.position, "The last position of the journal."),
         ("journal_bytes", status.journal_bytes, "The journal's size."),
+        ("journal_age_seconds", f"{status.journal_age_s:.0f}", "Age of its oldest record."),
         ("journal_share", f"{status.journal_share:.1f}", "% of its cap that is still to be used."),
         ("journals_set_aside", status.set_aside, "Damaged journals that lie beside it."),
         ("house_time_seconds", f"{status.at_ms / 1000:.3f}", "The house clock."),
@@ -196,6 +228,16 @@ def _lines(status: WatchStatus) -> Iterator[str]:
         if device.seen_ms is not None:
             labels = _labels({"site": device.site, "device": device.device})
             yield f"shouwang_device_seen_seconds{labels} {device.seen_ms / 1000:.3f}"
+    for name, text in (
+        ("clock_skew", "Least of arrival minus measured over some minutes: the clock is behind."),
+        ("clock_offset", "What the device says of its own clock: it is ahead."),
+    ):
+        yield from _head(f"device_{name}_seconds", "gauge", text)
+        for device in status.devices:
+            seconds = device.skew_s if name == "clock_skew" else device.clock_s
+            if seconds is not None:
+                labels = _labels({"site": device.site, "device": device.device})
+                yield f"shouwang_device_{name}_seconds{labels} {seconds:.3f}"
 
 
 def _synthetic(status: WatchStatus) -> Iterator[str]:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from collector.health import DeviceSeen
 from collector.intake import Judged
+from collector.skew import Skews
 from edge.contract.reading import Batch
 from edge.contract.status import MOST_CUTS, State
 
@@ -16,6 +17,7 @@ class Roll:
     def __init__(self) -> None:
         self._seen: dict[tuple[str, str], DeviceSeen] = {}
         self._heard_ms: dict[tuple[str, str], int] = {}
+        self._skews = Skews()
 
     def note(self, judged: Judged, now_ms: int) -> None:
         """What was just journalled."""
@@ -31,6 +33,8 @@ class Roll:
         for batch in judged.batches:
             device = batch.site, batch.device
             self._heard_ms[device] = now_ms
+            if batch.is_news and batch.at_ms:
+                self._skews.note(device, now_ms - batch.at_ms[-1], now_ms)
             if "" not in batch.place:
                 continue  # nothing about the device itself
             if _WAITING in batch.metric:
@@ -43,7 +47,10 @@ class Roll:
 
     def all(self) -> tuple[DeviceSeen, ...]:
         keys = sorted(self._seen.keys() | self._heard_ms)
-        return tuple(replace(self._of(*key), seen_ms=self._heard_ms.get(key)) for key in keys)
+        return tuple(
+            replace(self._of(*key), seen_ms=self._heard_ms.get(key), skew_s=self._skews.of(key))
+            for key in keys
+        )
 
     def _of(self, site: str, device: str) -> DeviceSeen:
         return self._seen.get((site, device)) or DeviceSeen(site=site, device=device)

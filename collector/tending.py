@@ -73,6 +73,8 @@ class Tending:
         store: str = "store",
     ) -> None:
         self.bytes = 0
+        self.oldest_ms: int | None = None
+        """When the oldest record that is still there arrived."""
         self.letters: dict[str, int] = {}
         """Dead records that lie there, by the class of their reason."""
         self.needed = 0
@@ -154,6 +156,7 @@ class Tending:
 
     def _measure(self, journal: Journal, done: int) -> None:
         self.bytes = journal.size_bytes
+        self.oldest_ms = next((row.at_ms for row in journal.read(0, 1)), None)
         self.letters = _by_class(journal)
         self.set_aside = len(damaged(journal.path))
         first, last = journal.first, journal.last

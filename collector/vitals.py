@@ -74,11 +74,12 @@ class Vitals:
             lag_s={
                 name: follower.lag_ms(now_ms) / 1000 for name, follower in watch.followers.items()
             },
-            delays={"rules": watch.judging.delays},
+            delays={"rules": watch.judging.delays, "store": watch.writer.delays},
             loop_lag_s=self._lag_s,
             journal=watch.journaling.id,
             position=watch.journaling.last,
             journal_bytes=watch.tending.bytes,
+            journal_age_s=max(0, now_ms - (watch.tending.oldest_ms or now_ms)) / 1000,
             set_aside=watch.tending.set_aside,
             journal_share=watch.tending.share,
             devices=watch.listening.roll.all(),

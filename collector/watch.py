@@ -125,7 +125,7 @@ class Watch:
             self._bury,
             clock=clock,
         )
-        self.writer = Writer(self.followers["store"], self.store)
+        self.writer = Writer(self.followers["store"], self.store, clock=clock)
         self.roll_up = RollUp(self.followers["roll-up"], self.store, self.writer.reached)
         self.ordering = Ordering(
             self.operating, self.commanding, clock, lambda: self.listening.link

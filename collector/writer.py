@@ -13,8 +13,10 @@ from contextlib import aclosing
 from typing import Protocol, TypeVar
 
 from alerts.rules.inputs import Amendment, Entry
+from collector.delays import Delays
 from collector.stores.ledger import Ledger
 from collector.stores.port import Store, StoreMismatch, StoreUnavailable, Touched
+from edge.clock import Clock
 from edge.contract.reading import Batch
 
 T = TypeVar("T")
@@ -61,8 +63,12 @@ class Writer:
         linger_s: float = LINGER_S,
         sleep: Sleep = asyncio.sleep,
         chance: random.Random | None = None,
+        clock: Clock = Clock(),  # noqa: B008 - frozen
     ) -> None:
         self.stored = 0
+        self.delays = Delays()
+        """From arrival until the store had it, by the oldest of what was written together."""
+        self._clock = clock
         self.position = follower.position
         self._follower = follower
         self._store = store
@@ -85,6 +91,8 @@ class Writer:
                 batches = [entry.what for entry in entries if isinstance(entry.what, Batch)]
                 if any(map(len, batches)):
                     await self._write(batches, entries[-1].at_ms)
+                    delay_ms = self._clock.now_ms() - entries[0].at_ms
+                    self.delays.note(max(0, delay_ms) / 1000, len(batches))
                 # Behind the readings they are about, and again whenever those are written again.
                 amendments = [entry.what for entry in entries if isinstance(entry.what, Amendment)]
                 if amendments:

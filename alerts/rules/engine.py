@@ -47,6 +47,8 @@ class Engine:
         self._waiting: dict[int, State] = {}
         self._doubtful: frozenset[int] = frozenset()
         self._pack_problems: tuple[Problem, ...] = ()
+        self._misfits: list[Problem] | None = None
+        """Of these packs and this registry, once somebody has asked."""
         self._aside: dict[Key, str] = {}
         self._out: list[Transition] = []
         self._nth: dict[tuple[str, str], int] = {}
@@ -64,10 +66,11 @@ class Engine:
     @property
     def problems(self) -> list[Problem]:
         """Packs that were refused, numbers that do not fit, and rules that were set aside."""
-        found = list(self._pack_problems)
-        found += [
-            problem for problem in problems(self._packs, self._registry) if not problem.warning
-        ]
+        if self._misfits is None:  # thousands of overrides are not looked through each second
+            self._misfits = [
+                problem for problem in problems(self._packs, self._registry) if not problem.warning
+            ]
+        found = [*self._pack_problems, *self._misfits]
         for (rule, subject, _), error in self._aside.items():
             where = f"rule {rule!r} on {subject}"
             remedy = "it is set aside there until packs or registry are revised; report it"
@@ -329,7 +332,7 @@ class Engine:
     def _revise(self) -> None:
         """Plan anew; subjects that are still there keep their states, all others end."""
         before, old_books = self._plan.states, self._books
-        self._aside = {}
+        self._aside, self._misfits = {}, None
         self._plan = plan(self._packs, self._registry, self._house)
         for key, state in self._plan.states.items():
             old = before.get(key)

@@ -1,11 +1,23 @@
 import io
 import json
 import logging
+import os
 import re
+from dataclasses import replace
+from pathlib import Path
 
 from collector import log as logs
 from collector.delays import BOUNDS_S, Delays
-from collector.health import DeviceSeen, Part, WatchStatus, prometheus, read_watch, write_watch
+from collector.health import (
+    _HELP,
+    DeviceSeen,
+    Part,
+    WatchStatus,
+    metrics_page,
+    prometheus,
+    read_watch,
+    write_watch,
+)
 
 DELAYS = Delays()
 DELAYS.note(0.004, 3)
@@ -88,3 +100,27 @@ def test_logs_go_where_they_are_sent():
     finally:
         root.handlers[:], root.level = before[0], before[1]
     assert json.loads(stream.getvalue())["text"] == "hello"
+
+
+def everything() -> WatchStatus:
+    """A status in which nothing is left out."""
+    device = replace(STATUS.devices[0], skew_s=0.2, clock_s=-1.0)
+    return replace(
+        STATUS,
+        counters=dict.fromkeys(_HELP, 1),
+        delays={"rules": DELAYS, "store": DELAYS},
+        devices=(device,),
+        letters={"unbound": 1},
+        floods={"riverside/box": 1},
+        missing={"riverside/box": {"lost": 1}},
+        synthetic={"store": 0.5},
+    )
+
+
+def test_the_page_lists_every_metric_with_its_type_and_meaning():
+    """Write it anew with ``SHOUWANG_WRITE=1``."""
+    page = Path(__file__).parents[2] / "docs" / "metrics.md"
+    text = metrics_page(everything())
+    if os.environ.get("SHOUWANG_WRITE"):
+        page.write_text(text, "utf-8")
+    assert page.read_text("utf-8") == text

@@ -12,6 +12,7 @@ from collector.stores.embedded import EmbeddedStore
 from collector.stores.ledger import GRACE_MS
 from collector.stores.port import Level, StoreUnavailable, Touched
 from collector.writer import BACK_OFF_S, READINGS_MOST, RollUp, Writer, back_off
+from edge.clock import Clock
 from edge.contract.quality import Check, Quality
 from edge.contract.reading import Batch
 from tests.collector.stores.batches import DAY, HOUR, MINUTE, NOON, PH, amendment, good
@@ -97,6 +98,15 @@ async def test_readings_are_written_and_the_cursor_follows(make):
     assert await store.count() == 1
     assert (follower.moves, writer.stored, writer.position) == ([6], 1, 6)
     assert (writer.ok, writer.why) == (True, "")
+
+
+async def test_it_tells_how_late_the_store_has_what_arrived(make):
+    now_ms = Clock().now_ms()
+    late = reading(1, NOON, 7.0)._replace(at_ms=now_ms - 20_000)
+    writer = Writer(FakeFollower([late]), make())
+    await writer.run()
+    assert sum(writer.delays.counts) == 1
+    assert 20 <= writer.delays.sum_s < 60
 
 
 async def test_what_is_no_reading_moves_the_cursor_and_writes_nothing(make):
