@@ -98,7 +98,7 @@ _HELP = {
     "results": "Answers of devices to commands.",
     "refusals": "Commands that devices refused.",
     "presses": "Presses of an announcer's button.",
-    "stored": "Readings the store has taken.",
+    "stored": "Readings of devices that the store has taken.",
     "transitions": "Transitions of rules.",
     "refused": "Transitions that the operations database refused; they are dead letters.",
     "falls": "Tasks that fell and were started again.",
