@@ -101,7 +101,7 @@ _HELP = {
     "results": "Answers of devices to commands.",
     "refusals": "Commands that devices refused.",
     "presses": "Presses of an announcer's button.",
-    "stored": "Readings the store has taken.",
+    "stored": "Readings of devices that the store has taken.",
     "transitions": "Transitions of rules.",
     "refused": "Transitions that the operations database refused; they are dead letters.",
     "falls": "Tasks that fell and were started again.",
@@ -193,7 +193,11 @@ def _lines(status: WatchStatus) -> Iterator[str]:
         yield f"shouwang_consumer_lag_seconds{_labels({'consumer': name})} {lag:.3f}"
     for name, delays in status.delays.items():
         metric = f"{_name(name)}_delay_seconds"
-        yield from _head(metric, "histogram", f"From a record's arrival until the consumer {name} had done with it.")
+        yield from _head(
+            metric,
+            "histogram",
+            f"From a record's arrival until the consumer {name} had done with it.",
+        )
         counts = delays.cumulative()
         for bound, count in counts:
             yield f"shouwang_{metric}_bucket{_labels({'le': bound})} {count}"
