@@ -142,7 +142,12 @@ class Judging:
         position, data = self.engine.position, self.engine.dump()
         self._save_took_s = loop.time() - began_s
         # The file's fsync takes milliseconds that the link need not wait for.
-        await loop.run_in_executor(None, replace_snapshot, self._path, data)
+        replacing = loop.run_in_executor(None, replace_snapshot, self._path, data)
+        try:
+            await asyncio.shield(replacing)
+        except asyncio.CancelledError:
+            await asyncio.wait((replacing,))  # the save at the end writes the same file
+            raise
         self._saved, self._saved_s = position, loop.time()
         await self._follower.move(position)
 

@@ -42,6 +42,10 @@ async def keep(
         except JournalDamaged:
             raise  # it must be opened anew, by a new process
         except Exception as error:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                log.exception("task %s fell as it was ended", name)
+                raise asyncio.CancelledError from error
             why = f"{type(error).__name__}: {error}"
             log.exception("task %s fell; it is started again", name)
         falls.count += 1

@@ -1,6 +1,8 @@
 import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +18,7 @@ from collector.follower import Follower
 from collector.health import WatchStatus, prometheus, read_watch
 from collector.journaling import Journaling, Work
 from collector.judging import Judging, load_engine
+from collector.snapshots import replace_snapshot
 from collector.watch import Watch
 from edge.clock import Clock
 from edge.contract.subject import Subject
@@ -244,3 +247,33 @@ async def test_the_real_engine_comes_back_from_its_snapshot(writing, tmp_path):
             await asyncio.sleep(0.01)
     await stopped(task)
     assert load_engine(path, follower).position == 4
+
+
+async def test_ended_in_the_midst_of_saving_it_saves_again_only_when_that_is_done(
+    writing, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(judging, "Engine", Counter)
+    path, book = tmp_path / "rules.snapshot", Book()
+    go_on, under_way, most = threading.Event(), list[bytes](), 0
+    replace = replace_snapshot
+
+    def slow(path: Path, data: bytes) -> None:
+        nonlocal most
+        under_way.append(data)
+        most = max(most, len(under_way))
+        go_on.wait(SOON_S)
+        replace(path, data)
+        under_way.remove(data)
+
+    monkeypatch.setattr(judging, "replace_snapshot", slow)
+    rules = Judging(Follower(writing, "rules"), path, book.take, book.bury)
+    task = asyncio.create_task(rules.run())
+    await writing.write(Work(said=[(0, Tick())]))
+    async with asyncio.timeout(SOON_S):
+        while not under_way:  # noqa: ASYNC110 - a thread has no event here
+            await asyncio.sleep(0.001)
+    asyncio.get_running_loop().call_later(0.1, go_on.set)
+    await stopped(task)
+    assert task.cancelled()
+    assert (most, under_way) == (1, [])
+    assert Counter.load(path.read_bytes()).position == 1

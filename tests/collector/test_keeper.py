@@ -56,6 +56,28 @@ async def test_a_damaged_journal_is_for_a_new_process():
         await keep("rules", work, Falls())
 
 
+async def test_what_falls_as_it_is_ended_is_not_started_again(caplog):
+    falls = Falls()
+
+    async def work():
+        try:
+            await asyncio.Event().wait()
+        finally:
+            if not falls.count:
+                raise ZeroDivisionError("a bug at the end")
+
+    task = asyncio.create_task(keep("shaky", work, falls))
+    await asyncio.sleep(0.01)
+    task.cancel()
+    await asyncio.wait((task,), timeout=1)
+    is_over = task.done()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert is_over
+    assert falls.count == 0
+    assert "task shaky fell as it was ended" in caplog.text
+
+
 class Sink:
     def __init__(self) -> None:
         self.sent: list[tuple[str, bytes]] = []
