@@ -28,6 +28,9 @@ COLLECTOR = "collector"
 LONGEST_STALL_S = 60.0
 
 
+LONG_S = 30.0  # by then a box has filled its journal, whatever else the machine has to do
+
+
 class Experiment:
     """One watch, of one protocol, against everything that befalls its broker."""
 
@@ -86,7 +89,7 @@ class Experiment:
             self.report.complaints += await self._house.ends()
         balance = self._house.balance(self._boxes)
         self.report.balances["readings"] = balance
-        if not (balance.dead and balance.dropped and balance.waiting):
+        if self._seconds >= LONG_S and not (balance.dead and balance.dropped and balance.waiting):
             self.report.complaints.append(f"not everything was tried: {balance}")
         return self.report
 
