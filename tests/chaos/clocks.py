@@ -80,7 +80,7 @@ class Experiment:
             for box in self._boxes:
                 box.stopped.set()
             self.report.complaints += await self._house.settles(self._boxes)
-            measured = [await self._ended(agent) for agent, _ in self._agents]
+            measured = await asyncio.gather(*(self._ended(agent) for agent, _ in self._agents))
             await end(tasks)
             self.report.complaints += await self._house.settles([])
             self.report.complaints += await self._house.ends()

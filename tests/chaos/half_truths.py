@@ -30,7 +30,7 @@ NAME = "half-truths"
 BOXES, ALARMS = 6, 10
 SMOKE_S = 5.0  # eb-smoke rings when nothing contradicts it for so long
 RINGS_WITHIN_S = 5.0  # after that, on a busy machine; the database stays stopped until it has rung
-STALL_S = 2.0  # further, once it has rung
+STALL_S = 1.0  # further, once it has rung
 
 
 class Experiment:

@@ -9,5 +9,5 @@ pytestmark = [pytest.mark.mosquitto, pytest.mark.timeout(180)]
 
 @pytest.mark.parametrize("protocol", ["5", "3.1.1"])
 async def test_the_balance_holds_whatever_befalls_the_broker(tmp_path, protocol):
-    report = await Experiment(tmp_path, protocol, seconds=3, seed=20261128).run()
+    report = await Experiment(tmp_path, protocol, seconds=2, seed=20261128).run()
     assert not report.problems, report.told()

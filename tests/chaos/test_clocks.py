@@ -8,6 +8,6 @@ pytestmark = [pytest.mark.mosquitto, pytest.mark.faketime, pytest.mark.timeout(1
 
 
 async def test_wrong_clocks_delete_nothing_cry_no_wolf_and_merge_nothing(tmp_path):
-    report = await Experiment(tmp_path, seconds=6, seed=20261128).run()
+    report = await Experiment(tmp_path, seconds=4, seed=20261128).run()
     assert not report.problems, report.told()
     assert report.figures["shifted"]
