@@ -5,12 +5,13 @@ would take it from those who write. Bounded by the series that there are.
 """
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 
 from alerts.rules.inputs import Amendment
 from collector import records
-from collector.stores.port import Point, Series, Store, StoreUnavailable, series_of
+from collector.stores.port import Buckets, Point, Series, Store, StoreUnavailable, series_of
 from edge.contract.reading import Batch
 from edge.journal.tail import Tail
 
@@ -18,8 +19,11 @@ STORE = "store"  # the writer's cursor: what lies before it is in the store
 READ_ROWS = 5_000
 # Records behind the tail from which on the store is asked anew: reading them takes a second.
 FAR_BEHIND = 50_000
+CURVE_MS = 15_000  # house time that a curve is shown again; a page adds what comes live to it
+CURVES_KNOWN = 2_000  # some 5 kB each
 MEASURED = frozenset({records.READINGS, records.AMENDMENT})
 
+_Curve = tuple[Series, int, int]
 Ask = Callable[[str], Awaitable[Sequence[Point]]]
 
 
@@ -138,12 +142,12 @@ class LatestKeeper:
 
 
 class KeptHistory:
-    """A Store for the pages, whose newest points are kept."""
+    """A Store for the pages, whose newest points are kept, and curves for some seconds."""
 
     def __init__(self, store: Store, journal: Path) -> None:
         self._store = store
         self._keeper = LatestKeeper(journal, store.latest)
-        self.buckets = store.buckets
+        self._curves: OrderedDict[_Curve, tuple[int, asyncio.Task[Buckets]]] = OrderedDict()
         self.points = store.points
 
     async def latest(self, site: str) -> list[Point]:
@@ -152,5 +156,24 @@ class KeptHistory:
     async def series(self, site: str) -> list[Series]:
         return [point.series for point in await self.latest(site)]
 
+    async def buckets(self, series: Series, since_ms: int, until_ms: int, most: int) -> Buckets:
+        """As the store gives them, or as it gave them for the same span half a bucket ago at most."""
+        span_ms = until_ms - since_ms
+        fresh_ms = min(CURVE_MS, span_ms // (2 * max(1, most)))
+        key = series, span_ms, most
+        known = self._curves.get(key)
+        if known is None or not 0 <= until_ms - known[0] <= fresh_ms or _has_failed(known[1]):
+            asking = asyncio.create_task(self._store.buckets(series, since_ms, until_ms, most))
+            known = self._curves[key] = until_ms, asking
+            if len(self._curves) > CURVES_KNOWN:
+                self._curves.popitem(last=False)
+        self._curves.move_to_end(key)
+        # Whoever goes away does not take the answer from those who ask for the same.
+        return await asyncio.shield(known[1])
+
     def close(self) -> None:
         self._keeper.close()
+
+
+def _has_failed(asking: "asyncio.Task[Buckets]") -> bool:
+    return asking.done() and (asking.cancelled() or asking.exception() is not None)

@@ -1,7 +1,9 @@
 """The newest points that the desk keeps: never older than the journal, never asked for twice."""
 
+import asyncio
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +12,7 @@ from collector import latest as latest_module
 from collector import records
 from collector.latest import KeptHistory, Latest, LatestKeeper
 from collector.stores.embedded import EmbeddedStore
-from collector.stores.port import Point, Series, StoreUnavailable
+from collector.stores.port import Buckets, Point, Points, Series, StoreUnavailable
 from edge.contract.quality import Quality
 from edge.contract.reading import Batch, Reading
 from edge.journal.journal import Journal
@@ -65,6 +67,62 @@ def test_a_later_verdict_worsens_the_newest_point_only_where_it_is_meant(
     )  # fmt: skip
     (point,) = latest.of("s")
     assert (point.quality, point.marks) == (quality, 8 if quality == 4 else 0), says
+
+
+class Curves:
+    """A store that counts the curves it is asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[int, int]] = []
+        self.fails = 0
+
+    async def latest(self, site: str) -> list[Point]:
+        return []
+
+    async def points(self, *args: object, **kwargs: object) -> Points:
+        return Points()
+
+    async def buckets(self, series: Series, since_ms: int, until_ms: int, most: int) -> Buckets:
+        self.asked.append((since_ms, until_ms))
+        await asyncio.sleep(0)
+        if self.fails:
+            self.fails -= 1
+            raise StoreUnavailable("away")
+        return Buckets(step_ms=until_ms)
+
+
+async def test_a_curve_is_asked_for_again_when_half_a_bucket_has_passed(tmp_path) -> None:
+    store: Any = Curves()
+    history = KeptHistory(store, tmp_path / "journal.db")
+    day = 86_400_000
+    asked = [await history.buckets(PH, n, day + n, 100) for n in (0, 15_000, 15_001, 15_000)]
+    assert [curve.step_ms - day for curve in asked] == [0, 0, 15_001, 15_000]
+    minute = [await history.buckets(PH, n, 60_000 + n, 60) for n in (0, 500, 501)]
+    assert [curve.step_ms - 60_000 for curve in minute] == [0, 0, 501]
+    before = len(store.asked)
+    await asyncio.gather(*(history.buckets(DO, 0, day, 100) for _ in range(9)))
+    assert len(store.asked) == before + 1
+    history.close()
+
+
+async def test_a_curve_that_could_not_be_had_is_asked_for_anew(tmp_path) -> None:
+    store: Any = Curves()
+    store.fails = 1
+    history = KeptHistory(store, tmp_path / "journal.db")
+    with pytest.raises(StoreUnavailable):
+        await history.buckets(PH, 0, 1_000, 10)
+    assert (await history.buckets(PH, 0, 1_000, 10)).step_ms == 1_000
+    history.close()
+
+
+async def test_curves_are_kept_within_a_bound(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(latest_module, "CURVES_KNOWN", 3)
+    store: Any = Curves()
+    history = KeptHistory(store, tmp_path / "journal.db")
+    for n in range(1, 9):
+        await history.buckets(PH, 0, n * 1_000, 10)
+    assert len(history._curves) == 3
+    history.close()
 
 
 class World:
