@@ -6,6 +6,7 @@ story is printed), 2 there is no such experiment, 3 a server that it needs is mi
 
 import argparse
 import asyncio
+import logging
 import sys
 import tempfile
 import time
@@ -47,6 +48,8 @@ def main(arguments: list[str]) -> int:
     if unknown := [name for name in asked.names if name not in EXPERIMENTS]:
         print(f"chaos: no experiment {', '.join(unknown)}; there are {', '.join(EXPERIMENTS)}")
         return 2
+    # What twenty devices say of a broker that is meant to die.
+    logging.getLogger("collector.link").setLevel(logging.CRITICAL)
     seed = asked.seed if asked.seed is not None else int(time.time())
     reports: list[Report] = []
     for name in asked.names or EXPERIMENTS:
