@@ -179,10 +179,7 @@ def _silent(place: Place, latest: Sequence[LatestPoint], scene: Scene) -> str:
     wait_s = max(
         (
             binding.interval_s * device.overdue
-            for device in scene.registry.devices
-            if device.site == place.site
-            for binding in device.bindings
-            if binding.place == place.id
+            for device, binding in scene.watchers(place.site, place.id)
         ),
         default=0.0,
     )

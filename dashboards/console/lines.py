@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from alerts.registry.model import Names, Place, Registry
+from alerts.registry.model import Names, Place, PlaceKind, Registry
 from alerts.rules.rule import Where
 from alerts.words import Severity
 from dashboards.ports import Packs
@@ -26,6 +26,24 @@ class AlarmLine:
 
     def runs_through(self, metric: str, port: str) -> bool:
         return metric == self.metric and (self.at_port if port else self.at_place)
+
+
+class LinesByPlace:
+    """``alarm_lines`` of many places: those of a kind whose numbers nobody has changed share theirs."""
+
+    def __init__(self, packs: Packs, registry: Registry) -> None:
+        self._packs = packs
+        self._registry = registry
+        self._changed = {override.place for override in registry.overrides}
+        self._by_kind: dict[PlaceKind, list[AlarmLine]] = {}
+
+    def of(self, place: Place) -> list[AlarmLine]:
+        if not self._changed.isdisjoint((place.id, f"{place.site}/{place.id}")):
+            return alarm_lines(self._packs, self._registry, place)
+        lines = self._by_kind.get(place.kind)
+        if lines is None:
+            lines = self._by_kind[place.kind] = alarm_lines(self._packs, self._registry, place)
+        return lines
 
 
 def alarm_lines(packs: Packs, registry: Registry, place: Place) -> list[AlarmLine]:

@@ -22,7 +22,7 @@ from dashboards.console import accounts as accounts_in_words
 from dashboards.console import cards, grounds
 from dashboards.console.door import Asked, in_thread
 from dashboards.console.i18n import language_of
-from dashboards.console.lines import alarm_lines
+from dashboards.console.lines import LinesByPlace, alarm_lines
 from dashboards.console.problems import Problem
 from dashboards.console.scene import Scene
 from dashboards.console.takes import RANGES
@@ -314,19 +314,20 @@ async def _grounds(
 ) -> list[grounds.Ground]:
     """Every place of every site, with its latest values and a small curve."""
     history, now_ms = asked.desk.history, cards.ms(scene.now)
+    lines = LinesByPlace(asked.desk.packs, scene.registry)
     shown = []
     for site in scene.registry.sites:
         latest: dict[str, list[LatestPoint]] = {}
         for point in await _or_nothing(history.latest(site.id)):
             latest.setdefault(point.series.place, []).append(point)
-        series = list(await _or_nothing(history.series(site.id))) if latest else []
         for known in scene.registry.places:
             if known.site != site.id:
                 continue
             mine = [i for i in open_now if (i.subject.site, i.place) == (site.id, known.id)]
-            limits = alarm_lines(asked.desk.packs, scene.registry, known)
-            one = grounds.ground(known, latest.get(known.id, []), mine, limits, scene)
+            here = latest.get(known.id, [])
+            one = grounds.ground(known, here, mine, lines.of(known), scene)
             if known.kind is not PlaceKind.SHED:
+                series = [point.series for point in here]
                 one = await _with_spark(asked, scene, one, series, mine, now_ms)
             shown.append(one)
     return shown

@@ -1,5 +1,6 @@
 """What every page stands on: the registry at this moment, a language, a time, and names by id."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from functools import cached_property
@@ -8,7 +9,7 @@ from alerts.figures import local, number, unit, zone
 from alerts.incidents.model import Incident, State
 from alerts.messages import Headline, headline
 from alerts.phrases import ROLES
-from alerts.registry.model import Device, Person, Place, PostRole, Registry, Site, Source
+from alerts.registry.model import Binding, Device, Person, Place, PostRole, Registry, Site, Source
 from alerts.words import Language
 from dashboards.console.i18n import Words, words
 from dashboards.ports import Packs, WatchStatus
@@ -102,9 +103,20 @@ class Scene:
     def sources_at(self, site: str, place: str) -> list[tuple[str, str]]:
         """The chips of a place, each once."""
         chips = []
-        for device in self.registry.devices:
-            if device.site == site and any(b.place == place for b in device.bindings):
-                chip = self.source(device)
-                if chip and chip not in chips:
-                    chips.append(chip)
+        for device, _ in self.watchers(site, place):
+            chip = self.source(device)
+            if chip and chip not in chips:
+                chips.append(chip)
         return chips
+
+    def watchers(self, site: str, place: str) -> Sequence[tuple[Device, Binding]]:
+        """Who measures at a place, by each of its bindings there."""
+        return self._watchers.get((site, place), ())
+
+    @cached_property
+    def _watchers(self) -> Mapping[tuple[str, str], Sequence[tuple[Device, Binding]]]:
+        found: dict[tuple[str, str], list[tuple[Device, Binding]]] = {}
+        for device in self.registry.devices:
+            for binding in device.bindings:
+                found.setdefault((device.site, binding.place), []).append((device, binding))
+        return found

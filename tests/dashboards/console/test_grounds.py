@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from alerts.packs import shipped
-from alerts.registry.model import PlaceKind, Source
+from alerts.registry.model import Override, PlaceKind, Source
 from alerts.rules.packs import read_packs
 from alerts.words import Language
 from dashboards.console.grounds import Socket, ground, spark_path
-from dashboards.console.lines import alarm_lines
+from dashboards.console.lines import LinesByPlace, alarm_lines
 from dashboards.console.scene import Scene
 from tests.dashboards.desk_fixture import NOW, PACKS, SITE, Curve, Point, Series, registry
 
@@ -98,3 +100,19 @@ def test_live_data_needs_no_chip():
     assert scene.sources_at(SITE, "jingyang-bridge") == []
     assert [word for word, _ in scene.sources_at(SITE, "shed-5")] == ["录制数据"]
     assert {device.source for device in REGISTRY.devices} >= {Source.LIVE, Source.INJECTED}
+
+
+def test_lines_of_many_places_are_those_of_each():
+    packs = read_packs(shipped())
+    changed = Override(
+        rule="eb-port-overp", place="shed-5", set={"major.above": 650.0, "major.clear": 600.0},
+        who="w", at="2026-11-28", why="y",
+    )  # fmt: skip
+    world = replace(REGISTRY, overrides=(changed,))
+    lines = LinesByPlace(packs, world)
+    for _ in range(2):
+        for place in world.places:
+            assert lines.of(place) == alarm_lines(packs, world, place)
+    mine = next(place for place in world.places if place.id == "shed-5")
+    assert 650.0 in {line.value for line in lines.of(mine)}
+    assert 650.0 not in {line.value for line in lines.of(SHED)}
