@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from collector.health import DeviceSeen
 from collector.intake import Judged
+from collector.skew import Skews
 from edge.contract.reading import Batch
 from edge.contract.status import MOST_CUTS, State
 
@@ -16,6 +17,7 @@ class Roll:
     def __init__(self) -> None:
         self._seen: dict[tuple[str, str], DeviceSeen] = {}
         self._heard_ms: dict[tuple[str, str], int] = {}
+        self._skews = Skews()
 
     def note(self, judged: Judged, now_ms: int) -> None:
         """What was just journalled."""
@@ -28,6 +30,7 @@ class Roll:
                 cuts_ms = dict.fromkeys((*seen.cuts_ms, *said.status.cuts_ms))
                 seen = replace(seen, cuts_ms=tuple(cuts_ms)[-MOST_CUTS:])
             self._seen[said.site, said.device] = seen
+        self._note_clocks(judged, now_ms)
         for batch in judged.batches:
             device = batch.site, batch.device
             self._heard_ms[device] = now_ms
@@ -43,7 +46,19 @@ class Roll:
 
     def all(self) -> tuple[DeviceSeen, ...]:
         keys = sorted(self._seen.keys() | self._heard_ms)
-        return tuple(replace(self._of(*key), seen_ms=self._heard_ms.get(key)) for key in keys)
+        return tuple(
+            replace(self._of(*key), seen_ms=self._heard_ms.get(key), skew_s=self._skews.of(key))
+            for key in keys
+        )
+
+    def _note_clocks(self, judged: Judged, now_ms: int) -> None:
+        for device, lead_ms in judged.leads.items():
+            self._skews.note(device, -lead_ms, now_ms)
+        for batch in judged.batches[: self._skews.looks(now_ms)]:
+            device = batch.site, batch.device
+            # Without a run it is a device of others, whose times are the arrival's or an interval's.
+            if batch.run and batch.is_news and device not in judged.leads:
+                self._skews.note(device, now_ms - batch.at_ms[-1], now_ms)
 
     def _of(self, site: str, device: str) -> DeviceSeen:
         return self._seen.get((site, device)) or DeviceSeen(site=site, device=device)

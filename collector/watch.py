@@ -25,6 +25,7 @@ from alerts.store.errors import StoreMisfit
 from alerts.store.operations import Operations
 from collector import log as logs
 from collector.commanding import Commanding
+from collector.condition import Condition
 from collector.config import Config, Protocol, read_config
 from collector.errors import EXIT_CONFIG, EXIT_OUTSIDE, ConfigError
 from collector.follower import READ_ROWS, Follower
@@ -121,7 +122,7 @@ class Watch:
             self._bury,
             clock=clock,
         )
-        self.writer = Writer(self.followers["store"], self.store)
+        self.writer = Writer(self.followers["store"], self.store, clock=clock)
         self.roll_up = RollUp(self.followers["roll-up"], self.store, self.writer.reached)
         self.ordering = Ordering(
             self.operating, self.commanding, clock, lambda: self.listening.link
@@ -156,6 +157,14 @@ class Watch:
             clock,
             config.journal,
             config.deadletters,
+        )
+        self.condition = Condition(
+            self.writer,
+            lambda: self.writer.why or self.falls.why.get("store", ""),
+            self.followers,
+            self.operating,
+            config.state,
+            clock,
         )
         self.vitals = Vitals(self)
 
@@ -226,6 +235,7 @@ class Watch:
             "retention": self._retain,
             "gaps": self.accounts.run,
             "journal-care": self.tending.run,
+            "condition": self.condition.run,
             "status": self.vitals.run,
             **{name: uplink.run for name, uplink in self.uplinks.items()},
         }
@@ -277,6 +287,7 @@ class Watch:
             said: list[tuple[int, What]] = [(now_ms, Tick())]
             said += [(now_ms, share) for share in self.listening.refusals.due(now_ms)]
             said += self.tending.figures(self.house, now_ms)
+            said += self.condition.figures(self.house, self.listening.roll.all(), now_ms)
             await self.journaling.write(Work(said=said))
 
     # Store and journal

@@ -13,8 +13,10 @@ from contextlib import aclosing
 from typing import Protocol, TypeVar
 
 from alerts.rules.inputs import Amendment, Entry
+from collector.delays import Delays
 from collector.stores.ledger import Ledger
 from collector.stores.port import Store, StoreMismatch, StoreUnavailable, Touched
+from edge.clock import Clock
 from edge.contract.reading import Batch
 
 T = TypeVar("T")
@@ -50,7 +52,8 @@ class Writer:
     """Writes the journal's readings into the store.
 
     ``stored`` counts the readings the store has taken since the start; ``ok`` and ``why`` are its
-    word for the status; ``position`` is how far the store holds the journal.
+    word for the status; ``position`` is how far the store holds the journal. ``delays`` is from an
+    entry's arrival until it was stored, ``writes`` how long the store took (real seconds).
     """
 
     def __init__(
@@ -58,12 +61,15 @@ class Writer:
         follower: Follower,
         store: Store,
         *,
+        clock: Clock = Clock(),  # noqa: B008 - frozen
         linger_s: float = LINGER_S,
         sleep: Sleep = asyncio.sleep,
         chance: random.Random | None = None,
     ) -> None:
         self.stored = 0
         self.position = follower.position
+        self.delays, self.writes = Delays(), Delays()
+        self._clock = clock
         self._follower = follower
         self._store = store
         self._linger_s = linger_s
@@ -85,6 +91,9 @@ class Writer:
                 batches = [entry.what for entry in entries if isinstance(entry.what, Batch)]
                 if any(map(len, batches)):
                     await self._write(batches, entries[-1].at_ms)
+                    # All of them as the first, which has waited longest.
+                    delay_ms = self._clock.now_ms() - entries[0].at_ms
+                    self.delays.note(max(0, delay_ms) / 1000, len(entries))
                 # Behind the readings they are about, and again whenever those are written again.
                 amendments = [entry.what for entry in entries if isinstance(entry.what, Amendment)]
                 if amendments:
@@ -100,9 +109,15 @@ class Writer:
             await self._moved.wait_for(lambda: self.position >= position)
 
     async def _write(self, batches: Sequence[Batch], arrived_ms: int) -> None:
-        self.stored += await self._patience.until_done(
-            lambda: self._store.write(batches, arrived_ms)
-        )
+        time = asyncio.get_running_loop().time
+
+        async def write() -> int:
+            began_s = time()
+            stored = await self._store.write(batches, arrived_ms)
+            self.writes.note(time() - began_s)
+            return stored
+
+        self.stored += await self._patience.until_done(write)
 
     async def _amend(self, amendments: Sequence[Amendment]) -> None:
         await self._patience.until_done(lambda: self._store.amend(amendments))

@@ -158,6 +158,22 @@ _TABLE = (
        cls=HEALTH, by_house=True),
     _m("journal-set-aside", "损坏待查的日志文件", "Damaged journals set aside", "", "count", (0, 1e6),
        None, 0, cls=HEALTH, by_house=True),
+    _m("store-away", "历史数据库写不进的时间", "Store away", "min", "min", (0, 1e7), None, 0, cls=HEALTH,
+       by_house=True),
+    _m("store-delay", "入库延迟", "Delay to the store", "s", "s", (0, 1e7), None, 2, cls=HEALTH,
+       by_house=True),
+    _m("consumer-lag", "处理延迟", "Lag of the slowest consumer", "s", "s", (0, 1e8), None, 0, cls=HEALTH,
+       by_house=True),
+    _m("loop-lag", "主循环延迟", "Lag of the event loop", "ms", "ms", (0, 1e7), None, 0, cls=HEALTH,
+       by_house=True),
+    _m("outbox-waiting", "待发通知", "Notices waiting", "", "count", (0, 1e9), None, 0, cls=HEALTH,
+       by_house=True),
+    _m("outbox-stuck", "通知发不出的时间", "Notices stuck", "min", "min", (0, 1e7), None, 0, cls=HEALTH,
+       by_house=True),
+    _m("server-disk-free", "服务器剩余磁盘", "Server's free disk", "MB", "MB", (0, 1e9), None, 0,
+       cls=HEALTH, by_house=True),  # own
+    _m("clock-skew", "设备时钟偏差", "Device clock skew", "s", "s", (-1e10, 1e10), (-60, 60), 0,
+       cls=HEALTH, by_house=True),
 )  # fmt: skip
 
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _TABLE}
