@@ -53,6 +53,15 @@ def _database_url(text: str, info: ValidationInfo) -> str:
     return reference(text, info)
 
 
+def _ping_url(text: str, info: ValidationInfo) -> str:
+    """Of no name that is shown: the path is a key."""
+    text = reference(text, info)
+    parts = urlsplit(resolve(text).reveal())
+    if text and (parts.scheme not in ("http", "https") or not parts.hostname):
+        raise ValueError("write https://host/path, or put it behind env:NAME or file:PATH")
+    return text
+
+
 def _file(text: str, info: ValidationInfo) -> str:
     if not text:
         return ""
@@ -75,6 +84,7 @@ def _loopback(text: str) -> str:
 BrokerUrl = Annotated[str, AfterValidator(_broker_url)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
+PingUrl = Annotated[str, AfterValidator(_ping_url)]
 ExistingFile = Annotated[str, AfterValidator(_file)]
 
 
@@ -202,10 +212,19 @@ class MailConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoticesConfig:
-    """``allow`` names the private ``host:port`` addresses that notices may go to."""
+    """``allow`` names the private ``host:port`` addresses that notices and pings may go to."""
 
     __pydantic_config__: ClassVar = _STRICT
     allow: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadmanConfig:
+    """Whom to ping while everything works; ``every_s`` is in real seconds."""
+
+    __pydantic_config__: ClassVar = _STRICT
+    url: PingUrl = field(default="", repr=False)
+    every_s: Annotated[float, Field(ge=5, allow_inf_nan=False)] = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,6 +244,7 @@ class Config:
     limits: LimitsConfig = LimitsConfig()
     mail: MailConfig = MailConfig()
     notices: NoticesConfig = NoticesConfig()
+    deadman: DeadmanConfig = DeadmanConfig()
     listener: tuple[ListenerConfig, ...] = ()
     uplink: tuple[UplinkConfig, ...] = ()
 
@@ -359,7 +379,10 @@ def _store_together(store: dict[str, Any], sign_in: bool) -> list[str]:
 def _problem(path: Path, problem: Any) -> str:
     where = ".".join(str(part) for part in problem["loc"]) or "the file"
     text = _REMEDIES.get(problem["type"]) or problem["msg"].removeprefix("Value error, ")
-    is_secret = where.split(".")[-1] in ("password", "token") or where == "operations.url"
+    is_secret = where.split(".")[-1] in ("password", "token") or where in (
+        "operations.url",
+        "deadman.url",
+    )
     given = problem.get("input")
     shown = "" if is_secret or isinstance(given, dict) else f", got {str(given)[:80]!r}"
     return f"{path}: {where}: {text}{shown}"

@@ -104,7 +104,7 @@ FAMILIES: tuple[Family, ...] = (
     _counter("letters_lost", "Dead records whose bytes a cap took."),
     _counter("suspect", "Readings judged suspect."),
     _counter("failed", "Readings judged fail."),
-    _counter("stored", "Readings the store has taken."),
+    _counter("stored", "Readings of devices that the store has taken."),
     _counter("transitions", "Transitions of rules."),
     _counter("refused", "Transitions that the operations database refused; they are dead letters."),
     _counter("receipts", "Receipts sent to devices."),
@@ -125,6 +125,9 @@ FAMILIES: tuple[Family, ...] = (
     _counter("peers_strangers", "Messages of unregistered devices, or from another address."),
     _counter("peers_lost", "Bytes that a relay passed on and could not read."),
     _counter("peers_falls", "Connections that fell by a bug."),
+    _counter("strays", "Messages in the server's own name that it did not send just now; ignored."),
+    _counter("synthetic_passed", "Synthetic readings that came the whole way."),
+    _counter("deadman_pinged", "Pings that the outside dead-man has taken."),
     _gauge("dead_letters", "Dead records that lie there, by class of reason.",
            lambda status: (((why,), count) for why, count in status.letters.items()), "why"),
     # The parts.
@@ -176,6 +179,8 @@ FAMILIES: tuple[Family, ...] = (
             lambda status: status.outbox.stuck_s),
     Family("notices_total", Kind.COUNTER, "Attempts to send, by how they ended.",
            lambda status: (((name,), n) for name, n in status.outbox.attempts.items()), ("outcome",)),
+    _gauge("synthetic_stage_seconds", "The last synthetic reading, by stage.",
+           lambda status: (((stage,), took) for stage, took in status.synthetic.items()), "stage"),
     # The devices.
     _figure("devices_online", "Devices that say online.",
             lambda status: sum(device.online for device in status.devices)),

@@ -100,6 +100,8 @@ class WatchStatus:
     """Dead records that lie there, by the class of their reason."""
     floods: dict[str, int] = field(default_factory=dict)
     """Messages dropped since the start, by the device that sent too many."""
+    synthetic: dict[str, float] = field(default_factory=dict)
+    """How long (real seconds) the last synthetic reading took for each stage that it has passed."""
 
     @property
     def at(self) -> datetime:

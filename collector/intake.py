@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Mapping as Map
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from hmac import compare_digest
 
 import orjson
 
@@ -19,6 +20,7 @@ from collector.decoders.doubles import Doubles
 from collector.decoders.foreign import Mapping, Newest, bind
 from collector.decoders.port import Garbled, Record, Told
 from collector.foreigners import Foreigners
+from collector.house import figure
 from collector.link.port import Message
 from collector.moments import Moments
 from collector.quality.control import QualityControl
@@ -132,6 +134,7 @@ class Counts:
     results: int = 0  # of commands
     refusals: int = 0  # commands that a device refused
     presses: int = 0  # of an announcer's button
+    strays: int = 0  # messages in the server's name that it does not expect
 
     def add(self, other: "Counts") -> None:
         for name in Counts.__slots__:
@@ -149,6 +152,8 @@ class Judged:
     given_up: list[GivenUp] = field(default_factory=list)
     """What devices announced as dropped; it stands before the batches of its pack."""
     letters: list[DeadLetter] = field(default_factory=list)
+    own: Batch | None = None
+    """The server's own synthetic reading, heard back; no device's, and in no count of readings."""
     covers: list[tuple[str, str, int, int]] = field(default_factory=list)
     """New ranges: (stream, run, lo, hi); what follows on is one."""
     spoke: list[tuple[str, str, int]] = field(default_factory=list)
@@ -217,6 +222,8 @@ class Intake:
     def __init__(self, bindings: Bindings, held: Map[tuple[str, str], Ranges]) -> None:
         self.bindings = bindings
         self.quality = QualityControl()
+        self.expected: tuple[str, str] | None = None
+        """Site and nonce of the server's own reading that is on its way; it is taken once."""
         self._held: _Held = {key: Ranges(ranges) for key, ranges in held.items()}
         self._talks: dict[str, tuple[str, str, Ranges]] = {}
         """By topic: the stream, its latest run, and what is held of that."""
@@ -334,6 +341,8 @@ class Intake:
             if message.retained:
                 # Old news that the broker kept: whoever retained it, it is never fresh.
                 judged.counts.stale += 1
+            elif topic.device == SERVER and topic.kind is Kind.HEALTH:
+                self._own(judged, message, topic, now_ms)
             else:
                 self._readings(judged, message, topic, now_ms)
         elif topic.kind is Kind.STATUS:
@@ -376,6 +385,16 @@ class Intake:
             rejected = tuple(r for r in rejected if r.seq is not None and r.seq in is_new)
         self._take_in(judged, message, batch, rejected, now_ms)
         self._note(judged, name, batch.run, lo, hi, new, held)
+
+    def _own(self, judged: Judged, message: Message, topic: Topic, now_ms: int) -> None:
+        """Our own synthetic reading, known by its nonce; whatever else comes in our name is let go."""
+        site, nonce = self.expected or ("", "")
+        decoded = self._decoded(message, topic, now_ms) if site == topic.site else None
+        if not isinstance(decoded, Decoded) or not compare_digest(decoded.batch.run, nonce):
+            judged.counts.strays += 1
+            return
+        self.expected, batch = None, decoded.batch
+        judged.own = figure((site, SERVER), "whole-way", batch.value[0] or 0.0, batch.at_ms[0])
 
     def _decoded(self, message: Message, topic: Topic, now_ms: int) -> Decoded | Rejected:
         return decode(

@@ -63,6 +63,8 @@ class Judging:
         self._bury = bury
         self._jitter = jitter
         self.engine = load_engine(path, follower)
+        self.settled = self.engine.position
+        """All up to here is judged, and what it brought is written down."""
         self._saved = self.engine.position
         self._saved_s = 0.0
         self._save_took_s = 0.0
@@ -74,7 +76,7 @@ class Judging:
         self.engine = load_engine(self._path, self._follower)
         self._saved, self._saved_s = self.engine.position, loop.time()
         await self._follower.move(self.engine.position)
-        settled = self.engine.position
+        self.settled = self.engine.position
         try:
             async for entries in self._follower:
                 timed = 0
@@ -82,7 +84,7 @@ class Judging:
                     found = self.engine.feed(entry)
                     if found:
                         await self._write_down(found)
-                    settled = entry.position
+                    self.settled = entry.position
                     if number % BREATH == 0:
                         self._time(entries[timed:number])
                         timed = number
@@ -92,7 +94,7 @@ class Judging:
                     await self._save(loop)
         finally:
             # Only when nothing that was fed is still to be written down.
-            if settled == self.engine.position > self._saved:
+            if self.settled == self.engine.position > self._saved:
                 await asyncio.shield(self._save(loop))
 
     def _time(self, entries: Sequence[Entry]) -> None:

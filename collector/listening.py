@@ -25,7 +25,7 @@ from edge.contract.command import Result
 from edge.contract.ranges import Ranges
 from edge.contract.settings import Reported
 from edge.contract.status import Status
-from edge.contract.topics import Kind, Topic
+from edge.contract.topics import SERVER, Kind, Topic
 
 log = logging.getLogger("collector.watch")
 
@@ -80,6 +80,7 @@ class Listening:
         self._registered: frozenset[Device] = frozenset()
         self._floods = Floods(allowance, self._whose)
         self._sites: tuple[str, ...] = ()
+        self._own: asyncio.Future[Work] | None = None
         self._filters: tuple[str, ...] = ()
         self._gone: set[str] = set()
         self._changed = asyncio.Event()
@@ -95,6 +96,17 @@ class Listening:
             return "waiting for the registry"
         return "" if self._sites else "no site is registered; import a community"
 
+    @property
+    def site(self) -> str:
+        """In whose name the server speaks of itself, or ""."""
+        return self._sites[0] if self._sites else ""
+
+    def expect(self, site: str, nonce: str) -> "asyncio.Future[Work]":
+        """What journals our own reading with this nonce, once it is heard; the one before is let go."""
+        self.intake.expected = site, nonce
+        self._own = asyncio.get_running_loop().create_future()
+        return self._own
+
     def use(self, registry: Registry, *, fresh: bool = True) -> None:
         """From now on this registry binds; ``fresh`` when it came from the database just now."""
         self.intake.bindings = Bindings(registry)
@@ -106,7 +118,10 @@ class Listening:
         if self.link is not None:
             self.link.follow(filters)
         self.revision = registry.revision
-        self._registered = frozenset((device.site, device.id) for device in registry.devices)
+        self._registered = frozenset(
+            [(device.site, device.id) for device in registry.devices]
+            + [(site.id, SERVER) for site in registry.sites]
+        )
         sites = tuple(site.id for site in registry.sites)
         if sites != self._sites:
             self._sites = sites
@@ -162,10 +177,14 @@ class Listening:
             said: list[tuple[int, What]] = [(now_ms, one) for one in judged.said]
             said += [(now_ms, one) for one in judged.given_up]
             said += [(now_ms, what) for what in judged.measured]
+            if judged.own is not None:
+                said.append((now_ms, judged.own))
             # Taken before anything later is let pass: it tells of what this commit will hold.
             intervals = self.intake.intervals(judged.spoke)
             work = Work(said=said, covers=judged.covers, letters=judged.letters)
             self._journaling.submit(work)
+            if judged.own is not None and self._own is not None and not self._own.done():
+                self._own.set_result(work)
             task = asyncio.create_task(self._confirm(link, messages, judged, intervals, work))
             self._under_way.add(task)
             task.add_done_callback(self._under_way.discard)

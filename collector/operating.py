@@ -91,6 +91,11 @@ class Operating:
         await self._ready.wait()
         await self._dispatcher.run()
 
+    async def prove(self) -> None:
+        """Until the database has committed, and the dispatcher has looked at the outbox after that."""
+        await self.keep_asking(self.operations.prove)
+        await self._dispatcher.looked()
+
     async def press(self, site: str, device: str, target: str, at_ms: int | None) -> Result:
         """A button was pressed at ``at_ms``; waits for the database as long as it takes."""
         at = None if at_ms is None else datetime.fromtimestamp(at_ms / 1000, UTC)

@@ -53,7 +53,10 @@ class Vitals:
             "falls": watch.falls.count,
             "needed": watch.tending.needed,
             "letters_lost": watch.journaling.letters_lost,
+            "synthetic_passed": watch.synthetic.passed,
         }
+        if watch.deadman is not None:
+            counters["deadman_pinged"] = watch.deadman.pinged
         uplinks = watch.uplinks.values()
         if uplinks:
             counters["uplink_sent"] = sum(one.sent for one in uplinks)
@@ -93,6 +96,7 @@ class Vitals:
             },
             letters=watch.tending.letters,
             floods=watch.listening.flooded(),
+            synthetic=watch.synthetic.seconds,
         )
 
     def _parts(self, now_ms: int) -> list[Part]:
@@ -137,6 +141,9 @@ class Vitals:
                 ),
             ),
         }
+        whys["whole-way"] = _first(watch.synthetic.why, fallen.get("whole-way"))
+        if watch.deadman is not None:
+            whys["dead-man"] = _first(watch.deadman.why, fallen.get("dead-man"))
         return [self._part(name, why, now_ms) for name, why in whys.items()]
 
     def _part(self, name: str, why: str, now_ms: int) -> Part:

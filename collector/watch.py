@@ -16,6 +16,7 @@ from pathlib import Path
 
 import orjson
 
+from alerts.notify.outbound import Outbound
 from alerts.packs import shipped
 from alerts.registry.model import Registry
 from alerts.rules.inputs import PacksRevised, RegistryRevised, Sight, Tick, What
@@ -27,6 +28,7 @@ from collector import log as logs
 from collector.commanding import Commanding
 from collector.condition import Condition
 from collector.config import Config, Protocol, read_config
+from collector.deadman import DeadMan
 from collector.errors import EXIT_CONFIG, EXIT_OUTSIDE, ConfigError
 from collector.follower import READ_ROWS, Follower
 from collector.gaps_keeping import GapsKeeping
@@ -50,9 +52,11 @@ from collector.ordering import Ordering
 from collector.records import READINGS, Unreadable, dump_registry, entry, load_registry
 from collector.replaying import Replaying
 from collector.stores.port import Store
+from collector.synthetic import Synthetic
 from collector.tending import Tending, last_seen
 from collector.uplink.sending import Uplink
 from collector.vitals import Vitals
+from collector.whole_way import WholeWay
 from collector.writer import RollUp, Writer
 from edge.clock import Clock
 from edge.contract.reading import Batch
@@ -166,19 +170,37 @@ class Watch:
             config.state,
             clock,
         )
+        self._open_synthetic(stack)
         self.vitals = Vitals(self)
+
+    def _open_synthetic(self, stack: AsyncExitStack) -> None:
+        clock, config = self.clock, self.config.deadman
+        way = WholeWay(self.listening, self.judging, self.writer, self.store, self.operating, clock)
+        self.synthetic = Synthetic(way.begin, self._note_passed, clock)
+        self.deadman: DeadMan | None = None
+        if config.url:
+            outbound = Outbound(allow=self.config.notices.allow)
+            stack.push_async_callback(outbound.close)
+            self.deadman = DeadMan(resolve(config.url), config.every_s, outbound, self.synthetic)
+
+    def _note_passed(self) -> None:
+        """So that a restart knows for how long none had come through."""
+        self.journaling.submit(Work(puts=[("whole-way", self.clock.now_ms())]))
 
     async def _begin(self) -> None:
         """The first records: blind since we were last here, and the packs if they are new."""
         now_ms = self.clock.now_ms()
 
-        def look(journal: Journal) -> tuple[int, bool, object, object]:
+        def look(journal: Journal) -> tuple[int, bool, object, object, object]:
             newest, oldest = journal.read(max(0, journal.last - 1), 1), journal.read(0, 1)
             since_ms = min(now_ms, newest[-1].at_ms) if newest else now_ms
             is_cut = bool(oldest) and oldest[0].position != 1
-            return since_ms, is_cut, journal.get("packs"), journal.get("registry")
+            got = journal.get("packs"), journal.get("registry"), journal.get("whole-way")
+            return since_ms, is_cut, *got
 
-        since_ms, is_cut, packs, registry = await self.journaling.call(look)
+        since_ms, is_cut, packs, registry, passed_ms = await self.journaling.call(look)
+        if isinstance(passed_ms, int):
+            self.synthetic.resume(since_ms - passed_ms)
         # Rules that begin anew on a journal whose beginning is gone must hear both again.
         again = is_cut and self.judging.engine.position == 0
         said: list[tuple[int, What]] = [(now_ms, Sight(False, since_ms))]
@@ -237,6 +259,8 @@ class Watch:
             "journal-care": self.tending.run,
             "condition": self.condition.run,
             "status": self.vitals.run,
+            "whole-way": self.synthetic.run,
+            **({"dead-man": self.deadman.run} if self.deadman else {}),
             **{name: uplink.run for name, uplink in self.uplinks.items()},
         }
         running = [
@@ -288,6 +312,7 @@ class Watch:
             said += [(now_ms, share) for share in self.listening.refusals.due(now_ms)]
             said += self.tending.figures(self.house, now_ms)
             said += self.condition.figures(self.house, self.listening.roll.all(), now_ms)
+            said += self.synthetic.figures(self.house, now_ms)
             await self.journaling.write(Work(said=said))
 
     # Store and journal

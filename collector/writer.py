@@ -17,6 +17,7 @@ from collector.delays import Delays
 from collector.stores.ledger import Ledger
 from collector.stores.port import Store, StoreMismatch, StoreUnavailable, Touched
 from edge.clock import Clock
+from edge.contract.metrics import BY_HOUSE
 from edge.contract.reading import Batch
 
 T = TypeVar("T")
@@ -51,9 +52,10 @@ class Follower(Protocol):
 class Writer:
     """Writes the journal's readings into the store.
 
-    ``stored`` counts the readings the store has taken since the start; ``ok`` and ``why`` are its
-    word for the status; ``position`` is how far the store holds the journal. ``delays`` is from an
-    entry's arrival until it was stored, ``writes`` how long the store took (real seconds).
+    ``stored`` counts the readings of devices that the store has taken since the start; ``ok`` and
+    ``why`` are its word for the status; ``position`` is how far the store holds the journal.
+    ``delays`` is from an entry's arrival until it was stored, ``writes`` how long the store took
+    (real seconds).
     """
 
     def __init__(
@@ -117,7 +119,8 @@ class Writer:
             self.writes.note(time() - began_s)
             return stored
 
-        self.stored += await self._patience.until_done(write)
+        kept = await self._patience.until_done(write)
+        self.stored += max(0, kept - _readings_of_house(batches))
 
     async def _amend(self, amendments: Sequence[Amendment]) -> None:
         await self._patience.until_done(lambda: self._store.amend(amendments))
@@ -249,6 +252,14 @@ async def _next(source: AsyncIterator[Sequence[Entry]]) -> list[Entry] | None:
         return list(await anext(source))
     except StopAsyncIteration:
         return None
+
+
+def _readings_of_house(batches: Sequence[Batch]) -> int:
+    # Of no run, as those of foreign devices: a look at the metric is for these few alone.
+    return sum([
+        len(batch) for batch in batches
+        if not batch.run and batch.metric and batch.metric[0] in BY_HOUSE
+    ])  # fmt: skip
 
 
 def _readings(entries: Sequence[Entry]) -> int:

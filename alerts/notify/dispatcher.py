@@ -60,10 +60,20 @@ class Dispatcher:
         self._lanes: dict[_Lane, asyncio.Task[None]] = {}
         self._held: set[int] = set()
         self._woken = asyncio.Event()
+        self._looks = 0  # that ended well
+        self._is_looking = False
+        self._looked = asyncio.Event()
 
     def wake(self) -> None:
         """Look at the outbox now (from the loop's thread)."""
         self._woken.set()
+
+    async def looked(self) -> None:
+        """Until a look at the outbox that began after this call has ended well."""
+        enough = self._looks + 1 + self._is_looking
+        while self._looks < enough:
+            self.wake()
+            await self._looked.wait()
 
     @property
     def under_way(self) -> int:
@@ -87,11 +97,17 @@ class Dispatcher:
         # What ends while the outbox is being read may still stand in the answer as due.
         busy = set(self._lanes)
         limit = min(BATCH + len(self._held), WAITING_MOST)
+        self._is_looking = True
         try:
             due = await self._call(partial(self._outbox.due, self._clock.now(), limit))
         except Exception:
             log.exception("the outbox cannot be read; trying again")
             return
+        finally:
+            self._is_looking = False
+        self._looks += 1
+        self._looked.set()
+        self._looked = asyncio.Event()
         for lane, notices in _lanes(due):
             # A lane at work is left alone: its younger notices come up again once it has ended.
             if lane in busy:

@@ -78,6 +78,10 @@ class Operations(Reads, Orders):
     def close(self) -> None:
         self._database.close()
 
+    def prove(self) -> None:
+        """Commit, and change nothing; StoreUnavailable when nothing can be written now."""
+        self._database.prove()
+
     def save_registry(self, registry: Registry, who: str, why: str, now: datetime) -> int:
         """Replace the registry; its new revision. An equal one changes nothing."""
         try:

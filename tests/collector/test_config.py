@@ -103,6 +103,23 @@ def test_files_are_sought_beside_the_configuration(write, tmp_path, monkeypatch)
     assert mqtt.ca == str(tmp_path / "ca.pem")
 
 
+def test_the_dead_mans_url_stands_there_or_behind_a_reference(write, monkeypatch):
+    monkeypatch.setenv("TEST_PING", "https://hc.example/ping/geheim-8")
+    config = read_config(write('[deadman]\nurl = "env:TEST_PING"\n')).deadman
+    assert resolve(config.url).reveal() == "https://hc.example/ping/geheim-8"
+    assert "geheim" not in repr(config)
+    url = "https://hc.example/ping/1"
+    assert read_config(write(f'[deadman]\nurl = "{url}"\n')).deadman.url == url
+
+
+@pytest.mark.parametrize("url", ["ftp://hc.example/geheim-9", "geheim-9", "env:TEST_PING"])
+def test_a_dead_man_that_cannot_be_asked_is_refused_and_not_quoted(write, monkeypatch, url):
+    monkeypatch.setenv("TEST_PING", "gopher://geheim-9")
+    (problem,) = problems(write(f'[deadman]\nurl = "{url}"\n'))
+    assert problem.startswith("deadman.url: write https://host/path")
+    assert "geheim" not in problem
+
+
 def test_a_ca_that_is_not_there_is_named(write):
     (problem,) = problems(write('[mqtt]\nca = "nowhere.pem"\n'))
     assert problem.startswith("mqtt.ca: no such file")

@@ -82,7 +82,8 @@ async def test_the_recipe_lets_in_whom_it_names_with_what_it_names(server: Mosqu
             assert await box.publish(OWN + "readings", b"own")
             assert not await box.publish("shouwang/v1/linhe/other/readings", b"another's")
             assert not await box.publish(OWN + "received", b"what the server says")
-            assert not await box.publish("shouwang/v1/linhe/server/status", b"{}")
+            for kind in (Kind.STATUS, Kind.HEALTH):
+                assert not await box.publish(f"shouwang/v1/linhe/server/{kind}", b"{}")
             assert await watch.publish(OWN + "received", b"{}")
             async with asyncio.timeout(SOON_S):
                 (receipt,) = await anext(box.batches())
@@ -92,6 +93,17 @@ async def test_the_recipe_lets_in_whom_it_names_with_what_it_names(server: Mosqu
         async with asyncio.timeout(SOON_S):
             while "subscription" not in box.why:  # noqa: ASYNC110 - a test polls what has no event
                 await asyncio.sleep(0.01)
+
+
+@pytest.mark.mosquitto
+async def test_the_server_hears_its_own_word(server: Mosquitto) -> None:
+    collector, topic = as_user(server, "collector"), "shouwang/v1/linhe/server/health"
+    async with Mqtt5Link(collector, filters=[every_device(Kind.HEALTH)]) as watch:
+        await connected(watch)
+        assert await watch.publish(topic, b"own")
+        async with asyncio.timeout(SOON_S):
+            (heard,) = await anext(watch.batches())
+    assert (heard.topic, heard.payload, heard.retained) == (topic, b"own", False)
 
 
 @pytest.mark.mosquitto

@@ -212,7 +212,8 @@ def _held(folder: Path) -> dict[tuple[str, str], Ranges]:
 
 
 def _journalled(folder: Path) -> list[int]:
-    return sorted(seq for what in _said(folder) if isinstance(what, Batch) for seq in what.seq)
+    said = [what for what in _said(folder) if isinstance(what, Batch) and what.device != "server"]
+    return sorted(seq for batch in said for seq in batch.seq)
 
 
 def _stored(folder: Path) -> int:

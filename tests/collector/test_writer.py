@@ -9,6 +9,7 @@ import pytest
 
 from alerts.rules.inputs import Amendment, Entry, Tick
 from collector import writer as writers
+from collector.house import figure
 from collector.stores.embedded import EmbeddedStore
 from collector.stores.ledger import GRACE_MS
 from collector.stores.port import Level, StoreUnavailable, Touched
@@ -16,6 +17,7 @@ from collector.writer import BACK_OFF_S, READINGS_MOST, RollUp, Writer, back_off
 from edge.clock import Clock
 from edge.contract.quality import Check, Quality
 from edge.contract.reading import Batch
+from edge.contract.topics import SERVER
 from tests.collector.stores.batches import DAY, HOUR, MINUTE, NOON, PH, amendment, good
 
 T = TypeVar("T")
@@ -99,6 +101,13 @@ async def test_readings_are_written_and_the_cursor_follows(make):
     assert await store.count() == 1
     assert (follower.moves, writer.stored, writer.position) == ([6], 1, 6)
     assert (writer.ok, writer.why) == (True, "")
+
+
+async def test_what_the_house_says_is_stored_and_not_counted_as_readings(make):
+    own = Entry(2, NOON, figure(("linhe", SERVER), "whole-way", 0.4, NOON))
+    writer = Writer(FakeFollower([reading(1, NOON), own]), store := make())
+    await writer.run()
+    assert (store.calls, writer.stored) == ([2], 1)
 
 
 async def test_what_is_no_reading_moves_the_cursor_and_writes_nothing(make):

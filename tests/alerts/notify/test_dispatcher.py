@@ -99,6 +99,33 @@ async def test_every_due_notice_is_sent_once_and_settled() -> None:
     assert {id for id, _ in outbox.settled} == set(range(30))
 
 
+async def test_a_look_at_the_outbox_counts_when_it_began_later_and_ended_well() -> None:
+    outbox = Outbox()
+    looks: list[int] = []
+    gates = [threading.Event() for _ in range(3)]
+
+    def due(now: datetime, limit: int) -> list[Notice]:
+        at = len(looks)
+        looks.append(at)
+        gates[min(at, 2)].wait(10)
+        if at == 1:
+            raise OSError("the database is away")
+        return []
+
+    outbox.due = due  # type: ignore[method-assign]
+    async with running(outbox, {}) as dispatcher:
+        await until(lambda: len(looks) == 1)
+        looked = asyncio.create_task(dispatcher.looked())
+        await asyncio.sleep(0.05)
+        gates[0].set()  # this one had begun before
+        gates[1].set()  # and this one fails
+        await until(lambda: len(looks) == 3)
+        await asyncio.sleep(0.05)
+        assert not looked.done()
+        gates[2].set()
+        await asyncio.wait_for(looked, 10)
+
+
 async def test_one_address_hears_of_an_incident_in_order_even_when_the_first_must_wait() -> None:
     outbox = Outbox(notice(2, reason=NoticeReason.RECOVERED), notice(1))
     fake = Fake({1: [Retry("busy"), Retry("busy")]})

@@ -325,6 +325,13 @@ def test_the_mark_rises_with_every_change_and_not_with_a_look(operations):
     assert operations.mark() == before + 1
 
 
+def test_a_proof_commits_and_changes_nothing(operations):
+    operations.take([says(1)], PACKS, NOW)
+    before = operations.mark(), operations.counts(), operations.notices()
+    operations.prove()
+    assert (operations.mark(), operations.counts(), operations.notices()) == before
+
+
 def test_a_fault_half_way_leaves_nothing_behind(operations):
     unwritable = says(2, facts={"x": object()})
     with pytest.raises(Exception, match="object"):

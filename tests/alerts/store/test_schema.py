@@ -1,5 +1,6 @@
 """The schema: migrations and tables are the same, and set_up is safe to repeat."""
 
+import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
+from alerts.store import database as databases
 from alerts.store.database import HEAD, MIGRATIONS, Database
 from alerts.store.errors import StoreMisfit, StoreUnavailable
 from alerts.store.operations import Operations
@@ -108,6 +110,20 @@ def test_a_failure_inside_a_transaction_writes_nothing(database):
         fail_half_way()
     with database.read() as connection:
         assert connection.execute(text("SELECT mark FROM cell")).scalar_one() == 0
+
+
+def test_a_database_that_somebody_holds_proves_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(databases, "BUSY_MS", 50)
+    path = tmp_path / "operations.db"
+    with Operations(f"sqlite:///{path}") as operations:
+        operations.set_up()
+        holder = sqlite3.connect(path, isolation_level=None)
+        holder.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreUnavailable, match="locked"):
+            operations.prove()
+        holder.execute("ROLLBACK")
+        holder.close()
+        operations.prove()
 
 
 def test_what_cannot_be_opened_is_unavailable_and_says_where(tmp_path):
