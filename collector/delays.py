@@ -23,6 +23,10 @@ class Delays:
         self.counts[bisect_left(BOUNDS_S, seconds)] += count
         self.sum_s += seconds * count
 
+    def copy(self) -> "Delays":
+        """What was noted so far."""
+        return Delays(self.counts.copy(), self.sum_s)
+
     def since(self, before: "Delays") -> "Delays":
         """What was noted after ``before``."""
         counts = [now - was for now, was in zip(self.counts, before.counts, strict=True)]

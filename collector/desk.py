@@ -25,8 +25,9 @@ from collector import records
 from collector.config import Config, read_config
 from collector.demo.inbox_file import InboxFile
 from collector.errors import EXIT_CONFIG, EXIT_OUTSIDE, ConfigError, OutsideError
+from collector.exposition import prometheus
 from collector.gaps_keeping import GapsFile
-from collector.health import prometheus, read_watch
+from collector.health import read_watch
 from collector.latest import KeptHistory
 from collector.opening import open_store
 from dashboards.console.app import make_app

@@ -4,8 +4,6 @@ The two processes share nothing but the disk, so this is a file, replaced as a w
 """
 
 import os
-import re
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,8 +28,9 @@ class Part:
 class DeviceSeen:
     """Whether a device is heard; ``waiting`` is what its journal holds, where it has said so.
 
-    ``clock_s`` is how far its clock is off, in seconds, where it has said so. ``cuts_ms`` is when
-    it ended without a goodbye, the newest last: what it measured just after may be lost.
+    ``clock_s`` is how far its clock is off, in seconds, where it has said so, and ``skew_s`` the
+    same by when its packs arrive (``collector/skew.py``); ahead is positive. ``cuts_ms`` is when it
+    ended without a goodbye, the newest last: what it measured just after may be lost.
     """
 
     site: str
@@ -42,8 +41,22 @@ class DeviceSeen:
     waiting: int | None = None
     clock_s: float | None = None
     skew_s: float | None = None
-    """By what arrives: the least of arrival minus measured over some minutes (``collector/skew.py``)."""
     cuts_ms: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxSeen:
+    """Notices that are due and not sent, and what became of attempts since the start, by outcome.
+
+    ``oldest_s`` (house seconds) is how long the oldest has been due, ``stuck_s`` (real) how long none
+    has moved; both 0 when there is none.
+    """
+
+    waiting: int = 0
+    retrying: int = 0
+    oldest_s: float = 0.0
+    stuck_s: float = 0.0
+    attempts: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,9 +76,19 @@ class WatchStatus:
     journal: str = ""
     delays: dict[str, Delays] = field(default_factory=dict)
     """From arrival until a consumer was done with it, by the consumer's name."""
+    writes: Delays = field(default_factory=Delays)
+    """How long the store's writes took (real seconds), without the waits between tries."""
+    store_away_s: float = 0.0
+    """For how long (real seconds) the store has taken nothing."""
+    outbox: OutboxSeen = OutboxSeen()
+    disk_free_bytes: int | None = None
+    disk_bytes: int | None = None
+    """Of the disk on which the state folder lies."""
     position: int = 0
     journal_bytes: int = 0
-    journal_age_s: float = 0.0
+    journal_entries: int = 0
+    journal_oldest_ms: int | None = None
+    """When its oldest entry arrived."""
     set_aside: int = 0
     """Damaged journals that lie beside the present one."""
     journal_share: float = 0.0
@@ -88,47 +111,6 @@ class WatchStatus:
 
 _ADAPTER = TypeAdapter(WatchStatus)
 
-_HELP = {
-    "messages": "Messages that came from the broker.",
-    "stale": "Retained readings, ignored.",
-    "readings": "Readings journalled.",
-    "doubles": "Readings that were held already.",
-    "ignored": "Values of foreign devices that nobody asked for.",
-    "dead": "Readings and messages refused.",
-    "dropped": "Readings that devices announced as dropped by their own cap.",
-    "suspect": "Readings judged suspect.",
-    "failed": "Readings judged fail.",
-    "results": "Answers of devices to commands.",
-    "refusals": "Commands that devices refused.",
-    "presses": "Presses of an announcer's button.",
-    "stored": "Readings of devices that the store has taken.",
-    "transitions": "Transitions of rules.",
-    "refused": "Transitions that the operations database refused; they are dead letters.",
-    "falls": "Tasks that fell and were started again.",
-    "receipts": "Receipts sent to devices.",
-    "commands": "Commands sent to devices.",
-    "commits": "Transactions of the journal.",
-    "uplink_sent": "Reports that a bureau has acknowledged.",
-    "uplink_again": "Reports that were not acknowledged and are sent again.",
-    "uplink_late": "Readings that came after their report had gone.",
-    "uplink_expired": "Reports given up after the time they are kept.",
-    "peers_connections": "Connections of devices that speak TCP.",
-    "peers_refused": "Connections beyond the bound of a listener.",
-    "peers_heard": "Messages of devices that speak TCP.",
-    "peers_noise": "Pieces of noise where a message was expected; dead letters.",
-    "peers_strangers": "Messages of devices that are not registered, or from another address.",
-    "peers_lost": "Bytes that a relay passed on and could not read.",
-    "peers_falls": "Connections that fell by a bug.",
-    "shifted": "Readings whose times could not be, dated by their arrival.",
-    "replayed": "Readings of dead letters that were taken in after all.",
-    "flooded": "Messages beyond a device's allowance, dropped.",
-    "letters_lost": "Dead records whose bytes a cap took.",
-    "strays": "Messages in the server's own name that it did not send just now; ignored.",
-    "synthetic_passed": "Synthetic readings that came the whole way.",
-    "deadman_pinged": "Pings that the outside dead-man has taken.",
-    "needed": "Readings that the journal's cap took before a consumer had them.",
-}
-
 
 def write_watch(path: Path, status: WatchStatus) -> None:
     """Replace the file as a whole; no fsync, for nobody needs it after a power cut."""
@@ -143,124 +125,3 @@ def read_watch(path: Path | str) -> WatchStatus | None:
         return _ADAPTER.validate_json(Path(path).read_bytes())
     except (OSError, ValueError):
         return None
-
-
-def prometheus(status: WatchStatus) -> str:
-    """The status as Prometheus text (exposition format 0.0.4)."""
-    return "".join(f"{line}\n" for line in _lines(status))
-
-
-_PAGE = """# Metrics
-
-`/metrics` gives these as Prometheus text. Names end in their unit; counters rise from the start of the watch. The house's own figures are readings, too, with charts and rules ([house.md](house.md)).
-
-| metric | type | labels | is |
-|---|---|---|---|
-"""
-
-
-def metrics_page(status: WatchStatus) -> str:
-    """The table of ``docs/metrics.md``, of a status in which nothing is left out."""
-    labels: dict[str, list[str]] = {}
-    for line in _lines(status):
-        if not line.startswith("#"):
-            name = re.sub(r"_(bucket|sum|count)$", "", line.split("{")[0].split(" ")[0])
-            found = labels.setdefault(name, [])
-            found += [key for key in re.findall(r'(\w+)="', line) if key not in found]
-    rows, text = [], ""
-    for line in _lines(status):
-        if line.startswith("# HELP"):
-            text = line.split(" ", 3)[3]
-        elif line.startswith("# TYPE"):
-            _, _, name, kind = line.split(" ")
-            marks = ", ".join(f"`{label}`" for label in labels.get(name, ()))
-            rows.append(f"| `{name}` | {kind} | {marks} | {text} |\n")
-    return _PAGE + "".join(sorted(rows))
-
-
-def _lines(status: WatchStatus) -> Iterator[str]:
-    for name, count in status.counters.items():
-        yield from _head(f"{name}_total", "counter", _HELP.get(name, name))
-        yield f"shouwang_{_name(name)}_total {count}"
-    yield from _head("part_up", "gauge", "Whether a part of the watch works.")
-    for part in status.parts:
-        yield f"shouwang_part_up{_labels({'part': part.name})} {int(part.ok)}"
-    yield from _head("consumer_depth", "gauge", "Journal entries a consumer has not done with.")
-    for name, depth in status.depth.items():
-        yield f"shouwang_consumer_depth{_labels({'consumer': name})} {depth}"
-    yield from _head("consumer_lag_seconds", "gauge", "Age of what a consumer has come to.")
-    for name, lag in status.lag_s.items():
-        yield f"shouwang_consumer_lag_seconds{_labels({'consumer': name})} {lag:.3f}"
-    for name, delays in status.delays.items():
-        metric = f"{_name(name)}_delay_seconds"
-        yield from _head(
-            metric,
-            "histogram",
-            f"From a record's arrival until the consumer {name} had done with it.",
-        )
-        counts = delays.cumulative()
-        for bound, count in counts:
-            yield f"shouwang_{metric}_bucket{_labels({'le': bound})} {count}"
-        yield f"shouwang_{metric}_sum {delays.sum_s:.3f}"
-        yield f"shouwang_{metric}_count {counts[-1][1]}"
-    for name, value, text in (
-        ("event_loop_lag_seconds", f"{status.loop_lag_s:.4f}", "How late the watch's loop was."),
-        ("journal_position", status.position, "The last position of the journal."),
-        ("journal_bytes", status.journal_bytes, "The journal's size."),
-        ("journal_age_seconds", f"{status.journal_age_s:.0f}", "Age of its oldest record."),
-        ("journal_share", f"{status.journal_share:.1f}", "% of its cap that is still to be used."),
-        ("journals_set_aside", status.set_aside, "Damaged journals that lie beside it."),
-        ("house_time_seconds", f"{status.at_ms / 1000:.3f}", "The house clock."),
-        ("watch_started_seconds", f"{status.started_ms / 1000:.3f}", "When the watch began."),
-        ("devices_online", sum(d.online for d in status.devices), "Devices that say online."),
-    ):
-        yield from _head(name, "gauge", text)
-        yield f"shouwang_{name} {value}"
-    yield from _head("dead_letters", "gauge", "Dead records that lie there, by class of reason.")
-    for why, count in status.letters.items():
-        yield f"shouwang_dead_letters{_labels({'why': why})} {count}"
-    yield from _head("device_missing_readings", "gauge", "Numbers that never came, by kind.")
-    for name, kinds in status.missing.items():
-        for kind, count in kinds.items():
-            yield f"shouwang_device_missing_readings{_labels({'device': name, 'kind': kind})} {count}"
-    yield from _head("device_flooded_total", "counter", "Messages beyond a device's allowance.")
-    for name, count in status.floods.items():
-        yield f"shouwang_device_flooded_total{_labels({'device': name})} {count}"
-    yield from _synthetic(status)
-    yield from _head("device_seen_seconds", "gauge", "When a device was last heard (house clock).")
-    for device in status.devices:
-        if device.seen_ms is not None:
-            labels = _labels({"site": device.site, "device": device.device})
-            yield f"shouwang_device_seen_seconds{labels} {device.seen_ms / 1000:.3f}"
-    for name, text in (
-        ("clock_skew", "Least of arrival minus measured over some minutes: the clock is behind."),
-        ("clock_offset", "What the device says of its own clock: it is ahead."),
-    ):
-        yield from _head(f"device_{name}_seconds", "gauge", text)
-        for device in status.devices:
-            seconds = device.skew_s if name == "clock_skew" else device.clock_s
-            if seconds is not None:
-                labels = _labels({"site": device.site, "device": device.device})
-                yield f"shouwang_device_{name}_seconds{labels} {seconds:.3f}"
-
-
-def _synthetic(status: WatchStatus) -> Iterator[str]:
-    yield from _head("synthetic_stage_seconds", "gauge", "The last synthetic reading, by stage.")
-    for stage, seconds in status.synthetic.items():
-        yield f"shouwang_synthetic_stage_seconds{_labels({'stage': stage})} {seconds:.3f}"
-
-
-def _head(name: str, kind: str, text: str) -> tuple[str, str]:
-    return f"# HELP shouwang_{_name(name)} {text}", f"# TYPE shouwang_{_name(name)} {kind}"
-
-
-def _name(name: str) -> str:
-    return re.sub(r"[^a-zA-Z0-9_]", "_", name)
-
-
-def _labels(labels: Mapping[str, str]) -> str:
-    escaped = {
-        name: value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
-        for name, value in labels.items()
-    }
-    return "{" + ",".join(f'{name}="{value}"' for name, value in escaped.items()) + "}"

@@ -166,6 +166,8 @@ class Judged:
     """By site and device, what became of remote settings."""
     refused: dict[tuple[str, str], int] = field(default_factory=dict)
     """Records of registered devices that are dead, by site and device."""
+    leads: dict[tuple[str, str], int] = field(default_factory=dict)
+    """How far a pack whose times could not be was ahead of its arrival (ms), by site and device."""
     counts: Counts = field(default_factory=Counts)
     _latest: dict[tuple[str, str], int] = field(default_factory=dict)
     """Where in ``covers`` the latest range of a (stream, run) is."""
@@ -417,7 +419,10 @@ class Intake:
         dead = len(rejected)
         if dead:
             self._bury_records(judged, message, batch.run, rejected, now_ms)
-        judged.counts.shifted += self._moments.mend(batch, now_ms)
+        shifted = self._moments.mend(batch, now_ms)
+        if shifted:
+            judged.counts.shifted += shifted
+            judged.leads[batch.site, batch.device] = self._moments.lead_ms
         if not self.bindings.bind(batch):
             dead += len(batch)
             batch = self._bound(judged, message, batch, now_ms)

@@ -24,12 +24,16 @@ class Moments:
     """
 
     def __init__(self) -> None:
+        self.lead_ms = 0
+        """How far the last pack that was shifted had been ahead of its arrival; negative: behind."""
         self._given: set[_Given] = set()
         self._before: set[_Given] = set()
 
     def mend(self, batch: Batch, arrived_ms: int) -> int:
         """As ``mend``, and a millisecond earlier where that one is taken."""
-        shifted = _mended(batch, arrived_ms)
+        shifted, lead_ms = _mended(batch, arrived_ms)
+        if shifted:
+            self.lead_ms = lead_ms
         later: dict[tuple[str, str, str], int] = {}
         for i in sorted(shifted, key=lambda i: batch.at_ms[i], reverse=True):
             series = batch.place[i], batch.port[i], batch.metric[i]
@@ -52,22 +56,23 @@ def mend(batch: Batch, arrived_ms: int) -> int:
     becomes the arrival, or comes just before the first of the others. A house whose own clock is
     before 2020 knows nothing better than what it is told.
     """
-    return len(_mended(batch, arrived_ms))
+    return len(_mended(batch, arrived_ms)[0])
 
 
-def _mended(batch: Batch, arrived_ms: int) -> list[int]:
-    """The indices of what was shifted."""
+def _mended(batch: Batch, arrived_ms: int) -> tuple[list[int], int]:
+    """The indices of what was shifted, and how far its newest had been ahead of the arrival."""
     if batch.form is not None and EARLIEST_MS <= batch.at_ms[0] <= arrived_ms + AHEAD_MS:
-        return []  # packs with a form have one time
+        return [], 0  # packs with a form have one time
     if (
         not batch.at_ms
         or arrived_ms < EARLIEST_MS
         or (min(batch.at_ms) >= EARLIEST_MS and max(batch.at_ms) <= arrived_ms + AHEAD_MS)
     ):
-        return []
+        return [], 0
     early = [i for i, at_ms in enumerate(batch.at_ms) if at_ms < EARLIEST_MS]
     others = [i for i, at_ms in enumerate(batch.at_ms) if at_ms >= EARLIEST_MS]
     mended: list[int] = []
+    lead_ms = max(batch.at_ms) - arrived_ms
     newest_ms = max((batch.at_ms[i] for i in others), default=0)
     if newest_ms > arrived_ms + AHEAD_MS:
         mended += _shift(batch, others, arrived_ms - newest_ms)
@@ -75,7 +80,7 @@ def _mended(batch: Batch, arrived_ms: int) -> list[int]:
         first_ms = min((batch.at_ms[i] for i in others), default=arrived_ms + 1)
         last_ms = max(batch.at_ms[i] for i in early)
         mended += _shift(batch, early, min(arrived_ms, first_ms - 1) - last_ms)
-    return mended
+    return mended, lead_ms
 
 
 def _shift(batch: Batch, which: Sequence[int], by_ms: int) -> Sequence[int]:

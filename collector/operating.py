@@ -42,6 +42,11 @@ class Operating:
         self._ready = asyncio.Event()
         self._dispatcher = Dispatcher(operations, channels, clock, executor=self._thread)
 
+    @property
+    def attempts(self) -> Mapping[str, int]:
+        """Attempts to send since the start, by how they ended."""
+        return self._dispatcher.attempts
+
     async def open(self) -> None:
         """Bring the schema to the newest, then stay; raises when the database is not there."""
         await self.ask(self.operations.set_up)

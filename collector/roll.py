@@ -30,11 +30,10 @@ class Roll:
                 cuts_ms = dict.fromkeys((*seen.cuts_ms, *said.status.cuts_ms))
                 seen = replace(seen, cuts_ms=tuple(cuts_ms)[-MOST_CUTS:])
             self._seen[said.site, said.device] = seen
+        self._note_clocks(judged, now_ms)
         for batch in judged.batches:
             device = batch.site, batch.device
             self._heard_ms[device] = now_ms
-            if batch.is_news and batch.at_ms:
-                self._skews.note(device, now_ms - batch.at_ms[-1], now_ms)
             if "" not in batch.place:
                 continue  # nothing about the device itself
             if _WAITING in batch.metric:
@@ -51,6 +50,15 @@ class Roll:
             replace(self._of(*key), seen_ms=self._heard_ms.get(key), skew_s=self._skews.of(key))
             for key in keys
         )
+
+    def _note_clocks(self, judged: Judged, now_ms: int) -> None:
+        for device, lead_ms in judged.leads.items():
+            self._skews.note(device, -lead_ms, now_ms)
+        for batch in judged.batches[: self._skews.looks(now_ms)]:
+            device = batch.site, batch.device
+            # Without a run it is a device of others, whose times are the arrival's or an interval's.
+            if batch.run and batch.is_news and device not in judged.leads:
+                self._skews.note(device, now_ms - batch.at_ms[-1], now_ms)
 
     def _of(self, site: str, device: str) -> DeviceSeen:
         return self._seen.get((site, device)) or DeviceSeen(site=site, device=device)

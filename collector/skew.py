@@ -1,37 +1,69 @@
-"""How far each device's clock seems to be off: the least of arrival minus measured. Pure.
+"""How far a device's clock is off, by when its packs arrive. Pure.
 
-What is live takes the way's length and the pack's age, never less; so the least over some minutes is
-the clock's own share, as far as anything live came. A clock ahead by more than two minutes is not
-seen here: its times are shifted to their arrival at intake (``collector/moments.py``).
+A pack is on its way for some time, never less than none: of the last packs the quickest tell the
+clock. A pack that is late need not mean a clock that is behind, for a backlog is late too: that is
+said only when every pack has been late for longer than a backlog takes.
 """
 
-HALF_MS = 5 * 60_000  # the least is of one to two of these, house time
+from array import array
+from dataclasses import dataclass, field
 
-Device = tuple[str, str]
+WINDOW, LEAST = 12, 3  # packs remembered; the third quickest counts, since one or two may be odd
+LATE_MS = 60_000  # later than this is no way of a pack that is sent at once
+LATE_FOR_MS = 900_000  # a backlog of 2,000 readings, beyond which live ones go first, takes minutes
+SILENT_MS = 7_200_000  # what was before such a silence tells nothing any more
+LOOKS, LOOKS_MS = 200, 1_000  # packs looked at within so long; it costs nothing beyond
+
+Who = tuple[str, str]
+
+
+@dataclass(slots=True)
+class _Packs:
+    noted_ms: int
+    late_since_ms: int | None = None
+    """Since when all have been late."""
+    late_ms: "array[int]" = field(default_factory=lambda: array("q"))
+    """The last of them, oldest first; negative came before it was measured."""
+
+    def ahead_s(self) -> float | None:
+        if len(self.late_ms) < LEAST:
+            return None
+        late_ms = sorted(self.late_ms)[LEAST - 1]
+        since_ms = self.late_since_ms
+        if late_ms >= LATE_MS and (since_ms is None or self.noted_ms - since_ms < LATE_FOR_MS):
+            return None
+        return -late_ms / 1000
 
 
 class Skews:
-    """``note`` once a pack; constant in time and, by device, in memory."""
+    """``note`` a pack's arrival; ``of`` a device is what that says. Times are the house clock's."""
 
     def __init__(self) -> None:
-        self._least: dict[Device, tuple[int, int, int]] = {}
-        """By device: which five minutes they are, the least in it, and the least in the one before."""
+        self._packs: dict[Who, _Packs] = {}
+        self._ahead_s: dict[Who, float | None] = {}
+        self._looks, self._looks_ms = LOOKS, 0
 
-    def note(self, device: Device, late_ms: int, now_ms: int) -> None:
-        """A pack whose newest reading is so late arrived now."""
-        part = now_ms // HALF_MS
-        known = self._least.get(device)
-        if known is None:
-            self._least[device] = part, late_ms, late_ms
-            return
-        at, least, before = known
-        if at == part:
-            if late_ms < least:
-                self._least[device] = part, late_ms, before
-        else:
-            self._least[device] = part, late_ms, least if part == at + 1 else late_ms
+    def looks(self, now_ms: int) -> int:
+        """How many more packs are worth a look in this second."""
+        if not 0 <= now_ms - self._looks_ms < LOOKS_MS:
+            self._looks, self._looks_ms = LOOKS, now_ms
+        return self._looks
 
-    def of(self, device: Device) -> float | None:
-        """Seconds; positive when the device's clock is behind. None when nothing was heard."""
-        known = self._least.get(device)
-        return None if known is None else min(known[1:]) / 1000
+    def note(self, who: Who, late_ms: int, now_ms: int) -> None:
+        """A pack arrived so long after its newest reading was measured, by the device's clock."""
+        self._looks -= 1
+        packs = self._packs.get(who)
+        if packs is None or not 0 <= now_ms - packs.noted_ms < SILENT_MS:
+            packs = self._packs[who] = _Packs(now_ms)
+        packs.noted_ms = now_ms
+        if late_ms < LATE_MS:
+            packs.late_since_ms = None
+        elif packs.late_since_ms is None:
+            packs.late_since_ms = now_ms
+        packs.late_ms.append(late_ms)
+        del packs.late_ms[:-WINDOW]
+        self._ahead_s[who] = packs.ahead_s()
+
+    def of(self, who: Who) -> float | None:
+        """Seconds that the clock is ahead (negative: behind); None while that is not known."""
+        return self._ahead_s.get(who)

@@ -73,8 +73,6 @@ class Tending:
         store: str = "store",
     ) -> None:
         self.bytes = 0
-        self.oldest_ms: int | None = None
-        """When the oldest record that is still there arrived."""
         self.letters: dict[str, int] = {}
         """Dead records that lie there, by the class of their reason."""
         self.needed = 0
@@ -83,6 +81,9 @@ class Tending:
         """Damaged journals that lie beside this one."""
         self.share = 0.0
         """% of the cap that is taken by what some consumer has still to use."""
+        self.entries = 0
+        self.oldest_ms: int | None = None
+        """How many entries there are, and when the oldest arrived."""
         self._journaling = journaling
         self._positions = positions
         self._clock = clock
@@ -156,10 +157,12 @@ class Tending:
 
     def _measure(self, journal: Journal, done: int) -> None:
         self.bytes = journal.size_bytes
-        self.oldest_ms = next((row.at_ms for row in journal.read(0, 1)), None)
         self.letters = _by_class(journal)
         self.set_aside = len(damaged(journal.path))
         first, last = journal.first, journal.last
+        oldest = journal.read(0, 1)
+        self.entries = last - first + 1 if oldest else 0
+        self.oldest_ms = oldest[0].at_ms if oldest else None
         waiting = (last - max(done, first - 1)) / max(1, last - first + 1)
         readings = max(0, self.bytes - journal.letter_bytes)
         # Rows are near enough of one size; only bytes beside a cap can be full.

@@ -33,6 +33,7 @@ class Vitals:
         while True:
             if loop.time() >= next_s:
                 next_s = loop.time() + WRITE_S
+                self._watch.condition.note_loop(self._lag_s)
                 write_watch(path, self.status())
                 self._lag_s = 0.0
             due_s = loop.time() + PROBE_S
@@ -75,11 +76,17 @@ class Vitals:
                 name: follower.lag_ms(now_ms) / 1000 for name, follower in watch.followers.items()
             },
             delays={"rules": watch.judging.delays, "store": watch.writer.delays},
+            writes=watch.writer.writes,
+            store_away_s=watch.condition.store_away_s,
+            outbox=watch.condition.outbox_seen(),
+            disk_free_bytes=watch.condition.disk_free_bytes,
+            disk_bytes=watch.condition.disk_bytes,
             loop_lag_s=self._lag_s,
             journal=watch.journaling.id,
             position=watch.journaling.last,
             journal_bytes=watch.tending.bytes,
-            journal_age_s=max(0, now_ms - (watch.tending.oldest_ms or now_ms)) / 1000,
+            journal_entries=watch.tending.entries,
+            journal_oldest_ms=watch.tending.oldest_ms,
             set_aside=watch.tending.set_aside,
             journal_share=watch.tending.share,
             devices=watch.listening.roll.all(),
@@ -129,6 +136,7 @@ class Vitals:
                         "orders",
                         "announcers",
                         "reports",
+                        "condition",
                     )
                 ),
             ),

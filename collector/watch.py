@@ -26,6 +26,7 @@ from alerts.store.errors import StoreMisfit
 from alerts.store.operations import Operations
 from collector import log as logs
 from collector.commanding import Commanding
+from collector.condition import Condition
 from collector.config import Config, Protocol, read_config
 from collector.deadman import DeadMan
 from collector.errors import EXIT_CONFIG, EXIT_OUTSIDE, ConfigError
@@ -161,6 +162,14 @@ class Watch:
             config.journal,
             config.deadletters,
         )
+        self.condition = Condition(
+            self.writer,
+            lambda: self.writer.why or self.falls.why.get("store", ""),
+            self.followers,
+            self.operating,
+            config.state,
+            clock,
+        )
         self._open_synthetic(stack)
         self.vitals = Vitals(self)
 
@@ -248,6 +257,7 @@ class Watch:
             "retention": self._retain,
             "gaps": self.accounts.run,
             "journal-care": self.tending.run,
+            "condition": self.condition.run,
             "status": self.vitals.run,
             "whole-way": self.synthetic.run,
             **({"dead-man": self.deadman.run} if self.deadman else {}),
@@ -301,6 +311,7 @@ class Watch:
             said: list[tuple[int, What]] = [(now_ms, Tick())]
             said += [(now_ms, share) for share in self.listening.refusals.due(now_ms)]
             said += self.tending.figures(self.house, now_ms)
+            said += self.condition.figures(self.house, self.listening.roll.all(), now_ms)
             said += self.synthetic.figures(self.house, now_ms)
             await self.journaling.write(Work(said=said))
 

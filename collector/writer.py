@@ -52,8 +52,10 @@ class Follower(Protocol):
 class Writer:
     """Writes the journal's readings into the store.
 
-    ``stored`` counts the readings of devices that the store has taken since the start; ``ok`` and ``why`` are its
-    word for the status; ``position`` is how far the store holds the journal.
+    ``stored`` counts the readings of devices that the store has taken since the start; ``ok`` and
+    ``why`` are its word for the status; ``position`` is how far the store holds the journal.
+    ``delays`` is from an entry's arrival until it was stored, ``writes`` how long the store took
+    (real seconds).
     """
 
     def __init__(
@@ -61,16 +63,15 @@ class Writer:
         follower: Follower,
         store: Store,
         *,
+        clock: Clock = Clock(),  # noqa: B008 - frozen
         linger_s: float = LINGER_S,
         sleep: Sleep = asyncio.sleep,
         chance: random.Random | None = None,
-        clock: Clock = Clock(),  # noqa: B008 - frozen
     ) -> None:
         self.stored = 0
-        self.delays = Delays()
-        """From arrival until the store had it, by the oldest of what was written together."""
-        self._clock = clock
         self.position = follower.position
+        self.delays, self.writes = Delays(), Delays()
+        self._clock = clock
         self._follower = follower
         self._store = store
         self._linger_s = linger_s
@@ -92,8 +93,9 @@ class Writer:
                 batches = [entry.what for entry in entries if isinstance(entry.what, Batch)]
                 if any(map(len, batches)):
                     await self._write(batches, entries[-1].at_ms)
+                    # All of them as the first, which has waited longest.
                     delay_ms = self._clock.now_ms() - entries[0].at_ms
-                    self.delays.note(max(0, delay_ms) / 1000, len(batches))
+                    self.delays.note(max(0, delay_ms) / 1000, len(entries))
                 # Behind the readings they are about, and again whenever those are written again.
                 amendments = [entry.what for entry in entries if isinstance(entry.what, Amendment)]
                 if amendments:
@@ -109,7 +111,15 @@ class Writer:
             await self._moved.wait_for(lambda: self.position >= position)
 
     async def _write(self, batches: Sequence[Batch], arrived_ms: int) -> None:
-        kept = await self._patience.until_done(lambda: self._store.write(batches, arrived_ms))
+        time = asyncio.get_running_loop().time
+
+        async def write() -> int:
+            began_s = time()
+            stored = await self._store.write(batches, arrived_ms)
+            self.writes.note(time() - began_s)
+            return stored
+
+        kept = await self._patience.until_done(write)
         self.stored += max(0, kept - _readings_of_house(batches))
 
     async def _amend(self, amendments: Sequence[Amendment]) -> None:

@@ -54,6 +54,8 @@ class Dispatcher:
         self._deadline_s = deadline_s
         self._poll_s = poll_s
         self._jitter = jitter
+        self.attempts = {"accepted": 0, "retry": 0, "rejected": 0}
+        """Attempts that ended so, since the start."""
         self._room = {kind: asyncio.Semaphore(AT_ONCE) for kind in channels}
         self._lanes: dict[_Lane, asyncio.Task[None]] = {}
         self._held: set[int] = set()
@@ -157,6 +159,7 @@ class Dispatcher:
                 log.exception("notice %d is sent but cannot be settled; trying again", notice.id)
                 await asyncio.sleep(pause_s)
                 pause_s = min(pause_s * 2, longest_s)
+        self.attempts[type(outcome).__name__.lower()] += 1
         _tell(notice, outcome)
 
     async def _wind_down(self) -> None:

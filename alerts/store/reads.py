@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Select, func, select
@@ -45,6 +46,18 @@ class Totals:
     transitions: int
     incidents: int
     notices: Mapping[NoticeState, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unsent:
+    """Notices that are due and not sent: never tried, or tried in vain.
+
+    ``oldest_at`` is when the oldest was due first; of one that is tried again, when it was written.
+    """
+
+    waiting: int = 0
+    retrying: int = 0
+    oldest_at: datetime | None = None
 
 
 class Reads:
@@ -212,6 +225,21 @@ class Reads:
                 duties=connection.execute(duties).scalar_one(),
                 notices_unsent=connection.execute(unsent).scalar_one(),
             )
+
+    def unsent(self, now: datetime) -> Unsent:
+        """What the outbox has still to do; what quiet hours hold back is not due yet."""
+        n = t.notice.c
+        waits = [n.state == NoticeState.WAITING.value, n.due_at <= now]
+        fails = [n.state == NoticeState.RETRYING.value]
+        with self._database.read() as connection:
+            waiting, due_at = connection.execute(
+                select(func.count(), func.min(n.due_at)).where(*waits)
+            ).one()
+            retrying, created_at = connection.execute(
+                select(func.count(), func.min(n.created_at)).where(*fails)
+            ).one()
+        oldest = [at for at in (due_at, created_at) if at is not None]
+        return Unsent(waiting=waiting, retrying=retrying, oldest_at=min(oldest, default=None))
 
     def totals(self) -> Totals:
         n = t.notice.c

@@ -23,6 +23,7 @@ class _Nothing:
     metric: str = "uptime"
 
 
+STREAMS, STREAMS_TEXT = "shouwang_desk_streams", "Open event streams of the desk."
 STORE_S = 5.0  # real seconds; whoever asks /readyz does not wait much longer
 
 
@@ -63,11 +64,7 @@ async def readyz(asked: Asked) -> web.Response:
 
 async def metrics(asked: Asked) -> web.Response:
     text = asked.desk.meter.text() if asked.desk.meter else ""
-    text += (
-        "# HELP shouwang_desk_streams Open event streams.\n"
-        "# TYPE shouwang_desk_streams gauge\n"
-        f"shouwang_desk_streams {len(asked.hub)}\n"
-    )
+    text += f"# HELP {STREAMS} {STREAMS_TEXT}\n# TYPE {STREAMS} gauge\n{STREAMS} {len(asked.hub)}\n"
     return web.Response(
         body=text.encode(),
         headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"},

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from collector.exposition import prometheus
 from collector.gaps_keeping import GapsFile
-from collector.health import prometheus, read_watch
+from collector.health import read_watch
 from collector.link.mqtt5 import Mqtt5Link
 from collector.link.port import Broker
 from dashboards.ports import GapKind
@@ -64,7 +65,7 @@ async def test_a_gap_its_reason_and_a_power_cut_are_told_and_survive_a_kill(
     account = GapsFile(tmp_path / "state" / "gaps.snapshot", Clock()).of(SITE, DEVICE)
     assert account is not None
     assert sum(day.got for day in account.days) == 18
-    named = f'shouwang_device_missing_readings{{device="{SITE}/{DEVICE}"'
+    named = f'shouwang_device_missing_readings{{site="{SITE}",device="{DEVICE}"'
     await _until(lambda: f'{named},kind="waiting"}} 2' in _metrics(tmp_path))
     assert f'{named},kind="device-space"}} 5' in _metrics(tmp_path)
 

@@ -1,20 +1,14 @@
 import io
 import json
 import logging
-import os
-import re
-from dataclasses import replace
-from pathlib import Path
 
 from collector import log as logs
-from collector.delays import BOUNDS_S, Delays
+from collector.delays import Delays
 from collector.health import (
-    _HELP,
     DeviceSeen,
+    OutboxSeen,
     Part,
     WatchStatus,
-    metrics_page,
-    prometheus,
     read_watch,
     write_watch,
 )
@@ -34,8 +28,18 @@ STATUS = WatchStatus(
     loop_lag_s=0.002,
     journal="abc",
     position=99,
+    journal_oldest_ms=1_789_996_400_000,
+    journal_share=12.5,
+    store_away_s=1.5,
+    disk_free_bytes=10**9,
+    outbox=OutboxSeen(waiting=1, retrying=2, oldest_s=9.5, attempts={"accepted": 5}),
+    missing={"riverside/box": {"waiting": 4}},
+    letters={"unregistered": 3},
+    floods={"unregistered devices": 9},
     devices=(
-        DeviceSeen(site="riverside", device="box", online=True, seen_ms=4_000, waiting=2),
+        DeviceSeen(
+            site="riverside", device="box", online=True, seen_ms=4_000, waiting=2, skew_s=-3.5
+        ),
         DeviceSeen(site="riverside", device="new"),
     ),
 )
@@ -52,23 +56,6 @@ def test_no_status_and_a_foreign_one_are_none(tmp_path):
     assert read_watch(path) is None
     path.write_text('{"at_ms": "soon"}')
     assert read_watch(path) is None
-
-
-def test_prometheus_text_is_well_formed():
-    lines = prometheus(STATUS).splitlines()
-    sample = re.compile(r'shouwang_[a-z_]+(\{([a-z]+="(\\.|[^"\\])*",?)+\})? -?[0-9.e+]+')
-    assert all(line.startswith("# ") or sample.fullmatch(line) for line in lines)
-    types = [line.split()[2] for line in lines if line.startswith("# TYPE")]
-    assert len(types) == len(set(types))
-    assert 'shouwang_part_up{part="link"} 0' in lines
-    assert "shouwang_readings_total 12" in lines
-    assert 'shouwang_consumer_depth{consumer="store"} 3' in lines
-    buckets = [line for line in lines if line.startswith("shouwang_rules_delay_seconds_bucket")]
-    assert len(buckets) == len(BOUNDS_S) + 1
-    assert 'shouwang_rules_delay_seconds_bucket{le="0.005"} 3' in buckets
-    assert buckets[-1] == 'shouwang_rules_delay_seconds_bucket{le="+Inf"} 4'
-    assert "shouwang_rules_delay_seconds_count 4" in lines
-    assert 'shouwang_device_seen_seconds{site="riverside",device="box"} 4.000' in lines
 
 
 def test_logs_are_one_json_object_a_line_with_their_facts():
@@ -100,27 +87,3 @@ def test_logs_go_where_they_are_sent():
     finally:
         root.handlers[:], root.level = before[0], before[1]
     assert json.loads(stream.getvalue())["text"] == "hello"
-
-
-def everything() -> WatchStatus:
-    """A status in which nothing is left out."""
-    device = replace(STATUS.devices[0], skew_s=0.2, clock_s=-1.0)
-    return replace(
-        STATUS,
-        counters=dict.fromkeys(_HELP, 1),
-        delays={"rules": DELAYS, "store": DELAYS},
-        devices=(device,),
-        letters={"unbound": 1},
-        floods={"riverside/box": 1},
-        missing={"riverside/box": {"lost": 1}},
-        synthetic={"store": 0.5},
-    )
-
-
-def test_the_page_lists_every_metric_with_its_type_and_meaning():
-    """Write it anew with ``SHOUWANG_WRITE=1``."""
-    page = Path(__file__).parents[2] / "docs" / "metrics.md"
-    text = metrics_page(everything())
-    if os.environ.get("SHOUWANG_WRITE"):
-        page.write_text(text, "utf-8")
-    assert page.read_text("utf-8") == text

@@ -14,8 +14,9 @@ from alerts.store.operations import Operations
 from alerts.words import IncidentClass, Severity
 from collector import judging
 from collector.config import read_config
+from collector.exposition import prometheus
 from collector.follower import Follower
-from collector.health import WatchStatus, prometheus, read_watch
+from collector.health import WatchStatus, read_watch
 from collector.journaling import Journaling, Work
 from collector.judging import Judging, load_engine
 from collector.snapshots import replace_snapshot

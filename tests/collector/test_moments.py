@@ -48,6 +48,21 @@ def test_a_pack_whose_time_cannot_be_ends_at_its_arrival_with_its_spacing(given,
     assert [at_ms - NOW_MS for at_ms in batch.at_ms] == becomes
 
 
+@pytest.mark.parametrize(
+    ("given", "lead_ms"),
+    [
+        ([HOUR_MS - 60_000, HOUR_MS], HOUR_MS),
+        ([-NOW_MS + 1_000], -NOW_MS + 1_000),  # 1970
+        ([-NOW_MS + 5_000, -30_000], -30_000),  # set within the pack: what it is now
+        ([-30_000], 0),  # nothing is shifted
+    ],
+)
+def test_how_far_the_clock_was_off_is_remembered(given, lead_ms):
+    moments = Moments()
+    moments.mend(pack(*(NOW_MS + ms for ms in given)), NOW_MS)
+    assert moments.lead_ms == lead_ms
+
+
 def test_what_is_shifted_is_suspect_and_says_by_how_much():
     batch = pack(NOW_MS + HOUR_MS, reason="after a restart")
     mend(batch, NOW_MS)

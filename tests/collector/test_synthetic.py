@@ -3,7 +3,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from collector.health import WatchStatus, prometheus
+from collector.exposition import prometheus
+from collector.health import WatchStatus
 from collector.house import House
 from collector.intake import Bindings, Counts, Intake, Judged
 from collector.link.port import Message
@@ -184,4 +185,4 @@ def test_on_a_fast_clock_a_minute_leaves_time_to_pass(course):
 
 def test_the_stages_are_figures_of_the_metrics_page():
     text = prometheus(WatchStatus(at_ms=0, started_ms=0, pid=1, synthetic={"store": 0.25}))
-    assert 'shouwang_synthetic_stage_seconds{stage="store"} 0.250\n' in text
+    assert 'shouwang_synthetic_stage_seconds{stage="store"} 0.25\n' in text

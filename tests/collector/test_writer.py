@@ -1,5 +1,6 @@
 import asyncio
 import random
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -315,3 +316,20 @@ async def test_a_roll_up_that_fails_is_tried_again_before_the_cursor_moves(make)
     assert store.fails == 0
     assert (follower.moves, roll_up.ok) == ([2], True)
     assert len(await store.rows(Level.HOUR, PH, NOON, NOON + HOUR)) == 1
+
+
+async def test_delays_and_writes_are_timed_once_a_write(make):
+    now_ms = NOON + 400
+    clock = Clock(real_s=time.time(), house_s=now_ms / 1000, speed=1e-9)  # it stands still
+    entries = [reading(1, NOON), reading(2, NOON + 100), Entry(3, NOON + 200, Tick())]
+    writer = Writer(FakeFollower(entries), make(fails=1), clock=clock, sleep=at_once)
+    await writer.run()
+    assert sum(writer.delays.counts) == 3
+    assert writer.delays.sum_s == pytest.approx(3 * 0.399, abs=0.003)  # all as the first
+    assert sum(writer.writes.counts) == 1  # a try in vain is none
+
+
+async def test_what_is_no_reading_waits_for_no_store(make):
+    writer = Writer(FakeFollower([Entry(1, NOON, Tick())]), make())
+    await writer.run()
+    assert (sum(writer.delays.counts), sum(writer.writes.counts)) == (0, 0)

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from alerts.incidents.lifecycle import Timers
 from alerts.incidents.model import State, StoryKind
 from alerts.notify.notice import NoticeReason, NoticeState
-from alerts.notify.outcome import Accepted, Rejected
+from alerts.notify.outcome import Accepted, Rejected, Retry
 from alerts.rules.transition import Change
 from alerts.store.operations import Operations
+from alerts.store.reads import Unsent
 from alerts.words import IncidentClass, Severity
 from edge.contract.subject import Subject
 from tests.alerts.incidents.community import (
@@ -430,3 +431,16 @@ def test_a_rejected_last_address_is_no_silence(operations):
         "not-this-tier",
     ]
     assert [n.reason for n in operations.due(at(seconds=3), 10)] == [NoticeReason.CLIMBED]
+
+
+def test_what_the_outbox_has_still_to_do_is_what_is_due(operations):
+    operations.take([polluted(1)], PACKS, NOW)
+    (notice,) = operations.due(NOW, 10)
+    unsent = operations.unsent(at(minutes=3))
+    assert (unsent.waiting, unsent.retrying, unsent.oldest_at) == (1, 0, NOW)
+    assert operations.unsent(at(minutes=-1)) == Unsent()  # as what quiet hours hold back
+    operations.settle(notice.id, Retry("no network", timedelta(hours=1)), at(minutes=3))
+    unsent = operations.unsent(at(minutes=4))
+    assert (unsent.waiting, unsent.retrying, unsent.oldest_at) == (0, 1, NOW)
+    operations.settle(notice.id, Accepted(), at(minutes=5))
+    assert operations.unsent(at(minutes=6)) == Unsent()
