@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from aiohttp import web
@@ -20,8 +21,8 @@ from alerts.packs import shipped
 from alerts.rules.packs import Packs, read_packs
 from alerts.store.errors import StoreMisfit, StoreUnavailable
 from alerts.store.operations import Operations
+from collector import health, records
 from collector import log as logs
-from collector import records
 from collector.config import Config, read_config
 from collector.demo.inbox_file import InboxFile
 from collector.errors import EXIT_CONFIG, EXIT_OUTSIDE, ConfigError, OutsideError
@@ -35,6 +36,7 @@ from dashboards.ports import (
     Desk,
     DeviceSight,
     History,
+    HouseFigures,
     Part,
     Settings,
     WatchStatus,
@@ -92,7 +94,10 @@ class WatchFile:
             return None
         return WatchStatus(
             at=status.at,
-            parts=tuple(Part(name=p.name, ok=p.ok, why=p.why) for p in status.parts),
+            parts=tuple(
+                Part(name=p.name, ok=p.ok, why=p.why, since=_utc(p.since_ms)) for p in status.parts
+            ),
+            house=figures(status),
             devices=tuple(
                 DeviceSight(
                     site=device.site,
@@ -102,10 +107,33 @@ class WatchFile:
                     firmware=device.firmware,
                     waiting=device.waiting,
                     cuts_ms=device.cuts_ms,
+                    # When its packs arrive tells its clock better than its own word.
+                    clock_s=device.clock_s if device.skew_s is None else device.skew_s,
                 )
                 for device in status.devices
             ),
         )
+
+
+def figures(status: health.WatchStatus) -> HouseFigures:
+    """What the page of the house shows of the watch's status."""
+    delays = status.delays.get("store")
+    outbox, stages = status.outbox, status.synthetic
+    is_standing = any(part.name == "whole-way" and not part.ok for part in status.parts)
+    return HouseFigures(
+        journal_entries=status.journal_entries,
+        journal_share=status.journal_share,
+        depth=status.depth,
+        lag_s=status.lag_s,
+        store_delay_s=delays.quantile_s(0.99) if delays and any(delays.counts) else None,
+        store_away_s=status.store_away_s,
+        outbox_due=outbox.waiting + outbox.retrying,
+        outbox_oldest_s=outbox.oldest_s,
+        outbox_stuck_s=outbox.stuck_s,
+        whole_way_s=sum(stages.values()) if stages and not is_standing else None,
+        disk_free_bytes=status.disk_free_bytes,
+        disk_bytes=status.disk_bytes,
+    )
 
 
 class WatchMeter:
@@ -200,6 +228,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"{error}\n")
         return EXIT_OUTSIDE
     return 0
+
+
+def _utc(at_ms: int) -> datetime:
+    return datetime.fromtimestamp(at_ms / 1000, UTC)
 
 
 def _version() -> str:

@@ -71,7 +71,7 @@ class Listening:
         self.link: LinkBase | None = None
         self.counts = Counts()
         self.receipts = Receipts()
-        self.roll = Roll()
+        self.roll = Roll(clock.speed)
         self._journaling = journaling
         self._clock = clock
         self._make_link = make_link

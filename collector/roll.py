@@ -12,12 +12,15 @@ _WAITING, _CLOCK = "journal-depth", "clock-offset"
 
 
 class Roll:
-    """What devices have said since the watch began; the journal's own past is the rules' matter."""
+    """What devices have said since the watch began; the journal's own past is the rules' matter.
 
-    def __init__(self) -> None:
+    ``speed`` is the house clock's.
+    """
+
+    def __init__(self, speed: float = 1.0) -> None:
         self._seen: dict[tuple[str, str], DeviceSeen] = {}
         self._heard_ms: dict[tuple[str, str], int] = {}
-        self._skews = Skews()
+        self._skews = Skews(speed)
 
     def note(self, judged: Judged, now_ms: int) -> None:
         """What was just journalled."""

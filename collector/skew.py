@@ -20,6 +20,7 @@ Who = tuple[str, str]
 @dataclass(slots=True)
 class _Packs:
     noted_ms: int
+    speed: float
     late_since_ms: int | None = None
     """Since when all have been late."""
     late_ms: "array[int]" = field(default_factory=lambda: array("q"))
@@ -29,16 +30,20 @@ class _Packs:
         if len(self.late_ms) < LEAST:
             return None
         late_ms = sorted(self.late_ms)[LEAST - 1]
-        since_ms = self.late_since_ms
-        if late_ms >= LATE_MS and (since_ms is None or self.noted_ms - since_ms < LATE_FOR_MS):
+        late_for_ms = 0 if self.late_since_ms is None else self.noted_ms - self.late_since_ms
+        if late_ms >= LATE_MS and late_for_ms < LATE_FOR_MS * self.speed:
             return None
         return -late_ms / 1000
 
 
 class Skews:
-    """``note`` a pack's arrival; ``of`` a device is what that says. Times are the house clock's."""
+    """``note`` a pack's arrival; ``of`` a device is what that says. Times are the house clock's.
 
-    def __init__(self) -> None:
+    ``speed`` is that clock's: what a pack is late is its way, and takes real time.
+    """
+
+    def __init__(self, speed: float = 1.0) -> None:
+        self._speed = speed
         self._packs: dict[Who, _Packs] = {}
         self._ahead_s: dict[Who, float | None] = {}
         self._looks, self._looks_ms = LOOKS, 0
@@ -54,8 +59,10 @@ class Skews:
         self._looks -= 1
         packs = self._packs.get(who)
         if packs is None or not 0 <= now_ms - packs.noted_ms < SILENT_MS:
-            packs = self._packs[who] = _Packs(now_ms)
+            packs = self._packs[who] = _Packs(now_ms, self._speed)
         packs.noted_ms = now_ms
+        if late_ms > 0:
+            late_ms = int(late_ms / self._speed)
         if late_ms < LATE_MS:
             packs.late_since_ms = None
         elif packs.late_since_ms is None:

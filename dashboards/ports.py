@@ -1,7 +1,7 @@
 """What the pages need from the house: ports and values; ``collector/desk.py`` hands in what fits."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, Protocol
@@ -199,6 +199,7 @@ class Part:
     name: str
     ok: bool
     why: str = ""
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,6 +215,32 @@ class DeviceSight:
     """Readings that its journal still holds."""
     cuts_ms: tuple[int, ...] = ()
     """When its power was cut, the newest last: what it measured just after may be lost."""
+    clock_s: float | None = None
+    """How far its clock is ahead (negative: behind), where that is known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HouseFigures:
+    """How far the data has come, and what room is left.
+
+    ``journal_share`` is % of its cap that is still to be used; ``depth`` counts entries a consumer
+    has not done with, ``lag_s`` is how old the one is that it has come to (house seconds).
+    ``store_delay_s`` is from arrival until stored, for 99 of 100.
+    """
+
+    journal_entries: int = 0
+    journal_share: float = 0.0
+    depth: Mapping[str, int] = field(default_factory=dict)
+    lag_s: Mapping[str, float] = field(default_factory=dict)
+    store_delay_s: float | None = None
+    store_away_s: float = 0.0
+    outbox_due: int = 0
+    outbox_oldest_s: float = 0.0
+    outbox_stuck_s: float = 0.0
+    whole_way_s: float | None = None
+    """How long the last reading of the house's own took, the whole way."""
+    disk_free_bytes: int | None = None
+    disk_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,6 +250,7 @@ class WatchStatus:
     at: datetime
     parts: tuple[Part, ...] = ()
     devices: tuple[DeviceSight, ...] = ()
+    house: HouseFigures | None = None
 
 
 class Watch(Protocol):

@@ -20,6 +20,7 @@ from alerts.registry.model import Device, Place, PlaceKind, PostRole
 from alerts.words import IncidentClass, Severity
 from dashboards.console import accounts as accounts_in_words
 from dashboards.console import cards, grounds
+from dashboards.console import house as house_in_words
 from dashboards.console.door import Asked, in_thread
 from dashboards.console.i18n import language_of
 from dashboards.console.lines import LinesByPlace, alarm_lines
@@ -161,6 +162,19 @@ async def device(asked: Asked) -> web.Response:
     account = accounts_in_words.account(found, scene) if found else None
     row = _device_row(known, _sights(scene), scene)
     return _show(asked, scene, "device.html", tab="devices", row=row, account=account)
+
+
+async def house(asked: Asked) -> web.Response:
+    scene = await set_scene(asked)
+    return _show(
+        asked,
+        scene,
+        "house.html",
+        tab="house",
+        parts=house_in_words.parts(scene),
+        figures=house_in_words.figures(scene),
+        devices=house_in_words.devices(scene),
+    )
 
 
 async def people(asked: Asked) -> web.Response:

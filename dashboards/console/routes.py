@@ -134,6 +134,7 @@ ROUTES: tuple[Route, ...] = (
         Right.READ_PEOPLE,
         path_type=ByIncident,
     ),
+    _page("/house", pages.house, "How the house itself is: its parts, data on its way, devices"),
     _page("/devices", pages.devices, "Devices, and whether they are heard"),
     _page(
         "/devices/{site}/{device}",

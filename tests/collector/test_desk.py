@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,9 +18,12 @@ from alerts.rules.packs import read_packs
 from alerts.rules.transition import Change, Transition
 from alerts.store.operations import Operations
 from alerts.words import IncidentClass, Severity
+from collector.delays import Delays
 from collector.demo.house import free_port
-from collector.desk import main
+from collector.desk import figures, main
+from collector.health import Part
 from edge.contract.subject import Subject
+from tests.collector.test_health import STATUS
 from tests.collector.village import PLACE, SITE, settle
 
 SOON_S = 60.0
@@ -105,3 +109,23 @@ def test_a_port_that_is_taken_is_one_line_with_the_remedy_and_exit_3(tmp_path, c
     assert len([line for line in told if not line.startswith("{")]) == 1
     assert f"port {port}" in told[-1]
     assert "[desk]" in told[-1]
+
+
+def test_the_page_of_the_house_shows_what_the_watch_has_written():
+    delays = Delays()
+    delays.note(0.15, 100)
+    status = replace(
+        STATUS,
+        parts=(Part(name="whole-way", ok=True),),
+        delays={"store": delays},
+        synthetic={"broker": 0.2, "store": 0.3},
+    )
+    found = figures(status)
+    assert found.store_delay_s == pytest.approx(0.2, abs=0.01)  # the bound that holds 0.15
+    assert found.whole_way_s == pytest.approx(0.5)
+    assert (found.outbox_due, found.outbox_oldest_s) == (3, 9.5)
+    assert (found.store_away_s, found.disk_free_bytes) == (1.5, 10**9)
+    # A reading that stands half-way has not taken so long for the whole.
+    standing = replace(status, parts=(Part(name="whole-way", ok=False, why="store"),))
+    assert figures(standing).whole_way_s is None
+    assert figures(replace(status, delays={})).store_delay_s is None

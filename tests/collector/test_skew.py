@@ -45,6 +45,16 @@ def test_a_clock_two_minutes_off_is_found_on_any_way():
         assert 117.0 < found <= 120.0
 
 
+def test_on_a_fast_clock_the_way_is_no_lateness():
+    skews = Skews(speed=400.0)
+    for n in range(60):
+        skews.note(BOX, 400_000, T0 + n * MINUTE)  # a second, on a busy machine
+    assert skews.of(BOX) == -1.0
+    for n in range(60, 60 + WINDOW):
+        skews.note(BOX, -300_000, T0 + n * MINUTE)
+    assert skews.of(BOX) == 300.0
+
+
 def test_after_a_long_silence_it_begins_anew():
     skews = Skews()
     for n in range(LEAST):

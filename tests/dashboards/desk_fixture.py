@@ -44,6 +44,7 @@ from dashboards.ports import (
     DeviceSight,
     Gap,
     GapKind,
+    HouseFigures,
     Message,
     Part,
     Settings,
@@ -685,7 +686,20 @@ def house(*, demo: bool = True, frozen: bool = True, **settings: object) -> Hous
     watch = MemoryWatch(
         WatchStatus(
             at=NOW,
-            parts=(Part(name="link", ok=True), Part(name="journal", ok=True)),
+            parts=tuple(
+                Part(name=name, ok=True, since=NOW - 3 * HOUR)
+                for name in ("link", "journal", "rules", "store", "operations", "whole-way")
+            ),
+            house=HouseFigures(
+                journal_entries=48_210,
+                journal_share=0.4,
+                depth={"rules": 0, "store": 2},
+                lag_s={"rules": 0.0, "store": 0.2},
+                store_delay_s=0.38,
+                whole_way_s=0.62,
+                disk_free_bytes=21_400_000_000,
+                disk_bytes=32_000_000_000,
+            ),
             devices=tuple(
                 DeviceSight(
                     site=SITE,
@@ -695,6 +709,7 @@ def house(*, demo: bool = True, frozen: bool = True, **settings: object) -> Hous
                     cuts_ms=(_ms(NOW - 91 * MINUTE), _ms(NOW - 26 * MINUTE))
                     if device.id == "jingyang-01"
                     else (),
+                    clock_s={"laoba-01": -0.1, "jingyang-01": 312.0}.get(device.id),
                 )
                 for device in known.devices
             ),

@@ -29,6 +29,7 @@ PAGES = (
     "/devices",
     "/devices/riverside/laoba-01",
     "/people",
+    "/house",
     "/demo/inbox",
 )
 
