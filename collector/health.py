@@ -115,7 +115,7 @@ _ADAPTER = TypeAdapter(WatchStatus)
 def write_watch(path: Path, status: WatchStatus) -> None:
     """Replace the file as a whole; no fsync, for nobody needs it after a power cut."""
     scratch = path.with_name(path.name + ".new")
-    scratch.write_bytes(orjson.dumps(_ADAPTER.dump_python(status, mode="json")))
+    scratch.write_bytes(orjson.dumps(status))
     os.replace(scratch, path)
 
 

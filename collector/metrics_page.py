@@ -18,7 +18,7 @@ scrape_configs:
     static_configs: [{ targets: ["127.0.0.1:8420"] }]
 ```
 
-Units are base units, told by the name: `_seconds`, `_bytes`, `_ratio` (0 to 1), `_timestamp_seconds` (since 1970, on the house clock). Counters begin anew with each start of the watch, as `rate()` expects. A family is left out while there is nothing to tell: the counters of listeners and uplinks without one, a device's clock before it is known. The figures are the watch's of the last second; when it is down they stand still, so watch `time() - shouwang_house_timestamp_seconds`, too.
+Units are base units, told by the name: `_seconds`, `_bytes`, `_ratio` (0 to 1), `_timestamp_seconds` (since 1970, on the house clock). Counters begin anew with each start of the watch, as `rate()` expects. A family is left out while there is nothing to tell: the counters of listeners and uplinks without one, a device's clock before it is known. The figures are the watch's of the last second, those of more than 500 devices of the last five; when it is down they stand still, so watch `time() - shouwang_house_timestamp_seconds`, too.
 
 What the house says of itself in the store, for charts beside the readings, is listed in [house.md](house.md).
 

@@ -47,12 +47,14 @@ class Roll:
                 clock_s = _last(batch, _CLOCK)
                 self._seen[device] = replace(self._of(*device), clock_s=clock_s)
 
-    def all(self) -> tuple[DeviceSeen, ...]:
-        keys = sorted(self._seen.keys() | self._heard_ms)
-        return tuple(
-            replace(self._of(*key), seen_ms=self._heard_ms.get(key), skew_s=self._skews.of(key))
-            for key in keys
-        )
+    def keys(self) -> list[tuple[str, str]]:
+        """Site and device of all, in order."""
+        return sorted(self._seen.keys() | self._heard_ms)
+
+    def one(self, key: tuple[str, str]) -> DeviceSeen:
+        """What is known of this one now."""
+        seen_ms, skew_s = self._heard_ms.get(key), self._skews.of(key)
+        return replace(self._of(*key), seen_ms=seen_ms, skew_s=skew_s)
 
     def _note_clocks(self, judged: Judged, now_ms: int) -> None:
         for device, lead_ms in judged.leads.items():

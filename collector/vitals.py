@@ -6,7 +6,8 @@ import os
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from collector.health import Part, WatchStatus, write_watch
+from collector.health import DeviceSeen, Part, WatchStatus, write_watch
+from collector.muster import Muster
 
 if TYPE_CHECKING:
     from collector.watch import Watch
@@ -25,6 +26,12 @@ class Vitals:
         self._started_ms = watch.clock.now_ms()
         self._since: dict[str, tuple[bool, int]] = {}
         self._lag_s = 0.0
+        self._muster = Muster(watch.listening.roll)
+
+    @property
+    def devices(self) -> tuple[DeviceSeen, ...]:
+        """Every device as it was seen last; of many, some seconds ago."""
+        return self._muster.devices
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -34,6 +41,7 @@ class Vitals:
             if loop.time() >= next_s:
                 next_s = loop.time() + WRITE_S
                 self._watch.condition.note_loop(self._lag_s)
+                await self._muster.look(loop.time())
                 write_watch(path, self.status())
                 self._lag_s = 0.0
             due_s = loop.time() + PROBE_S
@@ -89,7 +97,7 @@ class Vitals:
             journal_oldest_ms=watch.tending.oldest_ms,
             set_aside=watch.tending.set_aside,
             journal_share=watch.tending.share,
-            devices=watch.listening.roll.all(),
+            devices=self.devices,
             missing={
                 "/".join(who): {kind.value: count for kind, count in found.items()}
                 for who, found in watch.accounts.missing.items()

@@ -311,7 +311,7 @@ class Watch:
             said: list[tuple[int, What]] = [(now_ms, Tick())]
             said += [(now_ms, share) for share in self.listening.refusals.due(now_ms)]
             said += self.tending.figures(self.house, now_ms)
-            said += self.condition.figures(self.house, self.listening.roll.all(), now_ms)
+            said += self.condition.figures(self.house, self.vitals.devices, now_ms)
             said += self.synthetic.figures(self.house, now_ms)
             await self.journaling.write(Work(said=said))
 

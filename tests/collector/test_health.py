@@ -1,6 +1,10 @@
 import io
 import json
 import logging
+import math
+from dataclasses import replace
+
+from pydantic import TypeAdapter
 
 from collector import log as logs
 from collector.delays import Delays
@@ -49,6 +53,15 @@ def test_the_status_comes_back_as_it_was_written(tmp_path):
     path = tmp_path / "watch.json"
     write_watch(path, STATUS)
     assert read_watch(path) == STATUS
+
+
+def test_the_file_says_what_the_schema_of_the_status_says(tmp_path):
+    path = tmp_path / "watch.json"
+    odd = replace(STATUS, loop_lag_s=math.nan, missing={"riverside/岸": {"gone": 2}})
+    write_watch(path, odd)
+    assert json.loads(path.read_bytes()) == TypeAdapter(WatchStatus).dump_python(
+        odd, mode="json"
+    ) | {"loop_lag_s": None}
 
 
 def test_no_status_and_a_foreign_one_are_none(tmp_path):

@@ -1,6 +1,7 @@
 """The roll of devices."""
 
 from alerts.rules.inputs import DeviceSaid
+from collector.health import DeviceSeen
 from collector.intake import Judged
 from collector.roll import Roll
 from edge.contract.quality import Quality
@@ -8,6 +9,10 @@ from edge.contract.reading import Batch, Reading
 from edge.contract.status import State, Status
 
 T0 = 1_790_000_000_000
+
+
+def everyone(roll: Roll) -> list[DeviceSeen]:
+    return list(map(roll.one, roll.keys()))
 
 
 def said(status: Status) -> Judged:
@@ -18,11 +23,11 @@ def test_each_power_cut_is_remembered_however_often_it_is_told() -> None:
     roll = Roll()
     roll.note(said(Status(state=State.ONLINE, firmware="agent 1", cuts_ms=(5_000,))), 6_000)
     roll.note(said(Status(state=State.OFFLINE)), 7_000)
-    (seen,) = roll.all()
+    (seen,) = everyone(roll)
     assert (seen.online, seen.firmware, seen.cuts_ms) == (False, "agent 1", (5_000,))
     roll.note(said(Status(state=State.ONLINE, cuts_ms=(8_000, 9_000))), 10_000)
     roll.note(said(Status(state=State.ONLINE, cuts_ms=(8_000, 9_000))), 11_000)
-    assert roll.all()[0].cuts_ms == (5_000, 8_000, 9_000)
+    assert everyone(roll)[0].cuts_ms == (5_000, 8_000, 9_000)
 
 
 def pack(at_ms: int, run: str = "r") -> Batch:
@@ -37,7 +42,7 @@ def skew_s(judged: list[Judged]) -> float | None:
     roll = Roll()
     for n, one in enumerate(judged):
         roll.note(one, T0 + n * 60_000)
-    return roll.all()[0].skew_s
+    return everyone(roll)[0].skew_s
 
 
 def test_a_clock_is_told_by_when_its_packs_arrive() -> None:
