@@ -8,14 +8,15 @@ from alerts.rules.inputs import DeviceSaid
 from collector.intake import Judged
 from collector.muster import MANY, MANY_REST_S, Muster
 from collector.roll import Roll
-from edge.contract.reading import Batch
+from edge.contract.reading import Batch, Reading
 from edge.contract.status import State, Status
 
 
 def hear(roll: Roll, count: int, at_ms: int) -> None:
     """So many devices each send a pack, the last one first."""
     for n in reversed(range(count)):
-        batch = Batch(site="riverside", device=f"box-{n:05}", run="r", first=0, count=0)
+        batch = Batch(site="riverside", device=f"box-{n:05}", run="r", first=0, count=1)
+        batch.add(Reading(place="p", port="", metric="do", value=8.0, at_ms=at_ms))
         roll.note(Judged(batches=[batch]), at_ms)
 
 
