@@ -30,7 +30,7 @@ AGAIN_S = 0.25  # real seconds, while there is more than one run may take
 MOST_ROWS = 5_000  # a run: some 30 ms of the thread that confirms readings
 HOUR_MS = 3_600_000
 NO_CAP = 2**62
-_PAUSED = "trim-paused-until"
+_PAUSED, _PAUSED_AT = "trim-paused-until", "trim-paused-at"
 
 _T = TypeVar("_T")
 
@@ -147,7 +147,7 @@ class Tending:
         steps = self._steps = before.saw(now_ms)
         if steps.paused_until_ms != before.paused_until_ms:
             until_ms = steps.paused_until_ms or 0
-            await self._journaling.call(lambda journal: _remember(journal, until_ms))
+            await self._journaling.call(lambda journal: _remember(journal, until_ms, now_ms))
             log.warning("%s", steps.why_paused() or "the clock is steady again; deleting goes on")
         return steps
 
@@ -184,11 +184,11 @@ class Tending:
 def last_seen(journal: Journal) -> ClockWatch:
     """The time of the newest record, and until when deleting waits, as written down."""
     newest = journal.read(max(0, journal.last - 1), 1)
-    until = journal.get(_PAUSED)
-    return ClockWatch(
-        last_ms=newest[-1].at_ms if newest else None,
-        paused_until_ms=until if isinstance(until, int) and until else None,
-    )
+    until, since = journal.get(_PAUSED), journal.get(_PAUSED_AT)
+    if isinstance(until, int) and until:
+        # The clock that the pause was reckoned by: a record of it may never have been written.
+        return ClockWatch(last_ms=since if isinstance(since, int) else None, paused_until_ms=until)
+    return ClockWatch(last_ms=newest[-1].at_ms if newest else None)
 
 
 def _trim(
@@ -234,8 +234,12 @@ def _given_up(dropped: Dropped) -> GivenUp:
     )
 
 
-def _remember(journal: Journal, until_ms: int) -> None:
-    _write(journal, lambda: journal.put(_PAUSED, until_ms))
+def _remember(journal: Journal, until_ms: int, now_ms: int) -> None:
+    def put() -> None:
+        journal.put(_PAUSED, until_ms)
+        journal.put(_PAUSED_AT, now_ms)
+
+    _write(journal, put)
 
 
 def _drop_letters(journal: Journal, before_ms: int) -> int:

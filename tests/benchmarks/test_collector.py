@@ -68,7 +68,7 @@ def test_a_queue_is_drained_to_the_last_value(name, tmp_path: Path) -> None:
     drained = Bench(tmp_path, None).one(name, 400)
     assert drained.values == 2_000
     assert drained.per_s > 0
-    assert drained.cpu_us > 0
+    assert drained.cpu_us >= 0  # counted in hundredths of a second: so few messages may take none
     assert drained.rss_mb > 0
 
 

@@ -21,7 +21,7 @@ from collector.link.port import Broker
 from edge.contract import senml
 from edge.contract.ranges import decode_received
 from edge.contract.reading import Batch, Decoded
-from edge.contract.topics import Kind, Topic
+from edge.contract.topics import SERVER, Kind, Topic
 from edge.journal.journal import Journal
 from tests.chaos import trace
 from tests.chaos.balance import Key
@@ -90,7 +90,10 @@ class WatchOwes:
         found = 0
         for packet in self._wire.packets(event):
             if isinstance(event, Heard) and isinstance(packet, mqtt5.PublishPacket):
-                self._came[event.socket, packet.packet_id or 0] = readings_in(packet)
+                # What the server tells itself is journalled as its own, without a number.
+                self._came[event.socket, packet.packet_id or 0] = frozenset(
+                    key for key in readings_in(packet) if key.device != SERVER
+                )
             elif isinstance(event, Sent):
                 if isinstance(packet, mqtt5.PubAckPacket):
                     keys: Collection[Key] = self._came.get((event.socket, packet.packet_id), ())

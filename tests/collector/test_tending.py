@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from alerts.rules.inputs import GivenUp, Tick
+from collector import tending
 from collector.config import DeadLettersConfig, JournalConfig
 from collector.house import House
 from collector.journaling import Journaling, Work
@@ -14,7 +15,7 @@ from collector.stores.retention import DAY_MS, PAUSE_MS
 from collector.tending import AGAIN_S, AGE_S, HOUR_MS, MOST_ROWS, TEND_S, Lately, Tending, last_seen
 from edge.contract.metrics import METRICS
 from edge.contract.reading import Batch, Reading
-from edge.journal.journal import Journal
+from edge.journal.journal import Journal, Row
 from tests.collector.village import REGISTRY
 
 NOON = 1_790_000_000_000  # September 2026
@@ -308,3 +309,15 @@ async def test_dead_letters_are_counted_by_class_and_dropped_after_their_days(wo
     assert sum(world.tending.letters.values()) == 1
     assert world.journaling.letters_lost == 1
     assert set(world.figures()) <= set(METRICS)
+
+
+def test_a_pause_by_a_clock_that_wrote_no_record_is_not_over_by_the_next_one(tmp_path) -> None:
+    """Killed at once after a start in 1970: in 2026 the day of that pause is long over."""
+    now_ms, in_1970_ms = 1_795_000_000_000, 600_000
+    with Journal(tmp_path / "journal.db") as journal:
+        tending._remember(journal, in_1970_ms + 86_400_000, in_1970_ms)
+        journal.append([Row(at_ms=now_ms - 1_000, kind="tick", count=0)])
+        journal.commit()
+        assert last_seen(journal).saw(now_ms).why_paused()
+        tending._remember(journal, 0, now_ms)
+        assert not last_seen(journal).saw(now_ms + 1_000).why_paused()
