@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,12 +19,21 @@ from collector.stores.port import Series
 from edge.contract.reading import Reading
 from edge.contract.senml import encode
 from edge.contract.topics import SERVER
-from tests.collector.village import DEVICE, PLACE, REGISTRY, SITE, Process, settle
+from tests.collector.village import (
+    DEVICE,
+    PLACE,
+    REGISTRY,
+    SITE,
+    SOON_S,
+    Process,
+    settle,
+    status_of,
+    until,
+)
 from tests.services.servers import Mosquitto
 
 pytestmark = [pytest.mark.mosquitto, pytest.mark.timeout(180)]
 
-SOON_S = 60.0
 TOPIC = f"shouwang/v1/{SITE}/{DEVICE}/readings"
 AHEAD_MS = 300_000
 ENGINEER = Person(
@@ -52,8 +61,8 @@ def watch(mosquitto, tmp_path) -> Iterator[Process]:
 
 async def test_the_house_says_how_it_is_and_which_clock_is_off(watch, mosquitto, tmp_path):
     async with Mqtt5Link(Broker.at(mosquitto.url, DEVICE), filters=[TOPIC + "/none"]) as link:
-        await _until(lambda: link.connected)
-        await _status(tmp_path, lambda status: all(part.ok for part in status.parts))
+        await until(lambda: link.connected)
+        await status_of(tmp_path, lambda status: all(part.ok for part in status.parts))
         for seq in range(4):
             now_ms = time.time_ns() // 1_000_000
             reading = Reading(
@@ -66,7 +75,7 @@ async def test_the_house_says_how_it_is_and_which_clock_is_off(watch, mosquitto,
                 seq=seq,
             )
             await _tell(link, encode([reading]), tmp_path, seq)
-    status = await _status(
+    status = await status_of(
         tmp_path, lambda status: (_box(status).skew_s or 0) > 299 and status.counters["stored"] >= 4
     )
     text = prometheus(status)
@@ -81,13 +90,13 @@ async def test_the_house_says_how_it_is_and_which_clock_is_off(watch, mosquitto,
     ):
         assert told.replace(" 299", " ") in text
     with Operations(f"sqlite:///{tmp_path / 'state' / 'operations.db'}") as operations:
-        await _until(lambda: bool(operations.open_incidents()))
+        await until(lambda: bool(operations.open_incidents()))
         (incident,) = operations.open_incidents()
         assert (incident.rule, str(incident.subject)) == (
             "dev-clock-skew",
             f"device:{SITE}/{DEVICE}",
         )
-        await _until(lambda: bool(operations.notices()))
+        await until(lambda: bool(operations.notices()))
         (notice,) = operations.notices()
         assert notice.person == ENGINEER.id
         assert "300 秒" in notice.text
@@ -118,22 +127,3 @@ async def _tell(link: Mqtt5Link, pack: bytes, folder: Path, seq: int) -> None:
                 if status is not None and status.counters["readings"] > seq:
                     return
                 await asyncio.sleep(0.1)
-
-
-async def _until(is_so: Callable[[], bool]) -> None:
-    async with asyncio.timeout(SOON_S):
-        while not is_so():  # noqa: ASYNC110 - another process has no event
-            await asyncio.sleep(0.05)
-
-
-async def _status(folder: Path, is_so: Callable[[WatchStatus], bool]) -> WatchStatus:
-    found: list[WatchStatus] = []
-
-    def look() -> bool:
-        status = read_watch(folder / "state" / "watch.json")
-        if status is not None and is_so(status):
-            found.append(status)
-        return bool(found)
-
-    await _until(look)
-    return found[0]

@@ -3,20 +3,18 @@
 import asyncio
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from alerts.store.operations import Operations
-from collector.health import WatchStatus, read_watch
 from edge.journal.files import damaged
-from tests.collector.village import Process, Teller, settle
+from tests.collector.village import SOON_S, Process, Teller, settle, status_of, until
 from tests.services.servers import Mosquitto
 
 pytestmark = [pytest.mark.mosquitto, pytest.mark.timeout(180)]
 
-SOON_S = 60.0
 PAGE = 4096
 
 
@@ -67,13 +65,13 @@ async def test_it_starts_says_so_and_takes_readings_in(watch, mosquitto, tmp_pat
     damage(journal)
     await _restart(watch)
     await Teller(mosquitto.url, f"after{damage.__name__}".replace("_", "-")).tell(5, 5, 0.0, SOON_S)
-    status = await _status(tmp_path, lambda status: status.counters["readings"] >= 25)
+    status = await status_of(tmp_path, lambda status: status.counters["readings"] >= 25)
     assert status.set_aside == 1
     assert {part.name: part.why for part in status.parts if not part.ok} == {}
     (aside,) = damaged(journal)
     assert f"set aside as {aside}" in watch.log.read_text()
     with Operations(f"sqlite:///{tmp_path / 'state' / 'operations.db'}") as operations:
-        await _until(lambda: bool(operations.open_incidents()))
+        await until(lambda: bool(operations.open_incidents()))
         (incident,) = operations.open_incidents()
     assert (incident.rule, str(incident.subject)) == (
         "house-journal-damaged",
@@ -89,22 +87,3 @@ async def _restart(watch: Process) -> None:
             await asyncio.to_thread(watch.wait, 4)
         except subprocess.TimeoutExpired:
             return  # it runs
-
-
-async def _until(is_so: Callable[[], bool]) -> None:
-    async with asyncio.timeout(SOON_S):
-        while not is_so():  # noqa: ASYNC110 - another process has no event
-            await asyncio.sleep(0.05)
-
-
-async def _status(folder: Path, is_so: Callable[[WatchStatus], bool]) -> WatchStatus:
-    found: list[WatchStatus] = []
-
-    def look() -> bool:
-        status = read_watch(folder / "state" / "watch.json")
-        if status is not None and is_so(status):
-            found.append(status)
-        return bool(found)
-
-    await _until(look)
-    return found[0]

@@ -14,19 +14,29 @@ import pytest
 from alerts.rules.inputs import PacksRevised, RegistryRevised, Sight, What
 from alerts.store.operations import Operations
 from collector import records
-from collector.health import WatchStatus, read_watch
+from collector.health import WatchStatus
 from edge.clock import Clock
 from edge.contract.ranges import Ranges
 from edge.contract.reading import Batch
 from edge.journal.journal import Journal
 from edge.journal.tail import Tail
-from tests.collector.village import DEVICE, PLACE, REGISTRY, SITE, Process, Teller, settle
+from tests.collector.village import (
+    DEVICE,
+    PLACE,
+    REGISTRY,
+    SITE,
+    SOON_S,
+    Process,
+    Teller,
+    settle,
+    status_of,
+    until,
+)
 from tests.services.servers import Mosquitto
 
 pytestmark = [pytest.mark.mosquitto, pytest.mark.timeout(180)]
 
 KILLS = 3
-SOON_S = 60.0  # a watch beside seven other test runs took ten seconds to import its modules
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +67,7 @@ async def test_a_reading_is_journalled_stored_and_received(
     watch = start(broker.url, protocol)
     teller = Teller(broker.url, "run-1")
     await teller.tell(20, 5, 0.01, SOON_S)
-    status = await _status(tmp_path, lambda status: status.counters["stored"] >= 100)
+    status = await status_of(tmp_path, lambda status: status.counters["stored"] >= 100)
     assert watch.terminate(5) == 0
     assert status.counters["readings"] == 100
     assert status.counters["falls"] == 0
@@ -80,7 +90,7 @@ async def test_killed_at_any_moment_it_loses_nothing_and_doubles_nothing(
         watch.start()
         await _listening(tmp_path, watch)
     await telling
-    await _status(tmp_path, lambda status: status.depth["store"] == 0)
+    await status_of(tmp_path, lambda status: status.depth["store"] == 0)
     assert watch.terminate(5) == 0
     assert teller.handed_out == 2000
     assert _held(tmp_path)["riverside/box", "run-kill"] == Ranges([(0, 1999)])
@@ -91,7 +101,7 @@ async def test_killed_at_any_moment_it_loses_nothing_and_doubles_nothing(
 async def test_the_journal_tells_of_packs_registry_and_sight(start, mosquitto, tmp_path):
     watch = start(mosquitto.url)
     await _listening(tmp_path, watch)
-    await _until(lambda: any(isinstance(what, Sight) and what.sees for what in _said(tmp_path)))
+    await until(lambda: any(isinstance(what, Sight) and what.sees for what in _said(tmp_path)))
     said = _said(tmp_path)
     assert isinstance(said[0], Sight)
     assert not said[0].sees
@@ -110,20 +120,20 @@ async def test_a_lost_broker_makes_it_blind_until_it_is_back(start, mosquitto_se
     broker = mosquitto_server()
     watch = start(broker.url)
     await _listening(tmp_path, watch)
-    await _until(lambda: _sights(tmp_path)[-1])
+    await until(lambda: _sights(tmp_path)[-1])
     broker.kill()
-    await _until(lambda: not _sights(tmp_path)[-1])
-    status = await _status(tmp_path, lambda status: not _part(status, "link").ok)
+    await until(lambda: not _sights(tmp_path)[-1])
+    status = await status_of(tmp_path, lambda status: not _part(status, "link").ok)
     assert str(broker.port) in _part(status, "link").why
     broker.start()
-    await _until(lambda: _sights(tmp_path)[-1])
+    await until(lambda: _sights(tmp_path)[-1])
 
 
 async def test_ticks_go_on_at_four_hundred_times_the_speed(start, mosquitto, tmp_path):
     clock = Clock(time.time(), time.time(), 400.0)
     start(mosquitto.url, clock=clock)
-    first = await _status(tmp_path, lambda status: _part(status, "link").ok)
-    later = await _status(tmp_path, lambda status: status.position >= first.position + 8)
+    first = await status_of(tmp_path, lambda status: _part(status, "link").ok)
+    later = await status_of(tmp_path, lambda status: status.position >= first.position + 8)
     assert later.at_ms - first.at_ms > 400 * 1000
 
 
@@ -133,10 +143,10 @@ async def test_a_device_keeps_its_readings_until_it_is_registered(start, mosquit
     with Operations(f"sqlite:///{tmp_path / 'state' / 'operations.db'}") as operations:
         other = replace(REGISTRY, devices=())
         operations.save_registry(other, "test", "the box is gone", datetime.now(UTC))
-        await _until(lambda: _revisions(tmp_path) == 2)
+        await until(lambda: _revisions(tmp_path) == 2)
         teller = Teller(mosquitto.url, "run-gone")
         telling = asyncio.create_task(teller.tell(1, 5, 0.0, SOON_S))
-        status = await _status(tmp_path, lambda status: status.counters["dead"] >= 5)
+        status = await status_of(tmp_path, lambda status: status.counters["dead"] >= 5)
         assert status.counters["readings"] == 0
         with Tail(tmp_path / "state" / "journal.db") as tail:
             reasons = {letter.reason for letter in tail.letters()}
@@ -144,7 +154,7 @@ async def test_a_device_keeps_its_readings_until_it_is_registered(start, mosquit
         assert not telling.done()
         operations.save_registry(REGISTRY, "test", "the box is back", datetime.now(UTC))
         await telling
-    status = await _status(tmp_path, lambda status: status.counters["readings"] == 5)
+    status = await status_of(tmp_path, lambda status: status.counters["readings"] == 5)
     assert status.counters["dead"] == 5
     assert _journalled(tmp_path) == list(range(5))
 
@@ -165,28 +175,9 @@ async def test_a_second_watch_of_the_same_cell_is_refused(start, mosquitto, tmp_
 # Helpers
 
 
-async def _until(is_so: Callable[[], bool]) -> None:
-    async with asyncio.timeout(SOON_S):
-        while not is_so():  # noqa: ASYNC110 - another process has no event
-            await asyncio.sleep(0.05)
-
-
-async def _status(folder: Path, is_so: Callable[[WatchStatus], bool]) -> WatchStatus:
-    found: list[WatchStatus] = []
-
-    def look() -> bool:
-        status = read_watch(folder / "state" / "watch.json")
-        if status is not None and is_so(status):
-            found.append(status)
-        return bool(found)
-
-    await _until(look)
-    return found[0]
-
-
 async def _listening(folder: Path, watch: Process) -> None:
     assert watch.is_running
-    await _status(folder, lambda status: status.pid == watch.pid and _part(status, "link").ok)
+    await status_of(folder, lambda status: status.pid == watch.pid and _part(status, "link").ok)
 
 
 def _part(status: WatchStatus, name: str):

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from alerts.registry.model import (
 )
 from alerts.store.operations import Operations
 from alerts.words import Severity
+from collector.health import WatchStatus, read_watch
 from collector.link.mqtt5 import Mqtt5Link
 from collector.link.port import Broker
 from edge.clock import VARIABLE, Clock
@@ -36,6 +37,7 @@ from edge.contract.senml import encode
 
 SITE, PLACE, DEVICE = "riverside", "laobakou", "box"
 METRICS = ("water-temp", "do", "ph", "journal-depth")
+SOON_S = 60.0  # a watch beside seven other test runs took ten seconds to import its modules
 WATCH = (sys.executable, "-m", "collector.watch")
 
 REGISTRY = Registry(
@@ -90,6 +92,27 @@ def settle(
         operations.set_up()
         operations.save_registry(registry, "test", "a village", datetime.now(UTC))
     return config
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    """Until another process has brought it about."""
+    async with asyncio.timeout(SOON_S):
+        while not is_so():  # noqa: ASYNC110 - another process has no event
+            await asyncio.sleep(0.05)
+
+
+async def status_of(folder: Path, is_so: Callable[[WatchStatus], bool]) -> WatchStatus:
+    """What the watch says of itself, once it is so."""
+    found: list[WatchStatus] = []
+
+    def look() -> bool:
+        status = read_watch(folder / "state" / "watch.json")
+        if status is not None and is_so(status):
+            found.append(status)
+        return bool(found)
+
+    await until(look)
+    return found[0]
 
 
 class Process:
