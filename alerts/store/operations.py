@@ -31,6 +31,7 @@ from alerts.store.incident_rows import (
     story_row,
     transition_row,
 )
+from alerts.store.lease import Lease
 from alerts.store.orders import Orders
 from alerts.store.reads import Reads
 from alerts.store.registry_rows import changes, write_registry
@@ -77,6 +78,12 @@ class Operations(Reads, Orders):
 
     def close(self) -> None:
         self._database.close()
+
+    def lease(self, holder: str, journal: str) -> Lease:
+        """The lease that everything here waits for from now on, still to be taken."""
+        lease = Lease(self._database, holder, journal)
+        self._database.fence = lease
+        return lease
 
     def prove(self) -> None:
         """Commit, and change nothing; StoreUnavailable when nothing can be written now."""
