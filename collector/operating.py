@@ -40,6 +40,7 @@ class Operating:
         lease: Lease,
     ) -> None:
         self.why = "not opened yet"
+        self._loop = asyncio.get_running_loop()
         self.operations = operations
         self._lease = lease
         self._is_ours = asyncio.Event()
@@ -170,6 +171,10 @@ class Operating:
                 return await self.ask(work)
             except StoreUnavailable:
                 await asyncio.sleep(POLL_S)
+
+    def wake(self) -> None:
+        """Somebody acted: look at the outbox now (from any thread)."""
+        self._loop.call_soon_threadsafe(self._dispatcher.wake)
 
     async def give_up(self) -> bool:
         """Let another watch begin at once; whether the database heard it."""

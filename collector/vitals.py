@@ -150,6 +150,11 @@ class Vitals:
             ),
         }
         whys["whole-way"] = _first(watch.synthetic.why, fallen.get("whole-way"))
+        if watch.lines:
+            whys["replies"] = _first(
+                *(line.why for line in watch.lines),
+                *(fallen.get(f"replies-{line.name}") for line in watch.lines),
+            )
         if watch.deadman is not None:
             whys["dead-man"] = _first(watch.deadman.why, fallen.get("dead-man"))
         return [self._part(name, why, now_ms) for name, why in whys.items()]

@@ -21,6 +21,7 @@ from alerts.notify.outbound import Outbound
 from alerts.packs import shipped
 from alerts.registry.model import Registry
 from alerts.rules.inputs import PacksRevised, RegistryRevised, Sight, Tick, What
+from alerts.rules.rule import Rule
 from alerts.rules.transition import Transition
 from alerts.secrets import resolve
 from alerts.store.errors import LeaseLost, StoreMisfit
@@ -48,11 +49,12 @@ from collector.link.port import Broker
 from collector.listeners.door import HouseDoor
 from collector.listeners.room import Listeners
 from collector.listening import Listening
-from collector.opening import open_channels, open_store
+from collector.opening import open_channels, open_lines, open_store
 from collector.operating import Operating
 from collector.ordering import Ordering
 from collector.records import READINGS, Unreadable, dump_registry, entry, load_registry
 from collector.replaying import Replaying
+from collector.replies.room import Replies
 from collector.stores.port import Store
 from collector.synthetic import Synthetic
 from collector.tending import Tending, last_seen
@@ -120,6 +122,14 @@ class Watch:
         lease = operations.lease(holder, self.journaling.id)
         self.operating = Operating(operations, channels, clock, lease)
         stack.push_async_callback(self.operating.close)
+        self.replies = Replies(
+            operations,
+            self.operating.keep_asking,
+            self._rule,
+            clock.now,
+            self.operating.wake,
+        )
+        self.lines = open_lines(config, channels, self.replies.hear)
         self.store: Store = open_store(config, clock=clock, refused=self._refused())
         stack.push_async_callback(self.store.close)
         self.followers = {
@@ -269,6 +279,7 @@ class Watch:
             "status": self.vitals.run,
             "whole-way": self.synthetic.run,
             **({"dead-man": self.deadman.run} if self.deadman else {}),
+            **{f"replies-{line.name}": self._ours(line.run) for line in self.lines},
             **{name: self._ours(uplink.run) for name, uplink in self.uplinks.items()},
         }
         running = [
@@ -362,6 +373,9 @@ class Watch:
         )
         kind = Mqtt5Link if mqtt.protocol is Protocol.V5 else Mqtt311Link
         return kind(broker, sites=sites)
+
+    def _rule(self, id: str) -> Rule | None:
+        return self.judging.engine.packs.rules.get(id)
 
     async def _bury(self, transition: Transition, reason: str) -> None:
         """A transition that the operations database will never take becomes a dead letter."""

@@ -34,6 +34,7 @@ _CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 _MAILBOX = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,190}")
 # The outbound client reads the rest; here it is enough that nobody mistook the field.
 _WEB = re.compile(r"https?://[^\s/?#]+([/?#]\S*)?")
+_ACCOUNT = re.compile(r"[A-Za-z0-9_.$:+/=-]{1,64}")
 _ID_REMEDY = "use 1 to 64 of a-z, 0-9 and '-'"
 
 
@@ -267,6 +268,13 @@ class _Check:
                 if not is_mailbox(address.to):
                     yield self._bad("people", n, f"{spot}.to", f"{address.to!r} is no mail address",
                                     "write name@example.org or env:NAME")  # fmt: skip
+            case ChannelKind.DINGTALK_APP | ChannelKind.FEISHU_APP:
+                if not _ACCOUNT.fullmatch(address.to):
+                    yield self._bad("people", n, f"{spot}.to", f"{address.to!r} is no account",
+                                    "let the person write to the app: its answer names it")  # fmt: skip
+                elif address.group:
+                    yield self._bad("people", n, f"{spot}.group", "an account is one person's",
+                                    "remove it; groups are written to by a robot of their own")  # fmt: skip
             case ChannelKind.LOG:
                 if not address.to.strip():
                     yield self._bad("people", n, f"{spot}.to", "is empty", "write any name")

@@ -36,6 +36,8 @@ class ChannelKind(StrEnum):
     WEBHOOK = "webhook"
     EMAIL = "email"
     LOG = "log"
+    DINGTALK_APP = "dingtalk-app"
+    FEISHU_APP = "feishu-app"
     ANNOUNCER = "announcer"  # a device that speaks aloud, with a button to take over
 
 

@@ -13,7 +13,7 @@ from alerts.incidents.acts import Conflict, Done, Refusal, Refused, Result
 from alerts.incidents.duties import SecondLook, duty_of
 from alerts.incidents.lifecycle import Act, Change, Event, Timers
 from alerts.incidents.model import DutyKind, Incident, State, StoryKind, StoryLine
-from alerts.notify.notice import Considered, Notice, NoticeReason, NoticeState
+from alerts.notify.notice import CALLING, Considered, Notice, NoticeReason, NoticeState
 from alerts.notify.outcome import Outcome
 from alerts.registry.model import Address, ChannelKind, Person, Registry
 from alerts.rules.transition import Transition
@@ -35,7 +35,7 @@ from alerts.store.lease import Lease
 from alerts.store.orders import Orders
 from alerts.store.reads import Reads
 from alerts.store.registry_rows import changes, write_registry
-from alerts.store.telling import CALLING, UNSENT, Rulebook, Teller, Words, level_of
+from alerts.store.telling import UNSENT, Rulebook, Teller, Words, level_of
 from alerts.words import Severity
 
 CLIMB_AT_ONCE = 200  # incidents in one transaction, so that the desk's acts wait only briefly

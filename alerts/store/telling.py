@@ -9,7 +9,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from alerts.incidents import who
 from alerts.incidents.model import Incident, StoryKind, StoryLine
-from alerts.notify.notice import NoticeReason, NoticeState
+from alerts.notify.notice import CALLING, NoticeReason, NoticeState
 from alerts.registry.model import Address, ChannelKind, Person, Registry
 from alerts.speech import bounded, spoken_words
 from alerts.store import tables as t
@@ -18,13 +18,6 @@ from alerts.words import Language
 
 log = logging.getLogger("alerts.store")
 
-# Reasons that ask somebody to take over; the others tell how it went on.
-CALLING = (
-    NoticeReason.OPENED,
-    NoticeReason.REOPENED,
-    NoticeReason.SEVERITY,
-    NoticeReason.CLIMBED,
-)
 _SAID_BY_SILENCE = (NoticeReason.RECOVERED, NoticeReason.CLOSED)
 _ANNOUNCED = (*CALLING, NoticeReason.SECOND_LOOK)
 UNSENT = (NoticeState.WAITING.value, NoticeState.RETRYING.value)
