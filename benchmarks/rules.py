@@ -18,7 +18,6 @@ from enum import IntEnum
 from alerts.packs import shipped
 from alerts.registry.model import Binding, Circuit, Device, Names, Place, PlaceKind, Port, Registry
 from alerts.rules.band import Calendar
-from alerts.rules.book import Book
 from alerts.rules.engine import Engine
 from alerts.rules.inputs import Entry, PacksRevised, RegistryRevised, Sight, Tick, What
 from alerts.rules.packs import read_packs
@@ -35,7 +34,9 @@ SEASON_SERIES, SEASON_DAYS, SEASON_STEP_S = 100, 92, 300
 ROUNDS, STEP_MS, TICK_MS = 200, 60_000, 5_000
 AIM_EVALUATIONS = 500_000
 # What a state points at and its rule owns; and what is a window under another name.
-SHARED = frozenset({"specs", "steps", "conditions", "tolerances", "floors", "causes", "standing"})
+SHARED = frozenset(
+    {"rule", "seat", "terms", "by", "specs", "steps", "conditions", "tolerances", "floors"}
+)
 WINDOWS = frozenset({"points", "hours", "gauges", "swings", "order_of", "runs"})
 SONDE = (
     "water-temp",
@@ -204,10 +205,10 @@ def begun(packs: dict[str, str], world: Registry) -> Engine:
 
 def evaluations(engine: Engine, world: Registry) -> int:
     """How many rules apply to the readings of one round."""
-    table = engine._plan.series
     return sum(
-        len(table.get((device.site, device.id), {}).get((b.place, b.port, metric), ()))
+        len(ears.of(b.place, b.port, metric))
         for device in world.devices
+        if (ears := engine._plan.of(device.site, device.id)) is not None
         for b in device.bindings
         for metric in b.metrics
     )
@@ -239,7 +240,7 @@ def live(packs: dict[str, str], world: Registry, rounds: int) -> dict[str, Figur
         "evaluations_per_s": round(a_round * rounds / took),
         "evaluation_us": round(took / (a_round * rounds) * 1e6, 3),
         "transitions": told,
-        "bytes_per_state": round(sum(map(_bytes, engine._plan.states.values())) / states),
+        "bytes_per_state": round(sum(map(_bytes, engine._plan.states)) / states),
         "process_bytes_per_state": round(grown / states),
         "snapshot_bytes_per_state": round(len(engine.dump()) / states),
     }
@@ -291,7 +292,7 @@ def restart(packs: dict[str, str], wanted: int) -> dict[str, Figure]:
 
 def _bytes(state: State) -> int:
     """What a state holds for itself: not its windows, and nothing that it shares with others."""
-    shared = (Limit, Calendar, Book, str, bool, type(None), IntEnum)
+    shared = (Limit, Calendar, str, bool, type(None), IntEnum)
     windows = (LeastInWindow, MedianInWindow, SumInWindow)
     seen: set[int] = set()
 

@@ -18,7 +18,7 @@ from edge.contract.reading import Batch, Reading
 from edge.contract.topics import SERVER
 
 REST_MS = 60_000  # house time: a figure that changes all the time is told once a minute
-HEARTBEAT_MS = 300_000  # a third of HOUSE_HOLD_S in alerts/rules/plan.py: two may fail to come
+HEARTBEAT_MS = 300_000  # a third of HOUSE_HOLD_S in alerts/rules/planning.py: two may fail to come
 
 Who = tuple[str, str]
 """A device: its site and its id."""

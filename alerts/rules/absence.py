@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
@@ -42,6 +43,7 @@ class Absence(Rule):
 
     GIVES: ClassVar = frozenset({"status"})
     JUDGES_DEVICES: ClassVar = True
+    IS_TIMELESS: ClassVar = False
     NUMBERS: ClassVar = ("keep_ms",)
 
     kind: Literal["absence"] = "absence"
@@ -71,20 +73,35 @@ class Absence(Rule):
             yield Mistake("step", "a severer step comes earlier", "let 'after' grow with severity")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What the states of a rule share whose devices speak at one pace."""
+
+    severities: tuple[Severity, ...]
+    after_ms: tuple[int, ...]
+    """How long silent for each of them."""
+    keep_ms: int
+    least_ms: int
+    """So long the house must have seen before it calls anybody silent."""
+
+
+@lru_cache(4096)
+def _terms(steps: tuple[AbsenceStep, ...], keep_ms: int, interval_ms: int, hold_ms: int) -> Terms:
+    return Terms(
+        severities=tuple(step.severity for step in steps),
+        after_ms=tuple(max(step.after_ms, hold_ms) for step in steps),
+        keep_ms=keep_ms,
+        least_ms=interval_ms + RECONNECT_MS,
+    )
+
+
 class AbsenceState(DeviceState):
     """When the device was last heard, in house time and in watched time."""
 
-    __slots__ = (
-        "after_ms", "back_ms", "expected", "heard_ms", "heard_watched_ms", "keep_ms", "least_ms",
-        "level", "severities", "since_ms", "word",
-    )  # fmt: skip
+    __slots__ = ("back_ms", "heard_ms", "heard_watched_ms", "level", "since_ms", "terms", "word")
 
     def __init__(self, rule: Absence, expected: Expected) -> None:
-        self.expected = expected
-        self.severities = [step.severity for step in rule.step]
-        self.after_ms = [max(step.after_ms, expected.hold_ms) for step in rule.step]
-        self.keep_ms = rule.keep_ms
-        self.least_ms = expected.interval_ms + RECONNECT_MS
+        self.terms = _terms(rule.step, rule.keep_ms, expected.interval_ms, expected.hold_ms)
         self.heard_ms = expected.now_ms
         self.heard_watched_ms = expected.watched_ms
         self.since_ms = 0
@@ -93,14 +110,14 @@ class AbsenceState(DeviceState):
         self.word = ""
 
     def severity(self) -> Severity | None:
-        return self.severities[self.level] if self.level >= 0 else None
+        return self.terms.severities[self.level] if self.level >= 0 else None
 
     def heard(self, at_ms: int, watched_ms: int) -> Sequence[Shift]:
         gap_ms = watched_ms - self.heard_watched_ms
         self.heard_ms, self.heard_watched_ms = at_ms, watched_ms
         if self.level < 0:
             return ()
-        if self.back_ms is None or gap_ms >= self.after_ms[0]:
+        if self.back_ms is None or gap_ms >= self.terms.after_ms[0]:
             self.back_ms = watched_ms
         return self._back(at_ms, watched_ms)
 
@@ -108,24 +125,24 @@ class AbsenceState(DeviceState):
         self.word = word
 
     def look(self, at_ms: int, watched_ms: int, seeing_ms: int) -> Sequence[Shift]:
-        if seeing_ms < self.least_ms:
+        if seeing_ms < self.terms.least_ms:
             return ()
         silent_ms = watched_ms - self.heard_watched_ms
-        if silent_ms < self.after_ms[0]:
+        if silent_ms < self.terms.after_ms[0]:
             return self._back(at_ms, watched_ms) if self.back_ms is not None else ()
         self.back_ms = None
         level = self.level
-        while level + 1 < len(self.after_ms) and silent_ms >= self.after_ms[level + 1]:
+        while level + 1 < len(self.terms.after_ms) and silent_ms >= self.terms.after_ms[level + 1]:
             level += 1
         if level == self.level:
             return ()
         if self.level < 0:
             self.since_ms = self.heard_ms
         self.level = level
-        return [self._shift(at_ms, self.severities[level], silent_ms)]
+        return [self._shift(at_ms, self.terms.severities[level], silent_ms)]
 
     def _back(self, at_ms: int, watched_ms: int) -> Sequence[Shift]:
-        if self.back_ms is None or watched_ms - self.back_ms < self.keep_ms:
+        if self.back_ms is None or watched_ms - self.back_ms < self.terms.keep_ms:
             return ()
         self.level, self.back_ms = -1, None
         return [self._shift(at_ms, None, max(0, at_ms - self.since_ms))]
@@ -145,4 +162,4 @@ class AbsenceState(DeviceState):
         (
             self.heard_ms, self.heard_watched_ms, self.since_ms, self.back_ms, self.level, self.word,
         ) = data  # fmt: skip
-        self.level = min(self.level, len(self.severities) - 1)
+        self.level = min(self.level, len(self.terms.severities) - 1)

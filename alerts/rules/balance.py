@@ -60,7 +60,9 @@ class BalanceState(SeveralState):
         self.values: dict[str, tuple[int, float]] = {}
         self.feeder = self.sockets = 0.0
 
-    def take(self, key: str, value: float, at_ms: int, watched_ms: int) -> Sequence[Shift] | None:
+    def take_in(
+        self, key: str, value: float, at_ms: int, watched_ms: int
+    ) -> Sequence[Shift] | None:
         values = self.values
         before = values.get(key)
         if before is not None and at_ms < before[0]:
@@ -84,7 +86,7 @@ class BalanceState(SeveralState):
         self.feeder, self.sockets = feeder, together
         return self.judge(percent, at_ms, watched_ms)
 
-    def show(self, measure: float, limit: float | None) -> Mapping[str, Any]:
+    def show(self, measure: float, limit: float | None, peak: float) -> Mapping[str, Any]:
         facts = {"percent": measure, "sockets": self.sockets, **self.names}
         return {"value": self.feeder, "facts": facts}
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Annotated, Any, ClassVar
 from zoneinfo import ZoneInfo
 
@@ -43,6 +44,12 @@ class Band:
         if self.months:
             parts.append("months " + ", ".join(map(str, self.months)))
         return " in ".join(parts) or "always"
+
+
+@lru_cache(64)
+def calendar_of(zone: str) -> "Calendar":
+    """One for all of a zone: what it remembers is no state, only quicker than to reckon it anew."""
+    return Calendar(zone)
 
 
 class Calendar:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from alerts.rules.band import Calendar
+from alerts.rules.band import calendar_of
 from alerts.rules.limit import Limited, LimitState
 from alerts.rules.rule import (
     READING_HOLES,
@@ -14,10 +14,8 @@ from alerts.rules.rule import (
     Expected,
     Mistake,
     Number,
-    Series,
     Shift,
     State,
-    Take,
     spell_duration,
 )
 
@@ -74,16 +72,13 @@ class BaselineState(LimitState):
         super().__init__(rule, expected)
         self.window_days = rule.window_ms // _DAY_MS
         self.quantile, self.learn, self.least = rule.quantile, rule.learn, rule.least
-        self.site = Calendar(expected.zone)
+        self.site = calendar_of(expected.zone)
         self.hours: dict[int, list[tuple[int, float]]] = {}
         """By hour of the day: (hour since 1970, mean), oldest first."""
         self.slot, self.hour, self.count, self.total = -1, 0, 0, 0.0
         self.range: tuple[float, float] | None = None
         self.usual = self.newest = 0.0
         self.days = 0
-
-    def take_for(self, series: Series) -> Take:
-        return self.take
 
     def take(self, value: float, at_ms: int, watched_ms: int) -> Sequence[Shift] | None:
         slot = at_ms // _HOUR_MS
@@ -128,7 +123,7 @@ class BaselineState(LimitState):
         self.range = means[beyond], means[-1 - beyond]
         self.usual = means[len(means) // 2]
 
-    def show(self, measure: float, limit: float | None) -> Mapping[str, Any]:
+    def show(self, measure: float, limit: float | None, peak: float) -> Mapping[str, Any]:
         facts = {"usual": self.usual, "percent": abs(measure), "days": float(self.days)}
         return {"value": self.newest, "peak": self.newest, "facts": facts}
 

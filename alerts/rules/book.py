@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from alerts.rules.plan import Seat
-from alerts.rules.rule import Shift
+from alerts.rules.rule import Shift, State
 from alerts.rules.transition import Change
 from alerts.words import Severity
 
@@ -12,11 +11,14 @@ class Book:
     """``severity`` is what the last transition told; ``since_ms`` when the danger began."""
 
     __slots__ = (
-        "device", "levels", "place", "port", "rule", "severity", "shown", "since_ms", "subject",
+        "device", "levels", "order", "place", "port", "rule", "severity", "shown", "since_ms",
+        "subject",
     )  # fmt: skip
 
-    def __init__(self, seat: Seat) -> None:
-        self.rule, self.subject = seat.rule, seat.subject
+    def __init__(self, state: State) -> None:
+        """``state`` is the subject's first in the plan's order."""
+        seat = state.seat
+        self.rule, self.order, self.subject = state.rule, state.order, seat.subject
         self.place, self.port, self.device = seat.place, seat.port, seat.device
         self.levels: dict[str, Severity] = {}
         self.severity: Severity | None = None

@@ -80,7 +80,9 @@ class CircuitState(SeveralState):
         self.values: dict[str, tuple[int, float]] = {}
         self.amperes = 0.0
 
-    def take(self, key: str, value: float, at_ms: int, watched_ms: int) -> Sequence[Shift] | None:
+    def take_in(
+        self, key: str, value: float, at_ms: int, watched_ms: int
+    ) -> Sequence[Shift] | None:
         values = self.values
         before = values.get(key)
         if before is not None and at_ms < before[0]:
@@ -89,9 +91,9 @@ class CircuitState(SeveralState):
         amperes, is_whole = self._load(max(at_ms, self.last_ms))
         self.amperes = amperes
         measure = 100 * amperes / self.rating_a
-        if not is_whole and not self.ladder.calm:
+        if not is_whole and self.breach is not None and self.breach.severity is not None:
             # A lower bound keeps what is raised: it is neither beyond the limit nor clear.
-            measure = max(measure, self.value if self.ladder.severity is not None else measure)
+            measure = max(measure, self.breach.value)
         return self.judge(measure, max(at_ms, self.last_ms), watched_ms)
 
     def _load(self, at_ms: int) -> tuple[float, bool]:
@@ -110,13 +112,13 @@ class CircuitState(SeveralState):
                 by_port[port] = (metric, value if metric == "current" else value / MAINS_V)
         return sum(amperes for _, amperes in by_port.values()), is_whole
 
-    def show(self, measure: float, limit: float | None) -> Mapping[str, Any]:
+    def show(self, measure: float, limit: float | None, peak: float) -> Mapping[str, Any]:
         facts = {
             "percent": measure, "amperes": self.amperes, "rating": self.rating_a,
             **self.names,
         }  # fmt: skip
         limit_a = None if limit is None else limit * self.rating_a / 100
-        peak_a = self.peak * self.rating_a / 100
+        peak_a = peak * self.rating_a / 100
         return {"value": self.amperes, "limit": limit_a, "peak": peak_a, "facts": facts}
 
     def dump(self) -> list[Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Annotated, Any, ClassVar, Literal
 from zoneinfo import ZoneInfo
 
@@ -15,8 +15,10 @@ from alerts.rules.rule import (
     COMMON_HOLES,
     STRICT,
     Duration,
+    Ear,
     Expected,
     HearingState,
+    KeyedEar,
     Level,
     Mistake,
     Number,
@@ -24,7 +26,6 @@ from alerts.rules.rule import (
     Series,
     Shift,
     State,
-    Take,
     spell_step,
     step_mistakes,
 )
@@ -32,6 +33,7 @@ from alerts.words import Severity
 from edge.contract.compare import Limit
 
 _FOREVER_MS = 1 << 62  # what was said stands until something else is said
+_NONE: dict[str, Any] = {}  # of states that have heard nothing, as most; nobody writes into it
 WARNINGS_MOST = 32  # a site has a handful at a time; the one that expires first makes room
 
 
@@ -93,6 +95,7 @@ class Combination(Rule):
     GIVES: ClassVar = COMMON_HOLES | {"warning", "issuer", "issued"}
     PER_DEVICE: ClassVar = False
     JUDGES_PLACES: ClassVar = True
+    IS_TIMELESS: ClassVar = False
 
     kind: Literal["combination"] = "combination"
     step: tuple[CombinationStep, ...]
@@ -153,27 +156,30 @@ class CombinationState(HearingState):
 
     def __init__(self, rule: Combination, expected: Expected) -> None:
         self.steps = rule.step
-        self.ladder = Ladder(_specs(rule.step))
+        self.ladder: Ladder | None = None
+        """While anything is under way."""
         self.zone = expected.zone
-        self.said: dict[str, dict[str, int]] = {}
+        self.said: dict[str, dict[str, int]] = _NONE
         """By rule and subject, the severity that stands."""
-        self.warnings: dict[str, list[Any]] = {}
+        self.warnings: dict[str, list[Any]] = _NONE
         """By id: [event, colour, onset, expires, title, issuer, issued]."""
-        self.newest: dict[str, tuple[int, float]] = {}
+        self.newest: dict[str, tuple[int, float]] = _NONE
         """By series: (observed, value)."""
-        self.holds: dict[str, int] = {}
+        self.holds: dict[str, int] = _NONE
         self.last_ms = -1
         self.arrived_ms = 0
         self.now_ms = expected.now_ms
 
-    def take_for(self, series: Series) -> Take:
-        self.holds[series.key] = series.hold_ms
-        return partial(self._take, series.key)
+    def ear(self, series: Series) -> Ear:
+        key = series.key
+        self.holds = {**self.holds, key: series.hold_ms}
+        return KeyedEar(self, key)
 
     def told(
         self, rule: str, subject: str, severity: Severity | None, at_ms: int, watched_ms: int
     ) -> Sequence[Shift]:
-        subjects = self.said.setdefault(rule, {})
+        subjects = dict(self.said.get(rule, _NONE))
+        self.said = {**self.said, rule: subjects}
         if severity is None:
             subjects.pop(subject, None)
         else:
@@ -183,12 +189,13 @@ class CombinationState(HearingState):
     def warned(self, warning: Warning, now_ms: int, watched_ms: int) -> Sequence[Shift]:
         self.now_ms = now_ms
         if warning.is_cancelled or warning.expires_ms <= now_ms:
-            self.warnings.pop(warning.id, None)
+            self.warnings = {i: said for i, said in self.warnings.items() if i != warning.id}
         else:
-            self.warnings[warning.id] = [
+            told = [
                 warning.event, int(warning.colour or 0), warning.onset_ms, warning.expires_ms,
                 warning.title, warning.issuer, warning.issued_ms,
             ]  # fmt: skip
+            self.warnings = {**self.warnings, warning.id: told}
             if len(self.warnings) > WARNINGS_MOST:
                 del self.warnings[min(self.warnings, key=lambda id_: self.warnings[id_][3])]
         return self._judge(now_ms, watched_ms)
@@ -197,25 +204,35 @@ class CombinationState(HearingState):
         if not self.warnings:
             return ()
         self.now_ms = now_ms
-        for id_ in [id_ for id_, said in self.warnings.items() if said[3] <= now_ms]:
-            del self.warnings[id_]
+        self.warnings = {i: said for i, said in self.warnings.items() if said[3] > now_ms}
         return self._judge(now_ms, watched_ms)
 
     def severity(self) -> Severity | None:
-        return self.ladder.severity
+        return None if self.ladder is None else self.ladder.severity
 
     def waits(self) -> bool:
-        return self.ladder.waits()
+        return self.ladder is not None and self.ladder.waits()
 
     def wait(self, watched_ms: int) -> Sequence[Shift]:
         until_ms = self.last_ms + watched_ms - self.arrived_ms
-        changes = self.ladder.advance(until_ms, self.last_ms, _FOREVER_MS)
-        return [self._shift(change) for change in changes]
+        return self._advance(until_ms, self.last_ms)
 
-    def _take(self, key: str, value: float, at_ms: int, watched_ms: int) -> Sequence[Shift] | None:
+    def _advance(self, until_ms: int, last_ms: int) -> list[Shift]:
+        """What stands has brought about by then."""
+        ladder = self.ladder
+        if ladder is None:
+            return []
+        changes = ladder.advance(until_ms, last_ms, _FOREVER_MS)
+        if ladder.calm:
+            self.ladder = None
+        return [self._shift(ladder, change) for change in changes]
+
+    def hear(self, key: str, value: float, at_ms: int, watched_ms: int) -> Sequence[Shift] | None:
         before = self.newest.get(key)
         if before is not None and at_ms < before[0]:
             return None
+        if self.newest is _NONE:
+            self.newest = {}
         self.newest[key] = (at_ms, value)
         return self._judge(at_ms, watched_ms)
 
@@ -223,14 +240,17 @@ class CombinationState(HearingState):
         at_ms = max(at_ms, self.last_ms)
         measures = [float(self._is_met(step, at_ms)) for step in self.steps]
         last_ms = self.last_ms if self.last_ms >= 0 else None
-        waited: list[Change] = []
-        if last_ms is not None and not self.ladder.calm:
-            waited = self.ladder.advance(at_ms, last_ms, _FOREVER_MS)
+        shifts = [] if last_ms is None else self._advance(at_ms, last_ms)
         self.last_ms, self.arrived_ms = at_ms, watched_ms
-        if self.ladder.calm and not any(measures):
-            return [self._shift(change) for change in waited]
-        changes = waited + self.ladder.judge(measures, at_ms, last_ms, _FOREVER_MS)
-        return [self._shift(change) for change in changes]
+        ladder = self.ladder
+        if ladder is None:
+            if not any(measures):
+                return shifts
+            ladder = self.ladder = Ladder(_specs(self.steps))
+        changes = ladder.judge(measures, at_ms, last_ms, _FOREVER_MS)
+        if ladder.calm:
+            self.ladder = None
+        return shifts + [self._shift(ladder, change) for change in changes]
 
     def _is_met(self, step: CombinationStep, at_ms: int) -> bool:
         if not all(self._holds(part, at_ms) for part in step.all):
@@ -260,7 +280,7 @@ class CombinationState(HearingState):
         ]
         return max(found, key=lambda said: (said[1], said[6]), default=None)
 
-    def _shift(self, change: Change) -> Shift:
+    def _shift(self, ladder: Ladder, change: Change) -> Shift:
         at_ms, severity, _ = change
         parts = [part for step in reversed(self.steps) for part in step.parts if part.warning]
         told = next((said for part in parts if (said := self._warning(part))), None)
@@ -268,13 +288,13 @@ class CombinationState(HearingState):
         if told:
             issued = datetime.fromtimestamp(told[6] / 1000, UTC).astimezone(ZoneInfo(self.zone))
             facts = {"warning": told[4], "issuer": told[5], "issued": f"{issued:%m-%d %H:%M}"}
-        return Shift(at_ms=at_ms, since_ms=self.ladder.since_ms, severity=severity, facts=facts)
+        return Shift(at_ms=at_ms, since_ms=ladder.since_ms, severity=severity, facts=facts)
 
     def dump(self) -> list[Any]:
         newest = [[key, *value] for key, value in self.newest.items()]
         return [
             self.last_ms, self.arrived_ms, self.now_ms, self.said, self.warnings, newest,
-            self.ladder.dump(),
+            [] if self.ladder is None else self.ladder.dump(),
         ]  # fmt: skip
 
     def load(self, data: list[Any]) -> None:
@@ -282,7 +302,11 @@ class CombinationState(HearingState):
         self.said = {rule: dict(subjects) for rule, subjects in data[3].items()}
         self.warnings = {id_: list(said) for id_, said in data[4].items()}
         self.newest = {key: (at_ms, v) for key, at_ms, v in data[5] if key in self.holds}
-        self.ladder.load(data[6])
+        if data[6]:
+            self.ladder = Ladder(_specs(self.steps))
+            self.ladder.load(data[6])
+            if self.ladder.calm:
+                self.ladder = None
 
 
 @lru_cache(4096)

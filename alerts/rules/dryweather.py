@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
@@ -13,19 +12,21 @@ from alerts.rules.rise import Rise, RiseState, RiseStep
 from alerts.rules.rule import (
     STRICT,
     Duration,
+    Ear,
     Expected,
+    KeyedEar,
     Mistake,
     Number,
     Series,
     Shift,
     State,
-    Take,
     spell_duration,
 )
 from alerts.rules.window import MedianInWindow, SumInWindow
 from alerts.words import Severity
 
 RAIN = "rain"
+_NONE: dict[str, Any] = {}  # of states without a gauge, as most are; nobody writes into it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,50 +104,53 @@ class DryWeatherState(RiseState):
     """A rise, and the gauges near by; ``excused`` while the rise that stands began in the rain."""
 
     __slots__ = (
-        "causes", "dry_ms", "excused", "gauges", "known", "needs_gauge", "order_of", "rain_mm",
-        "stands",
+        "by", "excused", "gauges", "known", "order_of", "stands",
     )  # fmt: skip
 
     def __init__(self, rule: DryWeather, steps: Sequence[RiseStep], hold_ms: int) -> None:
         super().__init__(rule, steps, hold_ms)
         if rule.base == "usual":
             self.window = MedianInWindow(rule.window_ms)
-        self.dry_ms, self.rain_mm, self.causes = rule.dry_ms, rule.rain_mm, rule.causes
-        self.needs_gauge = rule.needs_gauge
-        self.order_of = Order(rule.wait_ms)
-        self.gauges: dict[str, _Gauge] = {}
+        self.by = rule
+        """With the place's numbers."""
+        self.gauges: dict[str, _Gauge] = _NONE
+        self.order_of: Order | None = None
+        """Where there are gauges to wait for."""
         self.stands = self.excused = self.known = False
         """Whether a rise is under way, began in the rain, or was known to begin without any."""
 
-    def take_for(self, series: Series) -> Take:
-        if series.metric == RAIN:
-            self.gauges[series.key] = _Gauge(series.hold_ms, self.dry_ms)
-            return partial(self._arrive, series.key)
-        return partial(self._arrive, "")
+    def ear(self, series: Series) -> Ear:
+        if series.metric != RAIN:
+            return self
+        self.order_of = self.order_of or Order(self.by.wait_ms)
+        self.gauges = {**self.gauges, series.key: _Gauge(series.hold_ms, self.by.dry_ms)}
+        return KeyedEar(self, series.key)
 
     def severity(self) -> Severity | None:
-        return None if self.excused else self.ladder.severity
+        return None if self.excused else super().severity()
 
     def waits(self) -> bool:
-        return bool(self.order_of.held) or self.ladder.waits()
+        return bool(self.order_of and self.order_of.held) or super().waits()
 
     def wait(self, watched_ms: int) -> Sequence[Shift]:
         shifts: list[Shift] = []
-        for at_ms, key, value, then_ms in self.order_of.due(watched_ms):
-            shifts += self._go_on(key, value, at_ms, then_ms) or ()
-        if self.ladder.waits():
+        if self.order_of is not None:
+            for at_ms, key, value, then_ms in self.order_of.due(watched_ms):
+                shifts += self._go_on(key, value, at_ms, then_ms) or ()
+        if super().waits():
             shifts += self._unless_excused(super().wait(watched_ms))
         return shifts
 
     def until(self, watched_ms: int) -> int:
         until_ms = super().until(watched_ms)
-        return self.order_of.until(until_ms) if self.gauges else until_ms
+        return self.order_of.until(until_ms) if self.order_of and self.gauges else until_ms
 
-    def _arrive(
-        self, key: str, value: float, at_ms: int, watched_ms: int
-    ) -> Sequence[Shift] | None:
+    def take(self, value: float, at_ms: int, watched_ms: int) -> Sequence[Shift] | None:
+        return self.hear("", value, at_ms, watched_ms)
+
+    def hear(self, key: str, value: float, at_ms: int, watched_ms: int) -> Sequence[Shift] | None:
         order = self.order_of
-        if not order.wait_ms or not self.gauges:
+        if order is None or not order.wait_ms or not self.gauges:
             return self._go_on(key, value, at_ms, watched_ms)
         is_known = bool(order.held)
         going = order.add(key, value, at_ms, watched_ms)
@@ -173,7 +177,7 @@ class DryWeatherState(RiseState):
                 self.stands = True
                 self.excused, self.known = self._weather(shift.at_ms)
             if not self.excused:
-                cause = self.causes.dry if self.known else self.causes.unknown
+                cause = self.by.causes.dry if self.known else self.by.causes.unknown
                 facts = {**(shift.facts or {}), "cause_zh": cause.zh, "cause_en": cause.en}
                 told.append(replace(shift, facts=facts))
             if shift.severity is None:
@@ -185,11 +189,11 @@ class DryWeatherState(RiseState):
         is_dry = False
         for gauge in self.gauges.values():
             gauge.window.add(0.0, at_ms)
-            if gauge.window.total >= self.rain_mm:
+            if gauge.window.total >= self.by.rain_mm:
                 return True, False
             is_fresh = at_ms - gauge.last_ms <= gauge.hold_ms
-            is_dry |= is_fresh and 0 <= gauge.since_ms <= at_ms - self.dry_ms
-        return self.needs_gauge and not is_dry, is_dry
+            is_dry |= is_fresh and 0 <= gauge.since_ms <= at_ms - self.by.dry_ms
+        return self.by.needs_gauge and not is_dry, is_dry
 
     def dump(self) -> list[Any]:
         gauges = [
@@ -197,11 +201,14 @@ class DryWeatherState(RiseState):
             for key, gauge in self.gauges.items()
         ]
         own = [self.stands, self.excused, self.known]
-        return [super().dump(), self.order_of.dump(), own, gauges]
+        order = [] if self.order_of is None else self.order_of.dump()
+        return [super().dump(), order, own, gauges]
 
     def load(self, data: list[Any]) -> None:
         super().load(data[0])
-        self.order_of.load(data[1], {"", *self.gauges})
+        if data[1]:
+            self.order_of = self.order_of or Order(self.by.wait_ms)
+            self.order_of.load(data[1], {"", *self.gauges})
         self.stands, self.excused, self.known = data[2]
         for key, since_ms, last_ms, window in data[3]:
             if gauge := self.gauges.get(key):

@@ -6,9 +6,11 @@ Pure: no I/O, no clock, no randomness. All of its state is in ``dump``.
 import gc
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from operator import attrgetter
 
 from alerts.registry.model import Registry
 from alerts.rules.book import Book
+from alerts.rules.ears import Ears
 from alerts.rules.house import HouseTime
 from alerts.rules.inputs import (
     DeviceSaid,
@@ -20,14 +22,17 @@ from alerts.rules.inputs import (
     Warning,
 )
 from alerts.rules.packs import PackError, Packs, Problem, problems, read_packs
-from alerts.rules.plan import Key, Plan, plan
-from alerts.rules.rule import DeviceState, HearingState, Shift, State, Take
+from alerts.rules.plan import Key, Plan
+from alerts.rules.planning import plan
+from alerts.rules.rule import DeviceState, Ear, HearingState, Shift, State
 from alerts.rules.snapshot import Snapshot
 from alerts.rules.transition import SOURCE, UNTRUSTED, Change, Transition
 from edge.contract.quality import WITHHELD
 from edge.contract.reading import Batch, Form
 
 FORMS_KNOWN = 2**16  # some 10 MB when all are taken
+Heard = tuple[tuple[int, tuple[int, ...]], ...]
+"""Index of a reading in its pack, and of the ears that hear it."""
 _WITHHELD = frozenset(int(quality) for quality in WITHHELD)
 
 
@@ -42,8 +47,10 @@ class Engine:
         self._house = HouseTime()
         self._plan = Plan()
         self._books: dict[tuple[str, str], Book] = {}
-        self._listening: dict[Form, list[tuple[int, Sequence[tuple[State, Take]]]]] = {}
-        """By form of a pack, which of its readings a rule listens to; worked out anew from the plan."""
+        self._listening: dict[Form, tuple[Heard, Sequence[Ear]]] = {}
+        """By form of a pack, which of its readings are heard by which ears; worked out from the plan."""
+        self._patterns: dict[Heard, Heard] = {}
+        """Of forms that are heard alike, one object."""
         self._waiting: dict[int, State] = {}
         self._doubtful: frozenset[int] = frozenset()
         self._pack_problems: tuple[Problem, ...] = ()
@@ -92,8 +99,9 @@ class Engine:
         elif isinstance(what, Sight):
             self._house.sight(what, entry.at_ms)
         elif isinstance(what, DeviceSaid):
-            for state in self._plan.devices.get((what.site, what.device), ()):
-                state.said(what.status.state.value)
+            if ears := self._plan.of(what.site, what.device):
+                for state in ears.judges:
+                    state.said(what.status.state.value)
         elif isinstance(what, Warning):
             self._warn(what)
         elif isinstance(what, RegistryRevised):
@@ -113,8 +121,8 @@ class Engine:
             problems=self._pack_problems,
             house=self._house,
             aside=self._aside,
-            books=[book.dump() for book in self._books.values() if book.severity is not None],
-            states={key: state.dump() for key, state in self._plan.states.items()},
+            books=[book.dump() for book in self._standing()],
+            states={state.key: state.dump() for state in self._plan.states},
         ).encode()
 
     @classmethod
@@ -139,24 +147,30 @@ class Engine:
         engine._pack_problems = snapshot.problems
         engine._house = snapshot.house
         engine._plan = plan(engine._packs, engine._registry, engine._house)
-        for key, state in snapshot.states.items():
-            if key in engine._plan.states:
-                engine._plan.states[key].load(state)
+        known = engine._plan.known()
+        for key, data in snapshot.states.items():
+            if state := engine._plan.find(key, known, data):
+                state.load(data)
+        for key in snapshot.aside:
+            engine._plan.find(key, known)
         engine._open_books()  # it reads the states' levels
-        for book in snapshot.books:
-            if found := engine._books.get((book[0], book[1])):
-                found.load(book)
+        for dumped in snapshot.books:
+            if book := engine._book_of(dumped[0], dumped[1], known):
+                book.load(dumped)
         for key, error in snapshot.aside.items():
             engine._set_aside(key, error)
         engine._gather_waiting()
         return engine
 
     def _take(self, batch: Batch) -> None:
-        device = (batch.site, batch.device)
+        ears = self._plan.of(batch.site, batch.device)
+        if ears is None:
+            return
         if batch.form is not None:
-            self._take_form(batch, batch.form)
-        elif table := self._plan.series.get(device):
+            self._take_form(batch, batch.form, ears)
+        else:
             watched_ms = self._house.watched_ms
+            heard: dict[tuple[str, str, str], Sequence[Ear]] = {}
             for place, port, metric, value, at_ms, quality in zip(
                 batch.place,
                 batch.port,
@@ -168,47 +182,61 @@ class Engine:
             ):
                 if quality in _WITHHELD or value is None:
                     continue
-                taps = table.get((place, port, metric))
-                if taps is None:
-                    continue
-                for state, take in taps:
+                series = place, port, metric
+                those = heard.get(series)
+                if those is None:
+                    those = heard[series] = self._plan.hear(ears, *series)
+                for ear in those:
                     try:
-                        shifts = take(value, at_ms, watched_ms)
+                        shifts = ear.take(value, at_ms, watched_ms)
                     except Exception as error:
-                        self._set_aside(self._plan.keys[state.order], repr(error))
+                        self._set_aside(ear.state.key, repr(error))
                         continue
                     if shifts is not None:
-                        self._after(state, shifts)
+                        self._after(ear.state, shifts)
         if len(batch) and batch.is_news:
-            for state in tuple(self._plan.devices.get(device, ())):
-                self._guarded(state, self._heard)
+            for judge in ears.judges:
+                self._guarded(judge, self._heard)
 
-    def _take_form(self, batch: Batch, form: Form) -> None:
+    def _take_form(self, batch: Batch, form: Form, ears: Ears) -> None:
         """The same for a pack whose form has been met: only what a rule listens to is looked at."""
-        listening = self._listening.get(form)
-        if listening is None:
-            table = self._plan.series.get((form.site, form.device), {})
-            series = zip(form.place, form.port, form.metric, strict=True)
-            found = [(i, table.get(key)) for i, key in enumerate(series)]
-            listening = [(i, taps) for i, taps in found if taps]
-            if len(self._listening) >= FORMS_KNOWN:
-                self._listening.clear()
-            self._listening[form] = listening
+        known = self._listening.get(form)
+        if known is None:
+            known = self._listen(form, ears)
         watched_ms, at_ms, values, qualities = (
             self._house.watched_ms, batch.at_ms[0], batch.value, batch.quality,
         )  # fmt: skip
-        for i, taps in listening:
+        heard, those = known
+        for i, by in heard:
             value = values[i]
             if qualities[i] in _WITHHELD or value is None:
                 continue
-            for state, take in taps:
+            for n in by:
+                ear = those[n]
                 try:
-                    shifts = take(value, at_ms, watched_ms)
+                    shifts = ear.take(value, at_ms, watched_ms)
                 except Exception as error:
-                    self._set_aside(self._plan.keys[state.order], repr(error))
+                    self._set_aside(ear.state.key, repr(error))
                     continue
                 if shifts is not None:
-                    self._after(state, shifts)
+                    self._after(ear.state, shifts)
+
+    def _listen(self, form: Form, ears: Ears) -> tuple[Heard, Sequence[Ear]]:
+        """Who hears which reading of this form. What is the same for many devices is one object."""
+        those: list[Ear] = []
+        heard = []
+        for i, series in enumerate(zip(form.place, form.port, form.metric, strict=True)):
+            found = self._plan.hear(ears, *series)
+            if found:
+                heard.append((i, tuple(range(len(those), len(those) + len(found)))))
+                those += found
+        if len(self._listening) >= FORMS_KNOWN:
+            self._listening.clear()
+        shape = tuple(heard)
+        whole = next((spot.ears for spot in ears.spots if spot.ears == tuple(those)), None)
+        known = self._patterns.setdefault(shape, shape), whole or tuple(those)
+        self._listening[form] = known
+        return known
 
     def _tick(self) -> None:
         watched_ms = self._house.watched_ms
@@ -220,9 +248,10 @@ class Engine:
             for hearer in hearing:
                 self._guarded(hearer, self._passed)
         if self._house.sees:
-            for states in tuple(self._plan.devices.values()):
-                for state in tuple(states):
-                    self._guarded(state, self._look)
+            for devices in self._plan.ears.values():
+                for ears in devices.values():
+                    for judge in ears.judges:
+                        self._guarded(judge, self._look)
 
     def _warn(self, warning: Warning) -> None:
         for site in warning.sites:
@@ -250,7 +279,7 @@ class Engine:
         try:
             shifts = act(state)
         except Exception as error:
-            self._set_aside(self._plan.keys[state.order], repr(error))
+            self._set_aside(state.key, repr(error))
             return
         self._after(state, shifts)
 
@@ -262,7 +291,7 @@ class Engine:
             self._waiting.pop(state.order, None)
         if not shifts:
             return
-        book: Book = state.standing
+        book = self._book(state)
         what = self._entry.what
         doubtful = state.order in self._doubtful or (isinstance(what, Batch) and what.untrusted)
         for shift in shifts:
@@ -273,9 +302,9 @@ class Engine:
 
     def _pass_on(self, book: Book, at_ms: int) -> None:
         """Let the rules hear it that judge by this one's word."""
-        hearers = self._plan.rules.get((book.rule.id, book.subject.site, book.place))
-        for state in tuple(hearers or ()):
-            self._guarded(state, partial(self._told, book, at_ms))
+        for state in self._plan.hearing.get(book.subject.site, {}).get(book.place, ()):
+            if book.rule.id in state.rule.rules_heard:
+                self._guarded(state, partial(self._told, book, at_ms))
 
     def _told(self, book: Book, at_ms: int, state: State) -> Sequence[Shift]:
         assert isinstance(state, HearingState)
@@ -318,7 +347,7 @@ class Engine:
         self._listening.clear()
         if state is not None:
             self._waiting.pop(state.order, None)
-            state.standing.levels.pop(state.device, None)
+            self._book(state).levels.pop(state.device, None)
 
     def _revise_packs(self, texts: Mapping[str, str]) -> None:
         try:
@@ -331,18 +360,18 @@ class Engine:
 
     def _revise(self) -> None:
         """Plan anew; subjects that are still there keep their states, all others end."""
-        before, old_books = self._plan.states, self._books
+        before, standing = self._plan.states, self._standing()
         self._aside, self._misfits = {}, None
         self._plan = plan(self._packs, self._registry, self._house)
-        for key, state in self._plan.states.items():
-            old = before.get(key)
-            if type(old) is type(state) and old is not None:
-                state.load(old.dump())
+        known = self._plan.known()
+        for old in before:
+            dumped = old.dump()
+            state = self._plan.find(old.key, known, dumped)
+            if type(old) is type(state) and state is not None:
+                state.load(dumped)
         self._open_books()
-        for book_key, old_book in old_books.items():
-            if old_book.severity is None:
-                continue
-            book = self._books.get(book_key)
+        for old_book in standing:
+            book = self._book_of(old_book.rule.id, str(old_book.subject), known)
             if book is None:
                 book = old_book
                 book.levels.clear()
@@ -354,27 +383,44 @@ class Engine:
                 self._tell(book, change, end, book.device)
                 self._pass_on(book, self._entry.at_ms)
         # Whoever hears other rules may be new, and has not been told what stands.
-        for book in list(self._books.values()):
-            if book.severity is not None:
-                self._pass_on(book, self._entry.at_ms)
+        for book in self._standing():
+            self._pass_on(book, self._entry.at_ms)
         self._gather_waiting()
 
+    def _standing(self) -> list[Book]:
+        """The books in which something stands, in the plan's order."""
+        found = [book for book in self._books.values() if book.severity is not None]
+        return sorted(found, key=attrgetter("order"))
+
+    def _book(self, state: State) -> Book:
+        """The state's book, which several devices may share; most are never opened."""
+        rule, subject, _ = state.key
+        book = self._books.get((rule, subject))
+        if book is None:
+            first = self._plan.firsts.get((rule, subject), state)
+            book = self._books[rule, subject] = Book(first)
+        return book
+
+    def _book_of(self, rule: str, subject: str, known: Mapping[Key, State]) -> Book | None:
+        """The book of this rule and subject, if any of these states is about both."""
+        book = self._books.get((rule, subject))
+        if book is None:  # rare: its state was set aside, or says nothing any more by new numbers
+            of = (state for key, state in known.items() if key[:2] == (rule, subject))
+            state = next(of, None)
+            book = None if state is None else self._book(state)
+        return book
+
     def _open_books(self) -> None:
-        """One book per (rule, subject), its levels read from its states."""
+        """One book for each (rule, subject) of which a state holds something for true."""
         self._books = {}
         self._listening.clear()
-        for key, state in self._plan.states.items():
-            seat = self._plan.seats[key]
-            book = self._books.get(key[:2])
-            if book is None:
-                book = self._books[key[0], key[1]] = Book(seat)
-            state.standing = book
+        for state in self._plan.states:
             severity = state.severity()
             if severity is not None:
-                book.levels[state.device] = severity
+                self._book(state).levels[state.device] = severity
 
     def _gather_waiting(self) -> None:
-        states = self._plan.states.values()
+        states = self._plan.states
         self._waiting = {state.order: state for state in states if state.waits()}
         self._doubtful = self._plan.heard_of(
             (device.site, device.id) for device in self._registry.devices if device.is_foreign

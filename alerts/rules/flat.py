@@ -57,7 +57,9 @@ class FlatState(SeveralState):
         """By series: [since, last, low, high]."""
         self.stuck = ""
 
-    def take(self, key: str, value: float, at_ms: int, watched_ms: int) -> Sequence[Shift] | None:
+    def take_in(
+        self, key: str, value: float, at_ms: int, watched_ms: int
+    ) -> Sequence[Shift] | None:
         run = self.runs.get(key)
         if run is None:
             self.runs[key] = [at_ms, at_ms, value, value]
@@ -73,12 +75,12 @@ class FlatState(SeveralState):
             run[0], run[2], run[3] = at_ms, value, value
         else:
             run[2], run[3] = low, high
-        if self.ladder.calm and (at_ms - run[0]) / _HOUR_MS <= self.high:
+        if self.breach is None and (at_ms - run[0]) / _HOUR_MS <= self.terms.high:
             return None
         hours, self.stuck = max(((r[1] - r[0]) / _HOUR_MS, each) for each, r in self.runs.items())
         return self.judge(hours, max(at_ms, self.last_ms), watched_ms)
 
-    def show(self, measure: float, limit: float | None) -> Mapping[str, Any]:
+    def show(self, measure: float, limit: float | None, peak: float) -> Mapping[str, Any]:
         run = self.runs.get(self.stuck)  # None: its series is no longer registered
         metric = self.stuck.rpartition("/")[2] or next(iter(self.tolerances))
         facts = {

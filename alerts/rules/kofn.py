@@ -114,17 +114,18 @@ class KofNState(SeveralState):
         self.seen_ms: dict[str, int] = {}
         self.newest = 0.0
 
-    def _arrive(
-        self, key: str, value: float, at_ms: int, watched_ms: int
-    ) -> Sequence[Shift] | None:
+    def hear(self, key: str, value: float, at_ms: int, watched_ms: int) -> Sequence[Shift] | None:
         # While nothing is met, a value that does not meet its condition is in order at any time.
-        if not self.met_ms and not self.count and not self.order_of.held and self.ladder.calm:
+        is_idle = not (self.met_ms or self.count or self.holds_back or self.breach)
+        if is_idle and self.order_of is not None:
             if not self.conditions[key[key.rindex("/") + 1 :]].is_met(value):
                 self.seen_ms[key] = max(at_ms, self.seen_ms.get(key, 0))
                 return None
-        return SeveralState._arrive(self, key, value, at_ms, watched_ms)
+        return SeveralState.hear(self, key, value, at_ms, watched_ms)
 
-    def take(self, key: str, value: float, at_ms: int, watched_ms: int) -> Sequence[Shift] | None:
+    def take_in(
+        self, key: str, value: float, at_ms: int, watched_ms: int
+    ) -> Sequence[Shift] | None:
         if at_ms < self.seen_ms.get(key, 0):
             return None
         metric = key[key.rindex("/") + 1 :]
@@ -141,7 +142,7 @@ class KofNState(SeveralState):
         if not self.window_ms and metric != next(iter(self.conditions)):
             return None
         self.newest = value
-        if not self.met_ms and self.ladder.calm:
+        if not self.met_ms and self.breach is None:
             return None
         return self.judge(float(len(self._met(at_ms))), max(at_ms, self.last_ms), watched_ms)
 
@@ -156,12 +157,12 @@ class KofNState(SeveralState):
                 enough = self.count.get(key, 0) >= self.conditions[metric].samples
                 # One that is no longer heard does not raise, and does not clear either.
                 is_fresh = at_ms - met_ms <= self.hold_by.get(key, 0)
-                counts = enough and (is_fresh or self.ladder.severity is not None)
+                counts = enough and (is_fresh or self.severity() is not None)
             if counts:
                 found.add(metric)
         return [metric for metric in self.conditions if metric in found]
 
-    def show(self, measure: float, limit: float | None) -> Mapping[str, Any]:
+    def show(self, measure: float, limit: float | None, peak: float) -> Mapping[str, Any]:
         met = self._met(self.last_ms) or list(self.conditions)
         facts = {
             "count": measure,

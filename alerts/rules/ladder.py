@@ -76,23 +76,18 @@ Spec = tuple[Severity, Limit, int, bool]
 
 
 class Ladder:
-    """``calm`` while no rung is breached or raised; ``since_ms`` is the first breach while raised."""
+    """``calm`` while no rung is breached or raised; ``since_ms`` is the first breach while raised.
 
-    __slots__ = ("_rungs", "calm", "severity", "since_ms", "specs")
+    A calm one remembers nothing, so states make theirs at a first breach, and let it go.
+    """
+
+    __slots__ = ("calm", "rungs", "severity", "since_ms")
 
     def __init__(self, specs: tuple[Spec, ...]) -> None:
-        self.specs = specs
-        self._rungs: tuple[Rung, ...] = ()
+        self.rungs = tuple(Rung(*spec) for spec in specs)
         self.calm = True
         self.severity: Severity | None = None
         self.since_ms = 0
-
-    @property
-    def rungs(self) -> tuple[Rung, ...]:
-        """Made when they are first needed: most ladders are calm for ever."""
-        if not self._rungs:
-            self._rungs = tuple(Rung(*spec) for spec in self.specs)
-        return self._rungs
 
     def judge(
         self, measures: Sequence[float], at_ms: int, last_ms: int | None, hold_ms: int
@@ -122,12 +117,12 @@ class Ladder:
 
     def reset(self) -> None:
         """All clear, at once."""
-        for rung in self._rungs:
+        for rung in self.rungs:
             rung.gate, rung.count, rung.up = Gate(), 0, False
         self.calm, self.severity = True, None
 
     def highest(self) -> Rung | None:
-        return next((rung for rung in reversed(self._rungs) if rung.up), None)
+        return next((rung for rung in reversed(self.rungs) if rung.up), None)
 
     def _settle(self, edges: list[Step]) -> list[Change]:
         changes: list[Change] = []

@@ -4,13 +4,13 @@ A *measure* is what a kind makes of the readings: the value itself, a rate, a co
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from alerts.rules.band import Band, Calendar
+from alerts.rules.band import Band, Calendar, calendar_of
 from alerts.rules.ladder import Change, Ladder, Spec
 from alerts.rules.rule import (
     STRICT,
@@ -20,11 +20,9 @@ from alerts.rules.rule import (
     Mistake,
     Number,
     Rule,
-    Series,
     Shift,
     Stale,
     State,
-    Take,
     spell_step,
     step_mistakes,
 )
@@ -91,20 +89,39 @@ class LimitStep:
         )
 
 
-Bands = tuple[tuple[Band, ...], ...]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What the states of a rule share whose values hold alike; there may be a hundred thousand.
+
+    ``low`` to ``high`` are the measures at which a calm one stays calm.
+    """
+
+    specs: tuple[Spec, ...]
+    low: float
+    high: float
+    bands: tuple[tuple[Band, ...], ...] | None
+    """None where no step has any."""
+    calendar: Calendar
+    hold_ms: int
 
 
 @lru_cache(4096)
-def _common(
-    given: tuple[LimitStep, ...], insists: bool
-) -> tuple[tuple[Spec, ...], float, float, Bands | None]:
-    """What all states of a rule share, there may be a hundred thousand: the steps for a ladder, the
-    highest and the lowest measure at which a calm one stays calm, and the bands if there are any."""
-    specs = tuple((step.severity, step.limit(), step.samples, insists) for step in given)
-    high = min((s.above for s in given if s.above is not None), default=float("inf"))
-    low = max((s.below for s in given if s.below is not None), default=float("-inf"))
+def _terms(given: tuple[LimitStep, ...], insists: bool, hold_ms: int, zone: str) -> Terms:
     bands = tuple(step.bands for step in given)
-    return specs, high, low, bands if any(bands) else None
+    return Terms(
+        specs=tuple((step.severity, step.limit(), step.samples, insists) for step in given),
+        low=max((s.below for s in given if s.below is not None), default=float("-inf")),
+        high=min((s.above for s in given if s.above is not None), default=float("inf")),
+        bands=bands if any(bands) else None,
+        calendar=calendar_of(zone),
+        hold_ms=hold_ms,
+    )
+
+
+@lru_cache(4096)
+def _holding(terms: Terms, hold_ms: int) -> Terms:
+    """The same for values that hold so long."""
+    return replace(terms, hold_ms=hold_ms)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,110 +185,135 @@ class Limited(Rule):
                 yield Mistake("step", what, "let the limits go further out with the severity")
 
 
-class LimitState(State):
-    """The gates of the steps on one measure, with the newest measure and the peak of the breach."""
+class Breach(Ladder):
+    """The gates of the steps while one is breached, with the newest measure and the peak."""
 
-    __slots__ = (
-        "arrived_ms", "bands", "calendar", "high", "hold_ms", "ladder", "last_ms", "low", "peak",
-        "value",
-    )  # fmt: skip
+    __slots__ = ("arrived_ms", "peak", "value")
 
-    def __init__(self, rule: Limited, expected: Expected) -> None:
-        specs, self.high, self.low, self.bands = _common(rule.given(), rule.stale is Stale.COUNTS)
-        self.ladder = Ladder(specs)
-        self.calendar = Calendar(expected.zone) if self.bands else None
-        self.hold_ms = expected.hold_ms
-        self.last_ms = -1
+    def __init__(self, specs: tuple[Spec, ...]) -> None:
+        super().__init__(specs)
         self.arrived_ms = 0
         self.value = self.peak = 0.0
-        """Of the measure."""
 
-    def take_for(self, series: Series) -> Take:
-        return self.judge
+
+class LimitState(State):
+    """The time of the newest measure and, unless all is calm, what the breach has come to."""
+
+    __slots__ = ("breach", "last_ms", "terms")
+
+    def __init__(self, rule: Limited, expected: Expected) -> None:
+        insists = rule.stale is Stale.COUNTS
+        self.terms = _terms(rule.given(), insists, expected.hold_ms, expected.zone)
+        self.last_ms = -1
+        self.breach: Breach | None = None
+
+    @property
+    def hold_ms(self) -> int:
+        """How long a value holds."""
+        return self.terms.hold_ms
+
+    def hold(self, hold_ms: int) -> None:
+        """From now on values hold so long."""
+        self.terms = _holding(self.terms, hold_ms)
+
+    def take(self, value: float, at_ms: int, watched_ms: int) -> Sequence[Shift] | None:
+        return self.judge(value, at_ms, watched_ms)
 
     def judge(self, value: float, at_ms: int, watched_ms: int) -> Sequence[Shift] | None:
         """Take in one measure; None when nothing is under way."""
         last_ms = self.last_ms
         if at_ms < last_ms:
             return None
-        calm = self.ladder.calm
-        if calm and self.low <= value <= self.high:
+        terms, breach = self.terms, self.breach
+        if breach is None and terms.low <= value <= terms.high:
             self.last_ms = at_ms
             return None
         shifts: list[Shift] = []
-        if not calm:
+        if breach is None:
+            breach = self.breach = Breach(terms.specs)
+        else:
             # What the value before has brought about by now has its figures, whether a tick or this
             # reading finds it out.
-            waited = self.ladder.advance(at_ms, last_ms, self.hold_ms)
-            shifts = [self._shift(change, self.value) for change in waited]
-            calm = self.ladder.calm
-        if calm or self._beyond(value) > self._beyond(self.peak):
-            self.peak = value
-        self.last_ms, self.arrived_ms, self.value = at_ms, watched_ms, value
-        measures = [value] * len(self.ladder.rungs)
-        if self.bands is not None:
-            self._silence(measures, at_ms)
-        changes = self.ladder.judge(
-            measures, at_ms, last_ms if last_ms >= 0 else None, self.hold_ms
-        )
-        return shifts + [self._shift(change, value) for change in changes]
+            waited = breach.advance(at_ms, last_ms, terms.hold_ms)
+            shifts = [self._shift(breach, change, breach.value) for change in waited]
+        if breach.calm or self._beyond(value) > self._beyond(breach.peak):
+            breach.peak = value
+        self.last_ms, breach.arrived_ms, breach.value = at_ms, watched_ms, value
+        measures = [value] * len(terms.specs)
+        if terms.bands is not None:
+            _silence(measures, terms, terms.bands, at_ms)
+        changes = breach.judge(measures, at_ms, last_ms if last_ms >= 0 else None, terms.hold_ms)
+        shifts += [self._shift(breach, change, value) for change in changes]
+        if breach.calm:
+            self.breach = None
+        return shifts
 
     def severity(self) -> Severity | None:
-        return self.ladder.severity
+        return None if self.breach is None else self.breach.severity
 
     def waits(self) -> bool:
-        return self.ladder.waits()
+        return self.breach is not None and self.breach.waits()
 
     def wait(self, watched_ms: int) -> Sequence[Shift]:
-        changes = self.ladder.advance(self.until(watched_ms), self.last_ms, self.hold_ms)
-        return [self._shift(change, self.value) for change in changes]
+        breach = self.breach
+        if breach is None:
+            return ()
+        changes = breach.advance(self.until(watched_ms), self.last_ms, self.terms.hold_ms)
+        shifts = [self._shift(breach, change, breach.value) for change in changes]
+        if breach.calm:
+            self.breach = None
+        return shifts
 
     def until(self, watched_ms: int) -> int:
-        """Up to which observed time the last value may be taken to hold.
+        """Up to which observed time the last value of a breach may be taken to hold.
 
         What has passed here since it came has passed there since it was measured, whatever the
         device's clock says. Time in which the house was blind does not count: the value that would
         have ended the wait may be on its way.
         """
-        return self.last_ms + watched_ms - self.arrived_ms
+        assert self.breach is not None
+        return self.last_ms + watched_ms - self.breach.arrived_ms
 
-    def show(self, measure: float, limit: float | None) -> Mapping[str, Any]:
+    def show(self, measure: float, limit: float | None, peak: float) -> Mapping[str, Any]:
         """What a Shift shows of it: ``value``, ``limit``, ``peak``, ``facts``, ``metric``."""
-        return {"value": measure, "limit": limit, "peak": self.peak}
-
-    def _silence(self, measures: list[float], at_ms: int) -> None:
-        """Let the steps that are out of their bands see a value that is clear."""
-        assert self.bands is not None
-        assert self.calendar is not None
-        for i, bands in enumerate(self.bands):
-            if bands and not any(self.calendar.within(band, at_ms) for band in bands):
-                limit = self.ladder.rungs[i].limit
-                clear = limit.clear_above if limit.above is not None else limit.clear_below
-                assert clear is not None
-                measures[i] = clear
+        return {"value": measure, "limit": limit, "peak": peak}
 
     def _beyond(self, value: float) -> float:
-        return max(value - self.high, self.low - value)
+        return max(value - self.terms.high, self.terms.low - value)
 
-    def _shift(self, change: Change, value: float) -> Shift:
+    def _shift(self, breach: Breach, change: Change, value: float) -> Shift:
         at_ms, severity, rung = change
-        limit = (rung or self.ladder.rungs[0]).limit
+        limit = (rung or breach.rungs[0]).limit
         under = limit.above is None or (limit.below is not None and value < limit.below)
         return Shift(
             at_ms=at_ms,
-            since_ms=self.ladder.since_ms,
+            since_ms=breach.since_ms,
             severity=severity,
-            **self.show(value, limit.below if under else limit.above),
+            **self.show(value, limit.below if under else limit.above, breach.peak),
         )
 
     def dump(self) -> list[Any]:
-        ladder = self.ladder.dump()
-        if not ladder:
+        breach = self.breach
+        if breach is None:
             return [self.last_ms]
-        return [self.last_ms, self.arrived_ms, self.value, self.peak, ladder]
+        return [self.last_ms, breach.arrived_ms, breach.value, breach.peak, breach.dump()]
 
     def load(self, data: list[Any]) -> None:
         self.last_ms = data[0]
         if len(data) > 1:
-            self.arrived_ms, self.value, self.peak = data[1:4]
-            self.ladder.load(data[4])
+            breach = Breach(self.terms.specs)
+            breach.arrived_ms, breach.value, breach.peak = data[1:4]
+            breach.load(data[4])
+            self.breach = None if breach.calm else breach
+
+
+def _silence(
+    measures: list[float], terms: Terms, bands: tuple[tuple[Band, ...], ...], at_ms: int
+) -> None:
+    """Let the steps that are out of their bands see a value that is clear."""
+    for i, some in enumerate(bands):
+        if some and not any(terms.calendar.within(band, at_ms) for band in some):
+            limit = terms.specs[i][1]
+            clear = limit.clear_above if limit.above is not None else limit.clear_below
+            assert clear is not None
+            measures[i] = clear

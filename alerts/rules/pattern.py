@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from alerts.rules.limit import Limited, LimitState
-from alerts.rules.rule import READING_HOLES, Duration, Expected, Number, Series, Shift, State, Take
+from alerts.rules.rule import READING_HOLES, Duration, Expected, Number, Shift, State
 
 SWINGS_MOST = 64
 
@@ -49,9 +49,6 @@ class PatternState(LimitState):
         self.up: bool | None = None
         self.seen_ms = -1
 
-    def take_for(self, series: Series) -> Take:
-        return self.take
-
     def take(self, value: float, at_ms: int, watched_ms: int) -> Sequence[Shift] | None:
         seen_ms = self.seen_ms
         if at_ms < seen_ms:
@@ -70,13 +67,13 @@ class PatternState(LimitState):
                 swings.append(at_ms)
                 if len(swings) > SWINGS_MOST:
                     swings.pop(0)
-        if not swings and self.ladder.calm:
+        if not swings and self.breach is None:
             return None
         while swings and at_ms - swings[0] > self.window_ms:
             swings.pop(0)
         return self.judge(float(len(swings)), at_ms, watched_ms)
 
-    def show(self, measure: float, limit: float | None) -> Mapping[str, Any]:
+    def show(self, measure: float, limit: float | None, peak: float) -> Mapping[str, Any]:
         facts = {"count": measure, "window": self.window_ms / 60_000}
         return {"value": self.newest, "peak": max(self.newest, self.extreme), "facts": facts}
 

@@ -13,10 +13,8 @@ from alerts.rules.rule import (
     Expected,
     Mistake,
     Number,
-    Series,
     Shift,
     State,
-    Take,
     spell_duration,
 )
 from alerts.rules.window import BUCKETS
@@ -86,9 +84,6 @@ class RateState(LimitState):
         self.seen_ms = -1
         self.newest = self.rate = 0.0
 
-    def take_for(self, series: Series) -> Take:
-        return self.take
-
     def take(self, value: float, at_ms: int, watched_ms: int) -> Sequence[Shift] | None:
         seen_ms, points, before = self.seen_ms, self.points, self.before
         if at_ms <= seen_ms:
@@ -125,7 +120,7 @@ class RateState(LimitState):
             left = max(0.0, min(NEVER_MIN, (line - median) / rate * self.per_ms / _MINUTE_MS))
         return self.judge(left, at_ms, watched_ms)
 
-    def show(self, measure: float, limit: float | None) -> Mapping[str, Any]:
+    def show(self, measure: float, limit: float | None, peak: float) -> Mapping[str, Any]:
         facts = {"rate": self.rate, "window": self.over_ms / _MINUTE_MS}
         if self.line is not None:
             facts |= {"line": self.line, "minutes": measure}

@@ -17,11 +17,9 @@ from alerts.rules.rule import (
     Mistake,
     Number,
     Rule,
-    Series,
     Shift,
     Stale,
     State,
-    Take,
     spell_duration,
     spell_step,
     step_mistakes,
@@ -110,143 +108,183 @@ class Rise(Rule):
                 yield Mistake("step", what, "let the rises grow with the severity")
 
 
-class RiseState(State):
-    """The window, the base while something is under way, and the gates of the steps."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What the states of a rule share whose values hold alike."""
 
-    __slots__ = (
-        "arrived_ms", "base", "before", "floor", "hold_ms", "ladder", "last_ms", "least_rise", "peak",
-        "settle_ms", "steady_since_ms", "steps", "value", "window", "window_ms",
-    )  # fmt: skip
+    steps: tuple[RiseStep, ...]
+    specs: tuple[Spec, ...]
+    least_rise: float
+    window_ms: int
+    settle_ms: int
+    floor: float
+    hold_ms: int
 
-    def __init__(self, rule: Rise, steps: Sequence[RiseStep], hold_ms: int) -> None:
-        self.steps = tuple(steps)
-        insists = rule.stale is Stale.COUNTS
-        self.ladder = Ladder(_specs(self.steps, insists))
-        self.least_rise = min(s.rise or 0.0 for s in steps)
-        self.window_ms, self.settle_ms, self.hold_ms = rule.window_ms, rule.settle_ms, hold_ms
-        self.window: LeastInWindow | MedianInWindow = LeastInWindow(rule.window_ms)
-        self.floor = float("-inf") if rule.floor is None else rule.floor
-        self.last_ms = -1
-        self.before: list[float] = []
-        self.base = self.value = self.peak = 0.0
+
+class Ascent(Ladder):
+    """What a rise has come to while one is under way: its base stands still."""
+
+    __slots__ = ("arrived_ms", "base", "peak", "steady_since_ms", "value")
+
+    def __init__(self, specs: tuple[Spec, ...]) -> None:
+        super().__init__(specs)
         self.arrived_ms = 0
+        self.base = self.peak = self.value = 0.0
         self.steady_since_ms: int | None = None
 
-    def take_for(self, series: Series) -> Take:
-        return self.take
+
+class RiseState(State):
+    """The window, the last two values and, unless all is calm, the rise."""
+
+    __slots__ = ("before", "last_ms", "rise", "terms", "window")
+
+    def __init__(self, rule: Rise, steps: Sequence[RiseStep], hold_ms: int) -> None:
+        floor = float("-inf") if rule.floor is None else rule.floor
+        insists = rule.stale is Stale.COUNTS
+        self.terms = _terms(tuple(steps), insists, rule.window_ms, rule.settle_ms, floor, hold_ms)
+        self.window: LeastInWindow | MedianInWindow = LeastInWindow(rule.window_ms)
+        self.last_ms = -1
+        self.before: tuple[float, ...] = ()
+        self.rise: Ascent | None = None
 
     def take(self, value: float, at_ms: int, watched_ms: int) -> Sequence[Shift] | None:
-        last_ms = self.last_ms
-        if at_ms < last_ms or value < self.floor:
+        last_ms, terms, rise = self.last_ms, self.terms, self.rise
+        if at_ms < last_ms or value < terms.floor:
             return None
-        if at_ms - last_ms > self.window_ms:
-            self.before.clear()
+        if at_ms - last_ms > terms.window_ms:
+            self.before = ()
             self.window.clear()
         self.last_ms = at_ms
         before = self.before
         if len(before) < 2:
-            before.append(value)
-            if self.ladder.calm:
+            self.before = (*before, value)
+            if rise is None:
                 return None
-            least = self.base
+            least = rise.base
         else:
             first, second = before
-            before[0], before[1] = second, value
+            self.before = second, value
             least = self.window.add(_median(first, second, value), at_ms)
         shifts: list[Shift] = []
-        if not self.ladder.calm:
+        if rise is not None:
             # What the value before has brought about by now has its figures, whether a tick or this
             # reading finds it out.
-            waited = self.ladder.advance(at_ms, last_ms, self.hold_ms)
-            shifts = [self._shift(change, self.value) for change in waited]
-        if self.ladder.calm:
-            if value - least < self.least_rise or value <= least:
+            waited = rise.advance(at_ms, last_ms, terms.hold_ms)
+            shifts = [self._shift(rise, change, rise.value) for change in waited]
+        if rise is None or rise.calm:
+            if value - least < terms.least_rise or value <= least:
+                self.rise = None
                 return shifts or None
-            self.base, self.peak = least, value
-        self.value, self.arrived_ms = value, watched_ms
-        self.peak = max(self.peak, value)
-        rise = value - self.base
-        changes = self.ladder.judge(
-            [rise / step.needed(self.base) for step in self.steps],
+            if rise is None:
+                rise = self.rise = Ascent(terms.specs)
+            rise.base, rise.peak = least, value
+        rise.value, rise.arrived_ms = value, watched_ms
+        rise.peak = max(rise.peak, value)
+        risen = value - rise.base
+        changes = rise.judge(
+            [risen / step.needed(rise.base) for step in terms.steps],
             at_ms,
             last_ms if last_ms >= 0 else None,
-            self.hold_ms,
+            terms.hold_ms,
         )
-        shifts += [self._shift(change, value) for change in changes]
-        if self.ladder.severity is not None and self._has_settled(least, at_ms, last_ms):
-            self.ladder.reset()
-            shifts.append(self._shift((at_ms, None, None), value))
+        shifts += [self._shift(rise, change, value) for change in changes]
+        if rise.severity is not None and self._has_settled(rise, least, at_ms, last_ms):
+            rise.reset()
+            shifts.append(self._shift(rise, (at_ms, None, None), value))
+        if rise.calm:
+            self.rise = None
         return shifts
 
     def severity(self) -> Severity | None:
-        return self.ladder.severity
+        return None if self.rise is None else self.rise.severity
 
     def waits(self) -> bool:
-        return self.ladder.waits()
+        return self.rise is not None and self.rise.waits()
 
     def wait(self, watched_ms: int) -> Sequence[Shift]:
-        changes = self.ladder.advance(self.until(watched_ms), self.last_ms, self.hold_ms)
-        return [self._shift(change, self.value) for change in changes]
+        rise = self.rise
+        if rise is None:
+            return ()
+        changes = rise.advance(self.until(watched_ms), self.last_ms, self.terms.hold_ms)
+        shifts = [self._shift(rise, change, rise.value) for change in changes]
+        if rise.calm:
+            self.rise = None
+        return shifts
 
     def until(self, watched_ms: int) -> int:
         """Up to which observed time the last value may be taken to hold (as ``LimitState``)."""
-        return self.last_ms + watched_ms - self.arrived_ms
+        assert self.rise is not None
+        return self.last_ms + watched_ms - self.rise.arrived_ms
 
-    def _has_settled(self, least: float, at_ms: int, last_ms: int) -> bool:
+    def _has_settled(self, rise: Ascent, least: float, at_ms: int, last_ms: int) -> bool:
         """Whether the value has not risen anew for ``settle``, seen without a gap."""
-        step = self.steps[0]
-        if self.value - least > step.clear * step.needed(least):
-            self.steady_since_ms = None
-        elif self.steady_since_ms is None or at_ms - last_ms > self.hold_ms:
-            self.steady_since_ms = at_ms
-        elif at_ms - self.steady_since_ms >= self.settle_ms:
-            self.steady_since_ms = None
+        terms = self.terms
+        step = terms.steps[0]
+        if rise.value - least > step.clear * step.needed(least):
+            rise.steady_since_ms = None
+        elif rise.steady_since_ms is None or at_ms - last_ms > terms.hold_ms:
+            rise.steady_since_ms = at_ms
+        elif at_ms - rise.steady_since_ms >= terms.settle_ms:
+            rise.steady_since_ms = None
             return True
         return False
 
-    def _shift(self, change: Change, value: float) -> Shift:
+    def _shift(self, rise: Ascent, change: Change, value: float) -> Shift:
         at_ms, severity, rung = change
-        at = self.ladder.rungs.index(rung) if rung else 0
-        rise = value - self.base
+        at = rise.rungs.index(rung) if rung else 0
+        risen = value - rise.base
         facts: dict[str, float | str] = {
-            "from_value": self.base,
-            "rise": rise,
-            "window": self.window_ms // 60_000,
+            "from_value": rise.base,
+            "rise": risen,
+            "window": self.terms.window_ms // 60_000,
         }
-        if self.base > 0:
-            facts["percent"] = 100 * rise / self.base
+        if rise.base > 0:
+            facts["percent"] = 100 * risen / rise.base
         if severity is None:
-            self.steady_since_ms = None
+            rise.steady_since_ms = None
         return Shift(
             at_ms=at_ms,
-            since_ms=self.ladder.since_ms,
+            since_ms=rise.since_ms,
             severity=severity,
             value=value,
-            limit=self.base + self.steps[at].needed(self.base),
-            peak=self.peak,
+            limit=rise.base + self.terms.steps[at].needed(rise.base),
+            peak=rise.peak,
             facts=facts,
         )
 
     def dump(self) -> list[Any]:
+        rise = self.rise
         data = [self.last_ms, list(self.before), self.window.dump()]
-        if not self.ladder.calm:
+        if rise is not None:
             data += [
-                self.arrived_ms, self.value, self.base, self.peak, self.steady_since_ms,
-                self.ladder.dump(),
+                rise.arrived_ms, rise.value, rise.base, rise.peak, rise.steady_since_ms, rise.dump(),
             ]  # fmt: skip
         return data
 
     def load(self, data: list[Any]) -> None:
-        self.last_ms, self.before = data[0], list(data[1])
+        self.last_ms, self.before = data[0], tuple(data[1])
         self.window.load(data[2])
         if len(data) > 3:
-            self.arrived_ms, self.value, self.base, self.peak, self.steady_since_ms = data[3:8]
-            self.ladder.load(data[8])
+            rise = Ascent(self.terms.specs)
+            rise.arrived_ms, rise.value, rise.base, rise.peak, rise.steady_since_ms = data[3:8]
+            rise.load(data[8])
+            self.rise = None if rise.calm else rise
 
 
 @lru_cache(4096)
-def _specs(steps: tuple[RiseStep, ...], insists: bool) -> tuple[Spec, ...]:
-    return tuple((step.severity, _limit(step), step.samples, insists) for step in steps)
+def _terms(
+    steps: tuple[RiseStep, ...], insists: bool, window_ms: int, settle_ms: int, floor: float,
+    hold_ms: int,
+) -> Terms:  # fmt: skip
+    return Terms(
+        steps=steps,
+        specs=tuple((step.severity, _limit(step), step.samples, insists) for step in steps),
+        least_rise=min(step.rise or 0.0 for step in steps),
+        window_ms=window_ms,
+        settle_ms=settle_ms,
+        floor=floor,
+        hold_ms=hold_ms,
+    )
 
 
 def _limit(step: RiseStep) -> Limit:

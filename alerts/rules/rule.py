@@ -5,10 +5,9 @@ that extends ``State`` (judges one subject); one line in ``kinds.py`` makes it k
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from sys import intern
 from typing import Annotated, Any, ClassVar, NamedTuple, Self
 
 from pydantic import BeforeValidator, Field, Strict
@@ -136,10 +135,6 @@ class Mistake:
     remedy: str
 
 
-Take = Callable[[float, int, int], "Sequence[Shift] | None"]
-"""(value, observed ms, watched ms) -> shifts; None when nothing at all is under way."""
-
-
 class Series(NamedTuple):
     """What a state may listen to; a value of it holds for ``hold_ms``."""
 
@@ -148,28 +143,74 @@ class Series(NamedTuple):
     port: str
     metric: str
     hold_ms: int
+    key: str
+    """The first four in one word, for what states keep: one text for all of them."""
 
-    @property
-    def key(self) -> str:
-        """The same in one word, for what a state keeps."""
-        return intern(f"{self.device}/{self.place}/{self.port}/{self.metric}")
+    @classmethod
+    def of(cls, device: str, place: str, port: str, metric: str, hold_ms: int) -> "Series":
+        key = f"{device}/{place}/{port}/{metric}"
+        return cls(device, place, port, metric, hold_ms, key)
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """What states are about: one for all rules that judge a subject by the same device.
+
+    ``first`` is where the device's states begin in the engine's fixed order.
+    """
+
+    subject: Subject
+    place: str
+    port: str
+    device: str
+    first: int
 
 
 class State:
     """One rule on one subject: mutable and slotted, since it is the hot path; no I/O, no clock.
 
-    *Watched* time counts the house milliseconds in which the cell saw: it never jumps ahead.
+    *Watched* time counts the house milliseconds in which the cell saw: it never jumps ahead. There
+    may be hundreds of thousands, nearly all of them calm: what is the same for many is shared, and
+    what only a breach needs is made by the first one.
     """
 
-    __slots__ = ("device", "order", "standing")
-    order: int
-    """The place in the engine's fixed order, so that a tick always walks the same way."""
-    device: str
-    standing: Any
-    """The engine's book for (rule, subject)."""
+    __slots__ = ("nth", "rule", "seat")
+    nth: int
+    """The place among its device's states."""
+    rule: "Rule"
+    """As the pack has it, without a place's numbers."""
+    seat: Seat
 
-    def take_for(self, series: Series) -> Take:
-        """The function that takes in this series' readings."""
+    @property
+    def order(self) -> int:
+        """The place in the engine's fixed order, so that a tick always walks the same way."""
+        return self.seat.first + self.nth
+
+    @property
+    def device(self) -> str:
+        """Empty where the rule judges all devices of a subject as one."""
+        return self.seat.device if self.rule.PER_DEVICE else ""
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """Rule, subject and device."""
+        return self.rule.id, str(self.seat.subject), self.device
+
+    @property
+    def state(self) -> "State":
+        """Whose ears these are: a state of one series is its own."""
+        return self
+
+    def ear(self, series: Series) -> "Ear":
+        """What takes in this series' readings."""
+        return self
+
+    def take(self, value: float, at_ms: int, watched_ms: int) -> Sequence[Shift] | None:
+        """A reading, its observed and watched time; None when nothing at all is under way."""
+        raise NotImplementedError
+
+    def hear(self, key: str, value: float, at_ms: int, watched_ms: int) -> Sequence[Shift] | None:
+        """As ``take``, where a state of several series tells them apart by ``Series.key``."""
         raise NotImplementedError
 
     def severity(self) -> Severity | None:
@@ -191,6 +232,21 @@ class State:
     def load(self, data: list[Any]) -> None:
         """Take over what ``dump`` gave, if need be of a rule whose numbers were others."""
         raise NotImplementedError
+
+
+class KeyedEar:
+    """The ear of a state of several series."""
+
+    __slots__ = ("key", "state")
+
+    def __init__(self, state: State, key: str) -> None:
+        self.state, self.key = state, key
+
+    def take(self, value: float, at_ms: int, watched_ms: int) -> Sequence[Shift] | None:
+        return self.state.hear(self.key, value, at_ms, watched_ms)
+
+
+Ear = State | KeyedEar
 
 
 class DeviceState(State):
@@ -262,6 +318,8 @@ class Rule:
     """It has one state at each place of its kinds, a HearingState, measured or not."""
     JUDGES_DEVICES: ClassVar[bool] = False
     """Its states are DeviceStates, its subjects devices."""
+    IS_TIMELESS: ClassVar[bool] = True
+    """A fresh state of it is the same whenever it is made."""
     NUMBERS: ClassVar[tuple[str, ...]] = ()
     """The fields that a place may override; a step class has its own."""
 

@@ -15,10 +15,8 @@ from alerts.rules.rule import (
     Mistake,
     Number,
     Of,
-    Series,
     Shift,
     State,
-    Take,
 )
 from alerts.rules.window import LeastInWindow, MedianInWindow
 
@@ -107,7 +105,7 @@ class SessionState(LimitState):
     """One socket's session so far; ``level`` is the median of its last three readings."""
 
     __slots__ = (
-        "aspect", "before", "energy_wh", "first_float_ms", "float_w", "high", "highest", "idle_w",
+        "aspect", "before", "energy_wh", "first_float_ms", "float_w", "highest", "idle_w",
         "level", "lowest", "phase", "plateau_ms", "rise_w", "seen_ms", "start_w", "started_ms",
         "tapers", "top_w", "watts", "window",
     )  # fmt: skip
@@ -126,9 +124,6 @@ class SessionState(LimitState):
         self.watts = 0.0
         self._start(0)
 
-    def take_for(self, series: Series) -> Take:
-        return self.take
-
     def take(self, value: float, at_ms: int, watched_ms: int) -> Sequence[Shift] | None:
         seen_ms = self.seen_ms
         if at_ms < seen_ms:
@@ -137,7 +132,7 @@ class SessionState(LimitState):
         if self.phase is Phase.IDLE:
             if value < self.start_w:
                 self.watts = value
-                return None if self.ladder.calm else self.judge(0.0, at_ms, watched_ms)
+                return None if self.breach is None else self.judge(0.0, at_ms, watched_ms)
             self._start(at_ms)
         elif at_ms - seen_ms <= self.hold_ms:
             self.energy_wh += (self.watts + value) / 2 * (at_ms - seen_ms) / _HOUR_MS
@@ -150,7 +145,7 @@ class SessionState(LimitState):
         before = self.before
         if len(before) < 2:
             before.append(value)
-            return None if self.ladder.calm else self.judge(0.0, at_ms, watched_ms)
+            return None if self.breach is None else self.judge(0.0, at_ms, watched_ms)
         first, second = before
         before[0], before[1] = second, value
         if first > second:
@@ -228,7 +223,7 @@ class SessionState(LimitState):
         self.rise_w = self.level - least
         return 100 * self.rise_w / max(least, 1.0) if self.rise_w >= LEAST_RISE_W else 0.0
 
-    def show(self, measure: float, limit: float | None) -> Mapping[str, Any]:
+    def show(self, measure: float, limit: float | None, peak: float) -> Mapping[str, Any]:
         floats = self.phase is Phase.FLOAT
         facts = {
             "hours": (self.seen_ms - self.started_ms) / _HOUR_MS,
@@ -241,7 +236,7 @@ class SessionState(LimitState):
 
     def dump(self) -> list[Any]:
         data: list[Any] = [LimitState.dump(self), self.seen_ms, self.watts]
-        if self.phase is Phase.IDLE and self.ladder.calm:
+        if self.phase is Phase.IDLE and self.breach is None:
             return data
         return [
             *data, int(self.phase), self.started_ms, self.plateau_ms, self.first_float_ms,

@@ -18,11 +18,9 @@ from alerts.rules.rule import (
     Mistake,
     Number,
     Rule,
-    Series,
     Shift,
     Stale,
     State,
-    Take,
     spell_step,
     step_mistakes,
 )
@@ -117,67 +115,73 @@ class Sum(Rule):
 class SumState(State):
     """The windows that any step asks for, and the gates of the steps."""
 
-    __slots__ = (
-        "arrived_ms", "hold_ms", "ladder", "last_ms", "measures", "steps", "windows",
-    )  # fmt: skip
+    __slots__ = ("arrived_ms", "hold_ms", "ladder", "last_ms", "specs", "steps", "windows")
 
     def __init__(self, rule: Sum, expected: Expected) -> None:
-        self.steps = tuple(step for step in rule.step if _lines(step))
-        insists = rule.stale is Stale.COUNTS
-        self.ladder = Ladder(_specs(self.steps, insists))
+        self.steps = _counting(rule.step)
+        self.specs = _specs(self.steps, rule.stale is Stale.COUNTS)
+        self.ladder: Ladder | None = None
+        """While anything is under way."""
         wanted = {hours for step in self.steps for hours, _ in _lines(step)}
         self.windows = {hours: SumInWindow(hours * _HOUR_MS) for hours in sorted(wanted)}
-        self.measures = [0.0] * len(self.steps)
         self.hold_ms = expected.hold_ms
         self.last_ms = -1
         self.arrived_ms = 0
 
-    def take_for(self, series: Series) -> Take:
-        return self.take
-
     def take(self, value: float, at_ms: int, watched_ms: int) -> Sequence[Shift] | None:
-        last_ms = self.last_ms
+        last_ms, ladder = self.last_ms, self.ladder
         is_dry = value <= 0
         total = 0.0
         for window in self.windows.values():
             if not is_dry or window.total:
                 window.add(value, at_ms if is_dry is False else max(at_ms, last_ms))
                 total += window.total
-        if total == 0 and self.ladder.calm:
+        if total == 0 and ladder is None:
             self.last_ms = max(at_ms, last_ms)
             return None
-        self.measures = [self._measure(step) for step in self.steps]
+        measures = [self._measure(step) for step in self.steps]
         # Late rain is counted where it belongs; the sums are those of the newest reading.
         at_ms = max(at_ms, last_ms)
         self.last_ms = at_ms
-        if self.ladder.calm and self.measures[0] < _WHOLE:
-            return None
         shifts: list[Shift] = []
-        if not self.ladder.calm:
-            waited = self.ladder.advance(at_ms, last_ms, self.hold_ms)
-            shifts = [self._shift(change) for change in waited]
+        if ladder is None:
+            if measures[0] < _WHOLE:
+                return None
+            ladder = self.ladder = Ladder(self.specs)
+        else:
+            waited = ladder.advance(at_ms, last_ms, self.hold_ms)
+            shifts = [self._shift(ladder, change) for change in waited]
         self.arrived_ms = watched_ms
         before_ms = last_ms if last_ms >= 0 else None
-        changes = self.ladder.judge(self.measures, at_ms, before_ms, self.hold_ms)
-        return shifts + [self._shift(change) for change in changes]
+        changes = ladder.judge(measures, at_ms, before_ms, self.hold_ms)
+        shifts += [self._shift(ladder, change) for change in changes]
+        if ladder.calm:
+            self.ladder = None
+        return shifts
 
     def severity(self) -> Severity | None:
-        return self.ladder.severity
+        return None if self.ladder is None else self.ladder.severity
 
     def waits(self) -> bool:
-        return self.ladder.waits()
+        return self.ladder is not None and self.ladder.waits()
 
     def wait(self, watched_ms: int) -> Sequence[Shift]:
+        ladder = self.ladder
+        if ladder is None:
+            return ()
         until_ms = self.last_ms + watched_ms - self.arrived_ms
-        changes = self.ladder.advance(until_ms, self.last_ms, self.hold_ms)
-        return [self._shift(change) for change in changes]
+        changes = ladder.advance(until_ms, self.last_ms, self.hold_ms)
+        shifts = [self._shift(ladder, change) for change in changes]
+        if ladder.calm:
+            self.ladder = None
+        return shifts
 
     def _measure(self, step: SumStep) -> float:
         return max(self.windows[hours].total / line for hours, line in _lines(step))
 
-    def _shift(self, change: Change) -> Shift:
+    def _shift(self, ladder: Ladder, change: Change) -> Shift:
         at_ms, severity, rung = change
-        step = self.steps[self.ladder.rungs.index(rung) if rung else 0]
+        step = self.steps[ladder.rungs.index(rung) if rung else 0]
         hours, line = max(_lines(step), key=lambda each: self.windows[each[0]].total / each[1])
         facts: dict[str, float | str] = {"hours": float(hours)}
         if step.called.zh:
@@ -185,7 +189,7 @@ class SumState(State):
             facts["called_en"] = step.called.by(Language.EN)
         return Shift(
             at_ms=at_ms,
-            since_ms=self.ladder.since_ms,
+            since_ms=ladder.since_ms,
             severity=severity,
             value=round(self.windows[hours].total, 6),
             limit=line,
@@ -194,18 +198,29 @@ class SumState(State):
 
     def dump(self) -> list[Any]:
         windows = [[hours, w.dump()] for hours, w in self.windows.items() if w.total]
-        return [self.last_ms, self.arrived_ms, windows, self.ladder.dump()]
+        ladder = [] if self.ladder is None else self.ladder.dump()
+        return [self.last_ms, self.arrived_ms, windows, ladder]
 
     def load(self, data: list[Any]) -> None:
         self.last_ms, self.arrived_ms = data[:2]
         for hours, window in data[2]:
             if hours in self.windows:
                 self.windows[hours].load(window)
-        self.ladder.load(data[3])
+        if data[3]:
+            self.ladder = Ladder(self.specs)
+            self.ladder.load(data[3])
+            if self.ladder.calm:
+                self.ladder = None
 
 
 def _lines(step: SumStep) -> list[tuple[int, float]]:
     return [(hours, line) for hours in HOURS if (line := step.line(hours)) is not None]
+
+
+@lru_cache(4096)
+def _counting(steps: tuple[SumStep, ...]) -> tuple[SumStep, ...]:
+    """Those that have a line here."""
+    return tuple(step for step in steps if _lines(step))
 
 
 @lru_cache(4096)

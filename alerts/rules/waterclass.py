@@ -92,7 +92,9 @@ class WaterClassState(SeveralState):
         self.bucket = -1
         self.worst, self.worst_mean = "do", 0.0
 
-    def take(self, key: str, value: float, at_ms: int, watched_ms: int) -> Sequence[Shift] | None:
+    def take_in(
+        self, key: str, value: float, at_ms: int, watched_ms: int
+    ) -> Sequence[Shift] | None:
         mean = self.means.get(key)
         if mean is None:
             mean = self.means[key] = MeanInWindow(self.window_ms)
@@ -112,7 +114,7 @@ class WaterClassState(SeveralState):
             return None
         return self.judge(float(worst - self.target), max(at_ms, self.last_ms), watched_ms)
 
-    def show(self, measure: float, limit: float | None) -> Mapping[str, Any]:
+    def show(self, measure: float, limit: float | None, peak: float) -> Mapping[str, Any]:
         found = max(1, min(6, round(measure) + self.target))
         facts = {
             "class_zh": NAMES[found], "class_en": NAMES_EN[found],

@@ -2,7 +2,7 @@
 
 import gc
 import sys
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Sequence
 from types import (
     BuiltinFunctionType,
@@ -13,12 +13,13 @@ from types import (
 )
 from typing import Any
 
-from alerts.rules.window import LeastInWindow
+from alerts.rules.window import LeastInWindow, MeanInWindow, MedianInWindow, SumInWindow
 from collector.stores import lines
 from collector.watch import Watch
 
 WINDOWS = "windows of rules"
 RULES = "states of rules"
+_WINDOWS = (LeastInWindow, MeanInWindow, MedianInWindow, SumInWindow)
 _FOREIGN = frozenset({"_asyncio", "asyncio.events", "asyncio.unix_events", "logging", "threading"})
 _ELSEWHERE = (type, ModuleType, FunctionType, BuiltinFunctionType, MethodType, FrameType)
 
@@ -59,7 +60,7 @@ def count(parts: Sequence[tuple[str, object]]) -> dict[str, int]:
             if id(one) in seen or isinstance(one, _ELSEWHERE) or type(one).__module__ in _FOREIGN:
                 continue
             seen.add(id(one))
-            if isinstance(one, LeastInWindow) or (name == RULES and type(one) is deque):
+            if isinstance(one, _WINDOWS):
                 part = WINDOWS
             found[part] += sys.getsizeof(one)
             waiting += [(part, inner) for inner in gc.get_referents(one)]

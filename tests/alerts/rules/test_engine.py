@@ -232,6 +232,17 @@ def test_what_is_no_longer_registered_is_cleared() -> None:
     assert changes[1].facts == {"reason": "revised"}
 
 
+def test_of_two_devices_the_one_that_stays_is_named_when_the_others_danger_ends() -> None:
+    two = registry(PlaceKind.REACH, "do", devices=("box", "twin"))
+    one = registry(PlaceKind.REACH, "do", devices=("twin",))
+    whats = [do(0, 0.1, device="box"), do(0, 5, device="twin"), at(2, Tick())]
+    changes = feed(journal(two, PACKS, [*whats, at(3, RegistryRevised(one))]))
+    assert [(t.change, t.device) for t in changes] == [
+        (Change.RAISED, "box"),
+        (Change.CLEARED, "twin"),
+    ]
+
+
 def test_an_override_moves_the_limit_while_the_state_stays() -> None:
     milder = replace(
         WORLD, overrides=registry(override={"do-low": {"below": 1.5, "for": 60}}).overrides
