@@ -5,10 +5,13 @@ Pure: no I/O, no clock, no randomness. All of its state is in ``dump``.
 
 import gc
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from alerts.registry.model import Registry
+from alerts.rules.aside import Aside
 from alerts.rules.book import Book
+from alerts.rules.faults import Chairs, Fault, Takes, fresh
 from alerts.rules.house import HouseTime
 from alerts.rules.inputs import (
     DeviceSaid,
@@ -20,10 +23,11 @@ from alerts.rules.inputs import (
     Warning,
 )
 from alerts.rules.packs import PackError, Packs, Problem, problems, read_packs
-from alerts.rules.plan import Key, Plan, plan
-from alerts.rules.rule import DeviceState, HearingState, Shift, State, Take
+from alerts.rules.plan import Key, Plan, Seat, plan
+from alerts.rules.rule import DeviceState, HearingState, Shift, State, Take, numbers
 from alerts.rules.snapshot import Snapshot
 from alerts.rules.transition import SOURCE, UNTRUSTED, Change, Transition
+from alerts.words import Severity
 from edge.contract.quality import WITHHELD
 from edge.contract.reading import Batch, Form
 
@@ -49,7 +53,9 @@ class Engine:
         self._pack_problems: tuple[Problem, ...] = ()
         self._misfits: list[Problem] | None = None
         """Of these packs and this registry, once somebody has asked."""
-        self._aside: dict[Key, str] = {}
+        self._aside: dict[Key, Fault] = {}
+        self._chairs = Chairs(self._plan)
+        self._teller: Aside | None = None
         self._out: list[Transition] = []
         self._nth: dict[tuple[str, str], int] = {}
         self._entry = Entry(0, 0, Tick())
@@ -65,16 +71,16 @@ class Engine:
 
     @property
     def problems(self) -> list[Problem]:
-        """Packs that were refused, numbers that do not fit, and rules that were set aside."""
+        """Packs that were refused, numbers that do not fit, and rules that are set aside."""
         if self._misfits is None:  # thousands of overrides are not looked through each second
             self._misfits = [
                 problem for problem in problems(self._packs, self._registry) if not problem.warning
             ]
         found = [*self._pack_problems, *self._misfits]
-        for (rule, subject, _), error in self._aside.items():
+        for (rule, subject, _), fault in self._aside.items():
             where = f"rule {rule!r} on {subject}"
-            remedy = "it is set aside there until packs or registry are revised; report it"
-            found.append(Problem(self._packs.homes.get(rule, ""), where, error, remedy))
+            remedy = f"{fault.stands}; report it"
+            found.append(Problem(self._packs.homes.get(rule, ""), where, fault.error, remedy))
         return found
 
     def feed(self, entry: Entry) -> list[Transition]:
@@ -92,19 +98,20 @@ class Engine:
         elif isinstance(what, Sight):
             self._house.sight(what, entry.at_ms)
         elif isinstance(what, DeviceSaid):
-            for state in self._plan.devices.get((what.site, what.device), ()):
-                state.said(what.status.state.value)
+            word = what.status.state.value
+            for state in tuple(self._plan.devices.get((what.site, what.device), ())):
+                self._guarded(state, partial(self._said, word))
         elif isinstance(what, Warning):
             self._warn(what)
         elif isinstance(what, RegistryRevised):
-            self._registry = what.registry
-            self._revise()
+            self._revise(self._packs, what.registry)
         elif isinstance(what, PacksRevised):
             self._revise_packs(what.packs)
         return self._out
 
     def dump(self) -> bytes:
         """All of the engine as JSON."""
+        states = self._plan.states
         return Snapshot(
             journal=self.journal,
             position=self.position,
@@ -112,9 +119,10 @@ class Engine:
             packs=dict(self._packs.texts),
             problems=self._pack_problems,
             house=self._house,
-            aside=self._aside,
+            aside={key: fault.dump() for key, fault in self._aside.items()},
             books=[book.dump() for book in self._books.values() if book.severity is not None],
-            states={key: state.dump() for key, state in self._plan.states.items()},
+            # In the plan's own order: who was tried again came back last.
+            states={key: states[key].dump() for key in self._plan.keys if key in states},
         ).encode()
 
     @classmethod
@@ -138,16 +146,22 @@ class Engine:
         engine._packs = read_packs(snapshot.packs)
         engine._pack_problems = snapshot.problems
         engine._house = snapshot.house
-        engine._plan = plan(engine._packs, engine._registry, engine._house)
+        engine._use_plan(plan(engine._packs, engine._registry, engine._house))
         for key, state in snapshot.states.items():
             if key in engine._plan.states:
                 engine._plan.states[key].load(state)
+        for key, dumped in snapshot.aside.items():
+            if key in engine._plan.states:
+                engine._aside[key] = Fault.load(dumped)
         engine._open_books()  # it reads the states' levels
         for book in snapshot.books:
             if found := engine._books.get((book[0], book[1])):
                 found.load(book)
-        for key, error in snapshot.aside.items():
-            engine._set_aside(key, error)
+        for key, fault in engine._aside.items():
+            if fault.tried_ms is None:
+                engine._chairs.clear(key)
+            else:
+                engine._chairs.try_out(key, engine._plan.states[key], fault)
         engine._gather_waiting()
         return engine
 
@@ -175,7 +189,7 @@ class Engine:
                     try:
                         shifts = take(value, at_ms, watched_ms)
                     except Exception as error:
-                        self._set_aside(self._plan.keys[state.order], repr(error))
+                        self._set_aside(state, error)
                         continue
                     if shifts is not None:
                         self._after(state, shifts)
@@ -205,13 +219,15 @@ class Engine:
                 try:
                     shifts = take(value, at_ms, watched_ms)
                 except Exception as error:
-                    self._set_aside(self._plan.keys[state.order], repr(error))
+                    self._set_aside(state, error)
                     continue
                 if shifts is not None:
                     self._after(state, shifts)
 
     def _tick(self) -> None:
         watched_ms = self._house.watched_ms
+        if self._aside:
+            self._try_again()
         for order in sorted(self._waiting):
             # Who hears another rule may have stopped waiting by what that one has just said.
             if waiting := self._waiting.get(order):
@@ -241,6 +257,11 @@ class Engine:
         assert isinstance(state, DeviceState)
         return state.heard(self._entry.at_ms, self._house.watched_ms)
 
+    def _said(self, word: str, state: State) -> Sequence[Shift]:
+        assert isinstance(state, DeviceState)
+        state.said(word)
+        return ()
+
     def _look(self, state: State) -> Sequence[Shift]:
         assert isinstance(state, DeviceState)
         house = self._house
@@ -250,18 +271,27 @@ class Engine:
         try:
             shifts = act(state)
         except Exception as error:
-            self._set_aside(self._plan.keys[state.order], repr(error))
+            self._set_aside(state, error)
             return
+        if self._aside and (fault := self._aside.get(self._plan.keys[state.order])):
+            fault.ran += 1
         self._after(state, shifts)
 
     def _after(self, state: State, shifts: Sequence[Shift]) -> None:
         """Write down what a state has brought, and whether it now waits for time to pass."""
-        if state.waits():
+        try:
+            waits = state.waits()
+        except Exception as error:
+            self._set_aside(state, error)
+            return
+        if waits:
             self._waiting[state.order] = state
         else:
             self._waiting.pop(state.order, None)
         if not shifts:
             return
+        if self._aside and (fault := self._aside.get(self._plan.keys[state.order])):
+            fault.level = None  # it speaks for itself from now on
         book: Book = state.standing
         what = self._entry.what
         doubtful = state.order in self._doubtful or (isinstance(what, Batch) and what.untrusted)
@@ -312,32 +342,121 @@ class Engine:
             )
         )
 
-    def _set_aside(self, key: Key, error: str) -> None:
-        self._aside[key] = error
-        state = self._plan.withdraw(key)
-        self._listening.clear()
-        if state is not None:
+    # A rule that raises
+
+    def _set_aside(self, state: State, error: Exception) -> None:
+        """It is out until it is tried again; what it said last stands, and that it failed is told."""
+        key = self._plan.keys[state.order]
+        fault = self._aside.setdefault(key, Fault())
+        if self._chairs.clear(key) is not None:
             self._waiting.pop(state.order, None)
-            state.standing.levels.pop(state.device, None)
+            fault.level = state.standing.levels.get(state.device)
+        fault.failed(error, self._house.watched_ms)
+        seat = self._plan.seats[key]
+        self._say_failed(key, fault, self._fault_level(seat))
+
+    def _try_again(self) -> None:
+        """Put back what has waited long enough; believe what has run through for a while."""
+        watched_ms = self._house.watched_ms
+        due: dict[str, list[Key]] = {}
+        for key, fault in list(self._aside.items()):
+            if fault.is_due(watched_ms):
+                due.setdefault(key[0], []).append(key)
+            elif fault.is_proven(watched_ms):
+                self._believe(key, fault)
+        for keys in due.values():
+            try:
+                found = fresh(keys, self._packs, self._registry, self._house)
+            except Exception as error:
+                for key in keys:
+                    self._aside[key].failed(error, watched_ms)
+                continue
+            for key, (state, takes) in found.items():
+                self._try(key, state, takes)
+
+    def _try(self, key: Key, state: State, takes: Takes) -> None:
+        """A fresh state goes on trial in the place of the one that failed."""
+        state.order, state.device = self._chairs.order(key), key[2]
+        state.standing = self._books[key[:2]]
+        fault = self._aside[key]
+        fault.begin(self._house.watched_ms)
+        self._chairs.try_out(key, state, fault, takes)
+        self._after(state, ())
+        for book in list(self._books.values()):
+            # It has not been told what stands.
+            spot = book.rule.id, book.subject.site, book.place
+            if book.severity is not None and state in self._plan.rules.get(spot, ()):
+                self._guarded(state, partial(self._told, book, self._entry.at_ms))
+
+    def _believe(self, key: Key, fault: Fault) -> None:
+        """The fresh state has run through: the fault is over, and what the state says holds."""
+        del self._aside[key]
+        state = self._chairs.believe(key)
+        if fault.level is not None:
+            facts = {"reason": "tried again"}
+            end = Shift(self._entry.at_ms, state.standing.since_ms, state.severity(), facts=facts)
+            self._note(state.standing, key[2], end, state.order in self._doubtful)
+        self._say_failed(key, fault, None)
+
+    def _say_failed(self, key: Key, fault: Fault, severity: Severity | None) -> None:
+        """By the rule of the packs that tells of failed rules, if there is one."""
+        if book := self._fault_book(self._plan.seats[key]):
+            at_ms = self._entry.at_ms
+            since_ms = at_ms if book.severity is None else book.since_ms
+            shift = Shift(at_ms, since_ms, severity, facts=fault.facts(key[0]))
+            self._note(book, _line(key), shift)
+
+    def _note(self, book: Book, line: str, shift: Shift, doubtful: bool = False) -> None:
+        change = book.note(line, shift)
+        if change is not None:
+            self._tell(book, change, shift, book.device, doubtful)
+            self._pass_on(book, shift.at_ms)
+
+    def _fault_level(self, seat: Seat) -> Severity | None:
+        return self._teller.severity_for(seat.rule.cls) if self._teller else None
+
+    def _fault_book(self, seat: Seat) -> Book | None:
+        """Of the rule that tells of failed rules, at this subject; None when it is not judged there."""
+        if self._teller is None:
+            return None
+        key = (self._teller.id, str(seat.subject))
+        if key not in self._books:
+            made = numbers(self._registry.overrides, key[0], seat.subject.site, seat.place)
+            if not made.get("on", self._teller.on):
+                return None
+            self._books[key] = Book(replace(seat, rule=self._teller))
+        return self._books[key]
 
     def _revise_packs(self, texts: Mapping[str, str]) -> None:
         try:
-            self._packs = read_packs(texts)
+            packs = read_packs(texts)
         except PackError as error:
             self._pack_problems = error.problems
             return
-        self._pack_problems = ()
-        self._revise()
+        self._revise(packs, self._registry)
 
-    def _revise(self) -> None:
+    def _revise(self, packs: Packs, registry: Registry) -> None:
         """Plan anew; subjects that are still there keep their states, all others end."""
-        before, old_books = self._plan.states, self._books
+        before, old_books, faults = self._plan.states, self._books, self._aside
+        made = plan(packs, registry, self._house)
+        self._packs, self._registry, self._pack_problems = packs, registry, ()
         self._aside, self._misfits = {}, None
-        self._plan = plan(self._packs, self._registry, self._house)
+        self._use_plan(made)
+        broken: list[tuple[State, Exception]] = []
         for key, state in self._plan.states.items():
             old = before.get(key)
             if type(old) is type(state) and old is not None:
-                state.load(old.dump())
+                try:
+                    state.load(old.dump())
+                except Exception as error:
+                    broken.append((state, error))
+                    self._aside[key] = Fault(level=old_books[key[:2]].levels.get(key[2]))
+            if fault := faults.get(key):
+                self._aside[key] = fault
+                # What is set aside is tried again at once: the revision may have mended it.
+                if fault.tried_ms is None:
+                    fault.begin(self._house.watched_ms)
+                self._chairs.try_out(key, state, fault)
         self._open_books()
         for book_key, old_book in old_books.items():
             if old_book.severity is None:
@@ -358,6 +477,13 @@ class Engine:
             if book.severity is not None:
                 self._pass_on(book, self._entry.at_ms)
         self._gather_waiting()
+        for state, why in broken:
+            self._set_aside(state, why)
+
+    def _use_plan(self, made: Plan) -> None:
+        self._plan, self._chairs = made, Chairs(made)
+        rules = self._packs.rules.values()
+        self._teller = next((rule for rule in rules if isinstance(rule, Aside)), None)
 
     def _open_books(self) -> None:
         """One book per (rule, subject), its levels read from its states."""
@@ -372,10 +498,30 @@ class Engine:
             severity = state.severity()
             if severity is not None:
                 book.levels[state.device] = severity
+        for key, fault in self._aside.items():
+            if fault.level is not None:
+                self._books[key[:2]].levels.setdefault(key[2], fault.level)
+            seat = self._plan.seats[key]
+            if (told := self._fault_book(seat)) and (level := self._fault_level(seat)) is not None:
+                told.levels[_line(key)] = level
 
     def _gather_waiting(self) -> None:
         states = self._plan.states.values()
-        self._waiting = {state.order: state for state in states if state.waits()}
+        self._waiting = {state.order: state for state in states if _may_wait(state)}
         self._doubtful = self._plan.heard_of(
             (device.site, device.id) for device in self._registry.devices if device.is_foreign
         )
+
+
+def _line(key: Key) -> str:
+    """What stands in the book of failed rules for one of them."""
+    rule, _, device = key
+    return f"{rule} {device}"
+
+
+def _may_wait(state: State) -> bool:
+    """Whether it waits; also one that cannot say so: the next tick finds that out, and sets it aside."""
+    try:
+        return state.waits()
+    except Exception:
+        return True

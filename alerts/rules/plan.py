@@ -64,22 +64,6 @@ class Plan:
                 found.update(state.order for state, _ in taps)
         return frozenset(found)
 
-    def withdraw(self, key: Key) -> State | None:
-        """Take a state out of everything that would feed it."""
-        state = self.states.pop(key, None)
-        for table in self.series.values():
-            for series, taps in table.items():
-                if any(tap[0] is state for tap in taps):
-                    # A new list: the engine may be walking the old one.
-                    table[series] = [tap for tap in taps if tap[0] is not state]
-        for device, listeners in self.devices.items():
-            self.devices[device] = [each for each in listeners if each is not state]
-        for spot, hearing in self.rules.items():
-            self.rules[spot] = [each for each in hearing if each is not state]
-        for site, hearing in self.warned.items():
-            self.warned[site] = [each for each in hearing if each is not state]
-        return state
-
 
 def plan(packs: Packs, registry: Registry, house: HouseTime) -> Plan:
     """Every rule at every place and device where it applies, in the order of registry and packs."""
