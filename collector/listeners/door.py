@@ -48,7 +48,8 @@ class HouseDoor:
 
     def refusal(self, format: str, address: str, peer: str) -> str:
         mapping = self._mappings.get((format, address.lower()))
-        return strangers.refusal(mapping and mapping.device, format, peer)
+        device = None if mapping is None else mapping.device
+        return strangers.refusal(device, format, peer)
 
     def take(self, format: str, topic: str, heard: Heard) -> "asyncio.Future[object]":
         mapping = self._mappings[format, heard.address.lower()]
