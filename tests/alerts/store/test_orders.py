@@ -133,6 +133,8 @@ def test_a_database_of_before_is_brought_up_with_what_it_holds(url):
             "INSERT INTO site (id, nth, name_zh, name_en, time_zone) VALUES ('s', 0, 'x', '', 'UTC')",
             "DROP TABLE command",
             "DROP TABLE device_report",
+            "DROP TABLE lease",
+            "DROP INDEX ix_notice_channel_incident",
             "ALTER TABLE device DROP COLUMN command_key",
             *(f"ALTER TABLE device DROP COLUMN {name}" for name in FOREIGN_DEVICE),
             *(f"ALTER TABLE binding DROP COLUMN {name}" for name in FOREIGN_BINDING),
