@@ -194,10 +194,16 @@ class Operations(Reads, Orders):
         """What time brings about; None is the next tier. One incident is in one of them at most."""
         i, d = t.incident.c, t.duty.c
         incidents = select(t.incident)
-        looked_for = select(d.incident).where(
-            d.is_open.is_(True),
-            d.kind == DutyKind.SECOND_LOOK.value,
-            d.opened_at <= now - self._timers.second_look,
+        # Worked out first: PostgreSQL would read all incidents there ever were for the LIMIT 1.
+        looked_for = (
+            select(d.incident)
+            .where(
+                d.is_open.is_(True),
+                d.kind == DutyKind.SECOND_LOOK.value,
+                d.opened_at <= now - self._timers.second_look,
+            )
+            .cte("looked_for")
+            .prefix_with("MATERIALIZED")
         )
         return [
             (None, incidents.where(i.state == State.OPEN.value, i.next_step_at <= now)),
@@ -207,7 +213,7 @@ class Operations(Reads, Orders):
             ),
             (
                 Event.TIMED_OUT,
-                incidents.where(i.state == State.RECOVERED.value, i.id.in_(looked_for)),
+                incidents.where(i.state == State.RECOVERED.value, i.id.in_(select(looked_for))),
             ),
         ]
 

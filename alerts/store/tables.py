@@ -380,6 +380,7 @@ notice = Table(
     Column("detail", Text, nullable=False),
     UniqueConstraint("incident", "channel", "to", "reason", "step", "round", "level"),
     Index(None, "state", "due_at"),
+    Index(None, "channel", "incident"),
 )
 
 considered = Table(

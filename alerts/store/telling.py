@@ -52,11 +52,11 @@ class Teller:
         now: datetime,
     ) -> bool:
         """Write it all down; whether anybody of the incident's tier has a notice on the way."""
-        verdicts = who.consider(
-            incident, reason, registry, now, self._history(connection, incident)
-        )
+        is_first = reason is NoticeReason.OPENED  # nobody can have been told before
+        history = who.History() if is_first else self._history(connection, incident)
+        verdicts = who.consider(incident, reason, registry, now, history)
         rule = rulebook.rules.get(incident.rule) if rulebook else None
-        taken = self._addresses_told(connection, incident, reason)
+        taken = set() if is_first else self._addresses_told(connection, incident, reason)
         rows: list[dict[str, Any]] = []
         told: list[str] = []
         for verdict in verdicts:

@@ -506,10 +506,11 @@ class Postgres(Server):
     user = "tests"
     password = "password-of-the-tests"
 
-    def __init__(self, *, port: int | None = None) -> None:
+    def __init__(self, *, port: int | None = None, syncs: bool = False) -> None:
         # Not below pytest's folder, which other users may not enter.
         super().__init__(Path(tempfile.mkdtemp(prefix="shouwang-postgres-")), port=port)
         self._binary = find_postgres()
+        self._syncs = syncs
         self._number = 0
 
     def __exit__(self, *_: object) -> None:
@@ -585,7 +586,8 @@ class Postgres(Server):
 
     def _command(self) -> Sequence[str]:
         # Its machine is not ours to cut off, so nothing that a test does asks for a sync to disk.
-        settings = {"listen_addresses": self.host, "port": self.port, "fsync": "off"}
+        fsync = "on" if self._syncs else "off"
+        settings = {"listen_addresses": self.host, "port": self.port, "fsync": fsync}
         settings |= {"unix_socket_directories": "", "max_connections": 200}
         words = [f"{name}={value}" for name, value in settings.items()]
         return [
