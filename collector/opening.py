@@ -4,13 +4,16 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from alerts.notify.announcer import Announcer
+from alerts.notify.dingtalk import DingtalkRobot
 from alerts.notify.dingtalk_app import DingTalkApp, DingTalkSettings
 from alerts.notify.email import Email, MailSecurity, MailServer
+from alerts.notify.feishu import FeishuRobot
 from alerts.notify.feishu_app import FeishuApp, FeishuSettings
 from alerts.notify.log import LogLine
 from alerts.notify.outbound import Outbound
 from alerts.notify.port import Channel, Speaker
 from alerts.notify.webhook import Webhook
+from alerts.notify.wecom import WecomRobot
 from alerts.registry.model import ChannelKind
 from alerts.secrets import resolve
 from collector.config import Config, RetentionConfig, StoreKind
@@ -76,8 +79,12 @@ def server_of(config: Config) -> InfluxSettings | None:
 
 def open_channels(config: Config, clock: Clock, speaker: Speaker) -> dict[ChannelKind, Channel]:
     """The channels that are set up; e-mail only where a mail server is named."""
+    outbound = Outbound(allow=config.notices.allow)
     channels: dict[ChannelKind, Channel] = {
-        ChannelKind.WEBHOOK: Webhook(Outbound(allow=config.notices.allow), clock),
+        ChannelKind.WEBHOOK: Webhook(outbound, clock),
+        ChannelKind.WECOM: WecomRobot(outbound, clock),
+        ChannelKind.DINGTALK: DingtalkRobot(outbound, clock),
+        ChannelKind.FEISHU: FeishuRobot(outbound, clock),
         ChannelKind.LOG: LogLine(),
         ChannelKind.ANNOUNCER: Announcer(speaker),
     }

@@ -8,7 +8,7 @@ from datetime import datetime
 from difflib import get_close_matches
 from zoneinfo import ZoneInfo
 
-from alerts.registry import options
+from alerts.registry import addresses, options
 from alerts.registry.model import (
     Address,
     ChannelKind,
@@ -257,6 +257,8 @@ class _Check:
             yield self._bad("people", n, f"{spot}.secret", "the secret itself stands here",
                             "put it in the environment or a file and write env:NAME or file:PATH; "
                             "take this one out of use")  # fmt: skip
+        for key, what, remedy in addresses.problems(address):
+            yield self._bad("people", n, f"{spot}.{key}", what, remedy)
         if is_reference(address.to) and address.channel is not ChannelKind.ANNOUNCER:
             return
         match address.channel:
