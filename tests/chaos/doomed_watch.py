@@ -53,7 +53,9 @@ def arm(name: str, nth: int) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     if name == "journalled":
-        _before(Journaling, "_settle", pass_by, lambda room, group, first: any(w.said for w in group))
+        _before(
+            Journaling, "_settle", pass_by, lambda room, group, first: any(w.said for w in group)
+        )
     elif name == "judged":
         _before(Operating, "take", pass_by)
     elif name == "committing":
