@@ -86,11 +86,8 @@ async def send(
 
 def read(answer: Answer, codes: Codes) -> Said | None:
     """The code that stands in the body; None for what is not of this service's making."""
-    try:
-        fields = json.loads(answer.body)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(fields, dict):
+    fields = json_object(answer.body)
+    if fields is None:
         return None
     code = next((fields[name] for name in codes.code if name in fields), None)
     # JSON's true is a number in Python, and equal to 1.
@@ -137,6 +134,15 @@ def refusal(answer: Answer, clock: Clock, hide: Hide) -> Retry | Rejected | None
     if answer.status in _LATER or answer.status >= 500:
         return Retry(why, _wish(answer, clock))
     return Rejected(why)
+
+
+def json_object(body: bytes) -> dict[str, Any] | None:
+    """The JSON object of an answer; None for anything else."""
+    try:
+        fields = json.loads(body)
+    except (ValueError, RecursionError):  # the second: thousands of brackets
+        return None
+    return fields if isinstance(fields, dict) else None
 
 
 def hiding(*secrets: str) -> Hide:

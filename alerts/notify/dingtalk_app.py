@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from alerts.notify.answers import json_object, printable
 from alerts.notify.notice import CALLING, Notice
 from alerts.notify.outbound import Answer, Outbound, Refused, Unreachable
 from alerts.notify.outcome import Accepted, Outcome, Rejected, Retry
-from alerts.notify.tokens import NoToken, Token, TokenBox, answer_object, words_of
+from alerts.notify.tokens import NoToken, Token, TokenBox
 from alerts.secrets import SecretError, resolve
 from alerts.words import Language
 from edge.clock import Clock
@@ -80,18 +81,18 @@ class DingTalkApp:
         await self._outbound.close()
 
     def _outcome(self, answer: Answer, account: str) -> Outcome:
-        said = answer_object(answer.body)
+        said = json_object(answer.body)
         if answer.status == 200 and said is not None:
             if account in _listed(said, "invalidStaffIdList"):
                 return Rejected("DingTalk knows no such person, or the app may not write to them")
             if account in _listed(said, "flowControlledStaffIdList"):
                 return self._retry("DingTalk: this person got too much at once", FLOODED_WAIT)
             if key := said.get("processQueryKey"):
-                return Accepted(f"processQueryKey {words_of(str(key))}")
+                return Accepted(f"processQueryKey {printable(str(key))}")
             return Retry("DingTalk answered 200 without a processQueryKey")
         code = str(said.get("code", "")) if said else ""
         why = f"DingTalk: HTTP {answer.status} {code} {said.get('message', '') if said else ''}"
-        why = words_of(why)
+        why = printable(why)
         if answer.status == 429 or "Throttling" in code or "QpsLimit" in code:
             return self._retry(why, FLOODED_WAIT)
         if answer.status >= 500 or said is None or answer.status in (401, 408):
@@ -107,10 +108,10 @@ class DingTalkApp:
         secret = resolve(settings.client_secret)
         body = {"appKey": settings.client_id, "appSecret": secret.reveal()}
         answer = await self._post("/v1.0/oauth2/accessToken", body, None)
-        said = answer_object(answer.body) or {}
+        said = json_object(answer.body) or {}
         text, lasts_s = said.get("accessToken"), said.get("expireIn")
         if answer.status != 200 or not isinstance(text, str) or not isinstance(lasts_s, int):
-            what = words_of(
+            what = printable(
                 f"HTTP {answer.status} {said.get('code', '')} {said.get('message', '')}"
             )
             raise NoToken(f"DingTalk gives the app no token: {secret.mask(what)}")

@@ -11,10 +11,11 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
+from alerts.notify.answers import json_object, printable
 from alerts.notify.notice import CALLING, Notice
 from alerts.notify.outbound import Answer, Outbound, Refused, Unreachable
 from alerts.notify.outcome import Accepted, Outcome, Rejected, Retry
-from alerts.notify.tokens import NoToken, Token, TokenBox, answer_object, words_of
+from alerts.notify.tokens import NoToken, Token, TokenBox
 from alerts.secrets import SecretError, resolve
 from alerts.words import Language
 from edge.clock import Clock
@@ -79,7 +80,7 @@ class FeishuApp:
                 return Retry(str(error))
             except Refused as error:
                 return Rejected(str(error))
-            said = answer_object(answer.body)
+            said = json_object(answer.body)
             code = said.get("code") if said is not None else None
             if code not in _STALE_TOKEN or is_last:
                 break
@@ -91,9 +92,9 @@ class FeishuApp:
         if said is not None and code == 0:
             data = said.get("data")
             found = data.get("message_id", "") if isinstance(data, dict) else ""
-            return Accepted(f"message_id {words_of(str(found))}")
+            return Accepted(f"message_id {printable(str(found))}")
         message = said.get("msg", "") if said is not None else ""
-        why = words_of(f"Feishu: HTTP {answer.status} code {code} {message}")
+        why = printable(f"Feishu: HTTP {answer.status} code {code} {message}")
         if answer.status == 429 or code in _TOO_FAST:
             # The other side counts real seconds; the outbox counts house seconds.
             return Retry(why, FLOODED_WAIT * self._clock.speed)
@@ -106,11 +107,11 @@ class FeishuApp:
         secret = resolve(settings.app_secret)
         body = {"app_id": settings.app_id, "app_secret": secret.reveal()}
         answer = await self._post("/open-apis/auth/v3/tenant_access_token/internal", body, None)
-        said = answer_object(answer.body) or {}
+        said = json_object(answer.body) or {}
         text, lasts_s = said.get("tenant_access_token"), said.get("expire")
         if said.get("code") != 0 or not isinstance(text, str) or not isinstance(lasts_s, int):
             what = f"HTTP {answer.status} code {said.get('code')} {said.get('msg', '')}"
-            raise NoToken(f"Feishu gives the app no token: {secret.mask(words_of(what))}")
+            raise NoToken(f"Feishu gives the app no token: {secret.mask(printable(what))}")
         return Token(text, lasts_s)
 
     async def _post(self, path: str, body: dict[str, str], token: Token | None) -> Answer:

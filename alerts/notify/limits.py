@@ -73,6 +73,17 @@ ABOUT: Mapping[ChannelKind, About] = {
         ),
         bytes_most=19_000,
     ),
+    ChannelKind.DINGTALK_APP: About(
+        accepted="DingTalk gave a processQueryKey for the person",
+        proves=(NoticeState.ACCEPTED, NoticeState.ACKNOWLEDGED),
+        bytes_most=5_000,
+    ),
+    ChannelKind.FEISHU_APP: About(
+        accepted="Feishu gave a message_id (code 0)",
+        proves=(NoticeState.ACCEPTED, NoticeState.ACKNOWLEDGED),
+        allowances=(Allowance(count=5, over_s=1, burst=4, reserved=1, source="5/s to one person"),),
+        bytes_most=19_000,
+    ),
     ChannelKind.FEISHU: About(
         accepted="Feishu took it for the group (code 0)",
         allowances=(

@@ -1,14 +1,11 @@
 """Tokens of an app: fetched when needed, kept for their time, one fetch at a time."""
 
 import asyncio
-import json
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 EARLY_S = 300.0  # a token that ends in five minutes is not begun with
-WORDS_MOST = 200  # characters of an answer kept as the reason
 
 
 class NoToken(Exception):
@@ -50,18 +47,3 @@ class TokenBox:
         """It was refused; nothing when another has come meanwhile."""
         if self._token is token:
             self._token = None
-
-
-def answer_object(body: bytes) -> dict[str, Any] | None:
-    """An answer's JSON object; None for anything else."""
-    try:
-        said = json.loads(body)
-    except (ValueError, RecursionError):  # the second: thousands of brackets
-        return None
-    return said if isinstance(said, dict) else None
-
-
-def words_of(text: str) -> str:
-    """Another's words as part of a reason: short, on one line, without control characters."""
-    plain = "".join(sign if sign.isprintable() else " " for sign in text)
-    return " ".join(plain.split())[:WORDS_MOST]

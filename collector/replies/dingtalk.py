@@ -10,9 +10,9 @@ from urllib.parse import urlencode
 
 import aiohttp
 
+from alerts.notify.answers import json_object, printable
 from alerts.notify.dingtalk_app import DingTalkSettings
 from alerts.notify.outbound import Outbound
-from alerts.notify.tokens import answer_object, words_of
 from alerts.registry.model import ChannelKind
 from alerts.secrets import resolve
 from collector.replies.line import App, Line, LineError, same_house
@@ -42,17 +42,17 @@ class DingTalkLine(Line):
         url = settings.url + "/v1.0/gateway/connections/open"
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
         answer = await self._outbound.post(url, json.dumps(body).encode(), headers)
-        said = answer_object(answer.body) or {}
+        said = json_object(answer.body) or {}
         endpoint, ticket = said.get("endpoint"), said.get("ticket")
         if answer.status != 200 or not isinstance(endpoint, str) or not isinstance(ticket, str):
             what = f"HTTP {answer.status} {said.get('code', '')} {said.get('message', '')}"
-            raise LineError(f"DingTalk gives no line: {secret.mask(words_of(what))}")
+            raise LineError(f"DingTalk gives no line: {secret.mask(printable(what))}")
         return same_house(f"{endpoint}?{urlencode({'ticket': ticket})}", settings.url)
 
     async def _take(self, socket: Any, message: aiohttp.WSMessage) -> None:
         if message.type is not aiohttp.WSMsgType.TEXT:
             return
-        frame = answer_object(message.data.encode())
+        frame = json_object(message.data.encode())
         headers = frame.get("headers") if frame else None
         if frame is None or not isinstance(headers, dict):
             raise LineError("a frame without headers")
@@ -80,7 +80,7 @@ class DingTalkLine(Line):
 
 def said_of(data: Any) -> Said | None:
     """A robot's message; None for what holds no words, or whose sender is of another organisation."""
-    message = answer_object(data.encode()) if isinstance(data, str) else None
+    message = json_object(data.encode()) if isinstance(data, str) else None
     if message is None:
         raise LineError("a robot's message that is no JSON object")
     account, text = message.get("senderStaffId"), message.get("text")

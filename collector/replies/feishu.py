@@ -13,9 +13,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
 
+from alerts.notify.answers import json_object, printable
 from alerts.notify.feishu_app import FeishuSettings
 from alerts.notify.outbound import Outbound
-from alerts.notify.tokens import answer_object, words_of
 from alerts.registry.model import ChannelKind
 from alerts.secrets import resolve
 from collector.replies.frames import CONTROL, DATA, Frame, decode, encode
@@ -47,12 +47,12 @@ class FeishuLine(Line):
         headers = {"Content-Type": "application/json", "locale": "zh"}
         url = settings.url + "/callback/ws/endpoint"
         answer = await self._outbound.post(url, json.dumps(body).encode(), headers)
-        said = answer_object(answer.body) or {}
+        said = json_object(answer.body) or {}
         data = said.get("data")
         given = data.get("URL") if isinstance(data, dict) else None
         if said.get("code") != 0 or not isinstance(given, str):
             what = f"HTTP {answer.status} code {said.get('code')} {said.get('msg', '')}"
-            raise LineError(f"Feishu gives no line: {secret.mask(words_of(what))}")
+            raise LineError(f"Feishu gives no line: {secret.mask(printable(what))}")
         services = parse_qs(urlsplit(given).query).get("service_id", [""])
         if not services[0].isdigit():
             raise LineError("Feishu's line names no service")
@@ -77,7 +77,7 @@ class FeishuLine(Line):
         frame = decode(message.data)
         if frame.method == CONTROL:
             if frame.headers.get("type") == "pong" and frame.payload:
-                self._configure(answer_object(frame.payload))
+                self._configure(json_object(frame.payload))
             return
         if frame.method != DATA or frame.headers.get("type") not in ("event", "card"):
             return
@@ -139,7 +139,7 @@ class FeishuLine(Line):
 
 def said_of(payload: bytes) -> tuple[Said | None, bool]:
     """What a person said, and whether by a tap; None for events that are no word of a person's."""
-    whole = answer_object(payload)
+    whole = json_object(payload)
     if whole is None:
         raise LineError("an event that is no JSON object")
     head, event = whole.get("header"), whole.get("event")
@@ -148,7 +148,7 @@ def said_of(payload: bytes) -> tuple[Said | None, bool]:
     id, kind = str(head.get("event_id", "")), head.get("event_type")
     if kind == "im.message.receive_v1":
         account = _at(event, "sender", "sender_id", "open_id")
-        content = answer_object(str(_at(event, "message", "content")).encode()) or {}
+        content = json_object(str(_at(event, "message", "content")).encode()) or {}
         text = content.get("text")
         if _at(event, "message", "message_type") != "text" or not isinstance(text, str):
             return None, False
