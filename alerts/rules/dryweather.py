@@ -22,10 +22,14 @@ from alerts.rules.rule import (
     Take,
     spell_duration,
 )
-from alerts.rules.window import MedianInWindow, SumInWindow
+from alerts.rules.window import LeastInWindow, MedianInWindow, SumInWindow
 from alerts.words import Severity
 
 RAIN = "rain"
+DAY_MS = 86_400_000
+PEAKS_MOST = (
+    16  # of earlier rises, the newest: with as many in a month none is told that is no higher
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,11 +47,15 @@ class DryWeather(Rise):
 
     It is dry where a gauge near by has been heard without a gap for all of ``dry``; where none has,
     the cause is unknown, and said so. A rise that began in the rain stays excused until it is over.
-    ``from = "usual"`` takes the median of ``window`` as the base in place of its least value.
+    ``from = "usual"`` takes the median of ``window`` as the base in place of its least value, or
+    the least of the last day where that is more: what has crept up on a lens has not risen.
+
+    What has become a habit of the place is not told again: a rise while as many as ``often`` within
+    ``habit`` have peaked higher. It is told as soon as it outgrows them.
     """
 
     GIVES: ClassVar = Rise.GIVES | {"cause_zh", "cause_en"}
-    NUMBERS: ClassVar = (*Rise.NUMBERS, "dry_ms", "rain_mm", "wait_ms")
+    NUMBERS: ClassVar = (*Rise.NUMBERS, "dry_ms", "rain_mm", "wait_ms", "habit_ms", "often")
 
     kind: Literal["dry-weather"] = "dry-weather"  # type: ignore[assignment]
     base: Annotated[Literal["least", "usual"], Field(alias="from")] = "least"
@@ -56,6 +64,8 @@ class DryWeather(Rise):
     wait_ms: Annotated[Duration, Field(alias="wait")]
     needs_gauge: bool = False
     """Not told at all while no gauge near by knows: for what every storm brings."""
+    habit_ms: Annotated[Duration, Field(alias="habit")] = 0
+    often: Annotated[Number, Field(ge=1, le=PEAKS_MOST)] = 3.0
     causes: Causes
 
     @property
@@ -70,7 +80,10 @@ class DryWeather(Rise):
         base = "the least" if self.base == "least" else "the median"
         for said in Rise.spell(self):
             dry = f"under {self.rain_mm:g} mm of rain in {spell_duration(self.dry_ms)}"
-            yield f"{said}, over {base}, with {dry}" + ("" if self.needs_gauge else " or no gauge")
+            gauge = "" if self.needs_gauge else " or no gauge"
+            habit = f"{self.often:g} higher ones in {spell_duration(self.habit_ms)}"
+            also = f"; not after {habit}" if self.habit_ms else ""
+            yield f"{said}, over {base}, with {dry}{gauge}{also}"
 
     def mistakes(self) -> Iterator[Mistake]:
         yield from Rise.mistakes(self)
@@ -99,18 +112,47 @@ class _Gauge:
         self.last_ms = at_ms
 
 
+class _Usual:
+    """The median of the window, or the least of the last day where that is more."""
+
+    __slots__ = ("_day", "_median")
+
+    def __init__(self, window_ms: int) -> None:
+        self._median, self._day = MedianInWindow(window_ms), LeastInWindow(DAY_MS)
+
+    def add(self, value: float, at_ms: int) -> float:
+        return max(self._median.add(value, at_ms), self._day.add(value, at_ms))
+
+    def clear(self) -> None:
+        self._median.clear()
+        self._day.clear()
+
+    def dump(self) -> list[Any]:
+        return [*self._median.dump(), self._day.dump()]
+
+    def load(self, data: list[Any]) -> None:
+        self._median.load(data[:3])
+        if len(data) > 3:
+            self._day.load(data[3])
+
+
 class DryWeatherState(RiseState):
-    """A rise, and the gauges near by; ``excused`` while the rise that stands began in the rain."""
+    """A rise, and the gauges near by; ``excused`` while the rise that stands began in the rain, or
+    is a ``habit`` of the place: then until it outgrows that."""
 
     __slots__ = (
-        "causes", "dry_ms", "excused", "gauges", "known", "needs_gauge", "order_of", "rain_mm",
-        "stands",
+        "causes", "dry_ms", "excused", "gauges", "habit", "habit_ms", "known", "needs_gauge",
+        "often", "order_of", "peaks", "rain_mm", "stands",
     )  # fmt: skip
 
     def __init__(self, rule: DryWeather, steps: Sequence[RiseStep], hold_ms: int) -> None:
         super().__init__(rule, steps, hold_ms)
         if rule.base == "usual":
-            self.window = MedianInWindow(rule.window_ms)
+            self.window = _Usual(rule.window_ms)
+        self.habit_ms, self.often = rule.habit_ms, round(rule.often)
+        self.peaks: list[tuple[int, float]] = []
+        """(when it was over, how high) of earlier rises that no rain excused, oldest first."""
+        self.habit = False
         self.dry_ms, self.rain_mm, self.causes = rule.dry_ms, rule.rain_mm, rule.causes
         self.needs_gauge = rule.needs_gauge
         self.order_of = Order(rule.wait_ms)
@@ -125,7 +167,7 @@ class DryWeatherState(RiseState):
         return partial(self._arrive, "")
 
     def severity(self) -> Severity | None:
-        return None if self.excused else self.ladder.severity
+        return None if self.excused or self.habit else self.ladder.severity
 
     def waits(self) -> bool:
         return bool(self.order_of.held) or self.ladder.waits()
@@ -163,7 +205,13 @@ class DryWeatherState(RiseState):
                 gauge.add(value, at_ms)
             return None
         shifts = super().take(value, at_ms, watched_ms)
-        return self._unless_excused(shifts) if shifts else shifts
+        if shifts:
+            return self._unless_excused(shifts)
+        if self.habit and not self._is_habit(value, at_ms):
+            self.habit = False
+            rung = self.ladder.highest()
+            return self._unless_excused([self._shift((at_ms, self.ladder.severity, rung), value)])
+        return shifts
 
     def _unless_excused(self, shifts: Sequence[Shift]) -> Sequence[Shift]:
         """The shifts with their cause; none of a rise that began in the rain."""
@@ -172,13 +220,22 @@ class DryWeatherState(RiseState):
             if not self.stands:
                 self.stands = True
                 self.excused, self.known = self._weather(shift.at_ms)
-            if not self.excused:
+                self.habit = not self.excused and self._is_habit(self.peak, shift.at_ms)
+            if not self.excused and not self.habit:
                 cause = self.causes.dry if self.known else self.causes.unknown
                 facts = {**(shift.facts or {}), "cause_zh": cause.zh, "cause_en": cause.en}
                 told.append(replace(shift, facts=facts))
             if shift.severity is None:
-                self.stands = self.excused = self.known = False
+                if self.habit_ms and not self.excused:
+                    self.peaks = [*self.peaks, (shift.at_ms, self.peak)][-PEAKS_MOST:]
+                self.stands = self.excused = self.known = self.habit = False
         return told
+
+    def _is_habit(self, value: float, at_ms: int) -> bool:
+        """Whether as many earlier rises as ``often`` were higher; those of long ago are forgotten."""
+        while self.peaks and at_ms - self.peaks[0][0] > self.habit_ms:
+            self.peaks.pop(0)
+        return sum(peak >= value for _, peak in self.peaks) >= self.often
 
     def _weather(self, at_ms: int) -> tuple[bool, bool]:
         """Whether rain near by excuses it, and whether it is known that there was none."""
@@ -196,13 +253,15 @@ class DryWeatherState(RiseState):
             [key, gauge.since_ms, gauge.last_ms, gauge.window.dump()]
             for key, gauge in self.gauges.items()
         ]
-        own = [self.stands, self.excused, self.known]
+        own = [self.stands, self.excused, self.known, self.habit, [list(p) for p in self.peaks]]
         return [super().dump(), self.order_of.dump(), own, gauges]
 
     def load(self, data: list[Any]) -> None:
         super().load(data[0])
         self.order_of.load(data[1], {"", *self.gauges})
-        self.stands, self.excused, self.known = data[2]
+        self.stands, self.excused, self.known = data[2][:3]
+        if len(data[2]) > 3:
+            self.habit, self.peaks = data[2][3], [(at_ms, peak) for at_ms, peak in data[2][4]]
         for key, since_ms, last_ms, window in data[3]:
             if gauge := self.gauges.get(key):
                 gauge.since_ms, gauge.last_ms = since_ms, last_ms

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Protocol
 
 from pydantic import Field
 
@@ -29,6 +29,16 @@ from alerts.rules.rule import (
 from alerts.rules.window import LeastInWindow, MedianInWindow
 from alerts.words import Severity
 from edge.contract.compare import Limit
+
+
+class Base(Protocol):
+    """What a rise is measured from."""
+
+    def add(self, value: float, at_ms: int) -> float: ...
+    def clear(self) -> None: ...
+    def dump(self) -> list[Any]: ...
+    def load(self, data: list[Any]) -> None: ...
+
 
 # A step's measure is the part of its needed rise that has come about: 1.0 is the alarm line. The
 # limit lies a hair under it, since a rise of exactly the needed amount counts.
@@ -67,17 +77,23 @@ class Rise(Rule):
 
     The base is taken over medians of three, so that one lost or zero reading is no base. It stands
     still from the first breach on. When the value stays high but has not risen any further within
-    ``settle``, the rule accepts the new level and clears.
+    ``settle``, the rule accepts the new level and clears. With ``usual`` a rise counts only above
+    the median of that while by ``over_usual``: a probe that was lifted out and is put back has not
+    risen.
     """
 
     GIVES: ClassVar = READING_HOLES | {"from_value", "rise", "percent", "window"}
-    NUMBERS: ClassVar[tuple[str, ...]] = ("window_ms", "settle_ms", "floor")
+    NUMBERS: ClassVar[tuple[str, ...]] = (
+        "window_ms", "settle_ms", "floor", "usual_ms", "over_usual",
+    )  # fmt: skip
 
     kind: Literal["rise"] = "rise"
     window_ms: Annotated[Duration, Field(alias="window", gt=0)]
     settle_ms: Annotated[Duration, Field(alias="settle", gt=0)]
     floor: Number | None = None
     """Lower values are not looked at: a probe that hangs dry gives no base to rise from."""
+    usual_ms: Annotated[Duration, Field(alias="usual")] = 0
+    over_usual: Annotated[Number, Field(ge=0)] = 0.0
     step: tuple[RiseStep, ...]
 
     @property
@@ -92,6 +108,9 @@ class Rise(Rule):
         for step in self.step:
             rises = ((step.rise, ""), (step.percent, " %"))
             when = " and ".join(f"+{rise:g}{unit}" for rise, unit in rises if rise is not None)
+            if when and self.usual_ms:
+                usual = f"{self.over_usual:g} over the median of {spell_duration(self.usual_ms)}"
+                when += f", to {usual},"
             if when:
                 yield spell_step(step, f"{when} in {spell_duration(self.window_ms)}")
 
@@ -103,6 +122,8 @@ class Rise(Rule):
                 yield Mistake(f"step {n}", "needs 'rise' or 'percent'", remedy)
             if not 0 <= step.clear < 1:
                 yield Mistake(f"step {n}.clear", "is a part of the rise", "use 0 up to below 1")
+        if self.over_usual and not self.usual_ms:
+            yield Mistake("over_usual", "is over nothing", 'give a while, such as usual = "1d"')
         for key in ("rise", "percent"):
             given = [getattr(s, key) for s in self.step if getattr(s, key) is not None]
             if given != sorted(given):
@@ -114,8 +135,8 @@ class RiseState(State):
     """The window, the base while something is under way, and the gates of the steps."""
 
     __slots__ = (
-        "arrived_ms", "base", "before", "floor", "hold_ms", "ladder", "last_ms", "least_rise", "peak",
-        "settle_ms", "steady_since_ms", "steps", "value", "window", "window_ms",
+        "arrived_ms", "base", "before", "floor", "hold_ms", "ladder", "last_ms", "least_rise",
+        "over_usual", "peak", "settle_ms", "steady_since_ms", "steps", "usual", "value", "window", "window_ms",
     )  # fmt: skip
 
     def __init__(self, rule: Rise, steps: Sequence[RiseStep], hold_ms: int) -> None:
@@ -123,8 +144,12 @@ class RiseState(State):
         insists = rule.stale is Stale.COUNTS
         self.ladder = Ladder(_specs(self.steps, insists))
         self.least_rise = min(s.rise or 0.0 for s in steps)
-        self.window_ms, self.settle_ms, self.hold_ms = rule.window_ms, rule.settle_ms, hold_ms
-        self.window: LeastInWindow | MedianInWindow = LeastInWindow(rule.window_ms)
+        self.settle_ms, self.hold_ms = rule.settle_ms, hold_ms
+        # At least as long as a value holds: else one lost reading of a slow gauge takes the base away.
+        self.window_ms = max(rule.window_ms, hold_ms)
+        self.window: Base = LeastInWindow(self.window_ms)
+        self.usual = MedianInWindow(rule.usual_ms) if rule.usual_ms else None
+        self.over_usual = rule.over_usual
         self.floor = float("-inf") if rule.floor is None else rule.floor
         self.last_ms = -1
         self.before: list[float] = []
@@ -143,6 +168,7 @@ class RiseState(State):
             self.before.clear()
             self.window.clear()
         self.last_ms = at_ms
+        over = float("-inf") if self.usual is None else self._over(self.usual, value, at_ms)
         before = self.before
         if len(before) < 2:
             before.append(value)
@@ -160,7 +186,7 @@ class RiseState(State):
             waited = self.ladder.advance(at_ms, last_ms, self.hold_ms)
             shifts = [self._shift(change, self.value) for change in waited]
         if self.ladder.calm:
-            if value - least < self.least_rise or value <= least:
+            if value - least < self.least_rise or value <= least or value < over:
                 return shifts or None
             self.base, self.peak = least, value
         self.value, self.arrived_ms = value, watched_ms
@@ -191,6 +217,11 @@ class RiseState(State):
     def until(self, watched_ms: int) -> int:
         """Up to which observed time the last value may be taken to hold (as ``LimitState``)."""
         return self.last_ms + watched_ms - self.arrived_ms
+
+    def _over(self, usual: MedianInWindow, value: float, at_ms: int) -> float:
+        """What a rise must reach to count; a new station knows no usual yet."""
+        median, is_known = usual.add(value, at_ms), len(usual) > 1
+        return median + self.over_usual if is_known else float("-inf")
 
     def _has_settled(self, least: float, at_ms: int, last_ms: int) -> bool:
         """Whether the value has not risen anew for ``settle``, seen without a gap."""
@@ -234,11 +265,15 @@ class RiseState(State):
                 self.arrived_ms, self.value, self.base, self.peak, self.steady_since_ms,
                 self.ladder.dump(),
             ]  # fmt: skip
-        return data
+        return data if self.usual is None else [*data, self.usual.dump()]
 
     def load(self, data: list[Any]) -> None:
         self.last_ms, self.before = data[0], list(data[1])
         self.window.load(data[2])
+        if len(data) in (4, 10):  # with what the rule then thought usual
+            if self.usual is not None:
+                self.usual.load(data[-1])
+            data = data[:-1]
         if len(data) > 3:
             self.arrived_ms, self.value, self.base, self.peak, self.steady_since_ms = data[3:8]
             self.ladder.load(data[8])
