@@ -22,10 +22,13 @@ from alerts.rules.rule import (
     State,
     spell_duration,
 )
-from alerts.rules.window import MedianInWindow, SumInWindow
+from alerts.rules.window import LeastInWindow, MedianInWindow, SumInWindow
 from alerts.words import Severity
 
 RAIN = "rain"
+DAY_MS = 86_400_000
+PEAKS_MOST = 16
+"""Of earlier rises, the newest: with as many in a month none is told that is no higher."""
 _NONE: dict[str, Any] = {}  # of states without a gauge, as most are; nobody writes into it
 
 
@@ -44,11 +47,15 @@ class DryWeather(Rise):
 
     It is dry where a gauge near by has been heard without a gap for all of ``dry``; where none has,
     the cause is unknown, and said so. A rise that began in the rain stays excused until it is over.
-    ``from = "usual"`` takes the median of ``window`` as the base in place of its least value.
+    ``from = "usual"`` takes the median of ``window`` as the base in place of its least value, or
+    the least of the last day where that is more: what has crept up on a lens has not risen.
+
+    What has become a habit of the place is not told again: a rise while as many as ``often`` within
+    ``habit`` have peaked higher. It is told as soon as it outgrows them.
     """
 
     GIVES: ClassVar = Rise.GIVES | {"cause_zh", "cause_en"}
-    NUMBERS: ClassVar = (*Rise.NUMBERS, "dry_ms", "rain_mm", "wait_ms")
+    NUMBERS: ClassVar = (*Rise.NUMBERS, "dry_ms", "rain_mm", "wait_ms", "habit_ms", "often")
 
     kind: Literal["dry-weather"] = "dry-weather"  # type: ignore[assignment]
     base: Annotated[Literal["least", "usual"], Field(alias="from")] = "least"
@@ -57,6 +64,8 @@ class DryWeather(Rise):
     wait_ms: Annotated[Duration, Field(alias="wait")]
     needs_gauge: bool = False
     """Not told at all while no gauge near by knows: for what every storm brings."""
+    habit_ms: Annotated[Duration, Field(alias="habit")] = 0
+    often: Annotated[Number, Field(ge=1, le=PEAKS_MOST)] = 3.0
     causes: Causes
 
     @property
@@ -71,7 +80,10 @@ class DryWeather(Rise):
         base = "the least" if self.base == "least" else "the median"
         for said in Rise.spell(self):
             dry = f"under {self.rain_mm:g} mm of rain in {spell_duration(self.dry_ms)}"
-            yield f"{said}, over {base}, with {dry}" + ("" if self.needs_gauge else " or no gauge")
+            gauge = "" if self.needs_gauge else " or no gauge"
+            habit = f"{self.often:g} higher ones in {spell_duration(self.habit_ms)}"
+            also = f"; not after {habit}" if self.habit_ms else ""
+            yield f"{said}, over {base}, with {dry}{gauge}{also}"
 
     def mistakes(self) -> Iterator[Mistake]:
         yield from Rise.mistakes(self)
@@ -100,19 +112,45 @@ class _Gauge:
         self.last_ms = at_ms
 
 
-class DryWeatherState(RiseState):
-    """A rise, and the gauges near by; ``excused`` while the rise that stands began in the rain."""
+class _Usual:
+    """The median of the window, or the least of the last day where that is more."""
 
-    __slots__ = (
-        "by", "excused", "gauges", "known", "order_of", "stands",
-    )  # fmt: skip
+    __slots__ = ("_day", "_median")
+
+    def __init__(self, window_ms: int) -> None:
+        self._median, self._day = MedianInWindow(window_ms), LeastInWindow(DAY_MS)
+
+    def add(self, value: float, at_ms: int) -> float:
+        return max(self._median.add(value, at_ms), self._day.add(value, at_ms))
+
+    def clear(self) -> None:
+        self._median.clear()
+        self._day.clear()
+
+    def dump(self) -> list[Any]:
+        return [*self._median.dump(), self._day.dump()]
+
+    def load(self, data: list[Any]) -> None:
+        self._median.load(data[:3])
+        if len(data) > 3:
+            self._day.load(data[3])
+
+
+class DryWeatherState(RiseState):
+    """A rise, and the gauges near by; ``excused`` while the rise that stands began in the rain, or
+    is a ``habit`` of the place: then until it outgrows that."""
+
+    __slots__ = ("by", "excused", "gauges", "habit", "known", "order_of", "peaks", "stands")
 
     def __init__(self, rule: DryWeather, steps: Sequence[RiseStep], hold_ms: int) -> None:
         super().__init__(rule, steps, hold_ms)
         if rule.base == "usual":
-            self.window = MedianInWindow(rule.window_ms)
+            self.window = _Usual(rule.window_ms)
         self.by = rule
         """With the place's numbers."""
+        self.peaks: tuple[tuple[int, float], ...] = ()
+        """(when it was over, how high) of earlier rises that no rain excused, oldest first."""
+        self.habit = False
         self.gauges: dict[str, _Gauge] = _NONE
         self.order_of: Order | None = None
         """Where there are gauges to wait for."""
@@ -127,7 +165,7 @@ class DryWeatherState(RiseState):
         return KeyedEar(self, series.key)
 
     def severity(self) -> Severity | None:
-        return None if self.excused else super().severity()
+        return None if self.excused or self.habit else super().severity()
 
     def waits(self) -> bool:
         return bool(self.order_of and self.order_of.held) or super().waits()
@@ -167,7 +205,14 @@ class DryWeatherState(RiseState):
                 gauge.add(value, at_ms)
             return None
         shifts = super().take(value, at_ms, watched_ms)
-        return self._unless_excused(shifts) if shifts else shifts
+        if shifts:
+            return self._unless_excused(shifts)
+        rise = self.rise
+        if self.habit and rise is not None and not self._is_habit(value, at_ms):
+            self.habit = False
+            change = at_ms, rise.severity, rise.highest()
+            return self._unless_excused([self._shift(rise, change, value)])
+        return shifts
 
     def _unless_excused(self, shifts: Sequence[Shift]) -> Sequence[Shift]:
         """The shifts with their cause; none of a rise that began in the rain."""
@@ -176,13 +221,22 @@ class DryWeatherState(RiseState):
             if not self.stands:
                 self.stands = True
                 self.excused, self.known = self._weather(shift.at_ms)
-            if not self.excused:
+                self.habit = not self.excused and self._is_habit(shift.peak or 0.0, shift.at_ms)
+            if not self.excused and not self.habit:
                 cause = self.by.causes.dry if self.known else self.by.causes.unknown
                 facts = {**(shift.facts or {}), "cause_zh": cause.zh, "cause_en": cause.en}
                 told.append(replace(shift, facts=facts))
             if shift.severity is None:
-                self.stands = self.excused = self.known = False
+                if self.by.habit_ms and not self.excused:
+                    peak = shift.at_ms, shift.peak or 0.0
+                    self.peaks = (*self.peaks, peak)[-PEAKS_MOST:]
+                self.stands = self.excused = self.known = self.habit = False
         return told
+
+    def _is_habit(self, value: float, at_ms: int) -> bool:
+        """Whether as many earlier rises as ``often`` were higher; those of long ago are forgotten."""
+        self.peaks = tuple(each for each in self.peaks if at_ms - each[0] <= self.by.habit_ms)
+        return sum(peak >= value for _, peak in self.peaks) >= round(self.by.often)
 
     def _weather(self, at_ms: int) -> tuple[bool, bool]:
         """Whether rain near by excuses it, and whether it is known that there was none."""
@@ -200,7 +254,7 @@ class DryWeatherState(RiseState):
             [key, gauge.since_ms, gauge.last_ms, gauge.window.dump()]
             for key, gauge in self.gauges.items()
         ]
-        own = [self.stands, self.excused, self.known]
+        own = [self.stands, self.excused, self.known, self.habit, [list(p) for p in self.peaks]]
         order = [] if self.order_of is None else self.order_of.dump()
         return [super().dump(), order, own, gauges]
 
@@ -209,7 +263,10 @@ class DryWeatherState(RiseState):
         if data[1]:
             self.order_of = self.order_of or Order(self.by.wait_ms)
             self.order_of.load(data[1], {"", *self.gauges})
-        self.stands, self.excused, self.known = data[2]
+        self.stands, self.excused, self.known = data[2][:3]
+        if len(data[2]) > 3:
+            self.habit, peaks = data[2][3:]
+            self.peaks = tuple((at_ms, peak) for at_ms, peak in peaks)
         for key, since_ms, last_ms, window in data[3]:
             if gauge := self.gauges.get(key):
                 gauge.since_ms, gauge.last_ms = since_ms, last_ms

@@ -70,8 +70,9 @@ class FlatState(SeveralState):
         low, high = min(run[2], value), max(run[3], value)
         gap_ms = at_ms - run[1]
         run[1] = at_ms
-        is_gap = gap_ms > self.hold_by[key]
-        if is_gap or high - low > self.tolerances[metric] or value < self.floors.get(metric, value):
+        if gap_ms > self.hold_by[key]:
+            run[0] += gap_ms  # what was not seen is not counted; stuck before and after is one run
+        if high - low > self.tolerances[metric] or value < self.floors.get(metric, value):
             run[0], run[2], run[3] = at_ms, value, value
         else:
             run[2], run[3] = low, high

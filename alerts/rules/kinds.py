@@ -9,6 +9,7 @@ from alerts.rules.combination import Combination
 from alerts.rules.dryweather import DryWeather
 from alerts.rules.flat import Flat
 from alerts.rules.kofn import KofN
+from alerts.rules.missing import Missing
 from alerts.rules.pattern import Pattern
 from alerts.rules.rate import Rate
 from alerts.rules.rise import Rise
@@ -21,6 +22,7 @@ from alerts.rules.waterclass import WaterClass
 KINDS: dict[str, type[Rule]] = {
     "threshold": Threshold,
     "absence": Absence,
+    "missing": Missing,
     "rise": Rise,
     "rate": Rate,
     "flat": Flat,

@@ -48,19 +48,20 @@ clear = "…"
 | kind | what it judges | its own keys | raised | cleared |
 |---|---|---|---|---|
 | threshold | the value | `per_place`: judged only where a place gives the numbers | strictly beyond the limit for `for`, in `samples` values in a row | at or within the clear limit for `keep` |
-| rise | the rise above the least of `window`, over medians of three values | `window`, `settle`, `floor`; steps: `rise` (unit of the metric), `percent` (both when both are given), `clear` (part of the rise, 0.5) | so far above it | back to `clear` of the rise above that base for `keep`; or no new rise for `settle` |
+| missing | minutes without a value of `metric` while one of `signs` comes from the same device | `signs` | as threshold; not before its own interval is overdue | once it is heard for `keep` |
+| rise | the rise above the least of `window` (at least as long as a value holds), over medians of three values; with `usual` only what stands `over_usual` above the median of that while | `window`, `settle`, `floor`, `usual`, `over_usual`; steps: `rise` (unit of the metric), `percent` (both when both are given), `clear` (part of the rise, 0.5) | so far above it | back to `clear` of the rise above that base for `keep`; or no new rise for `settle` |
 | rate | the change over `over`, told for each `per`; with `minutes_to_line` how soon the value is at the place's own `line` | `over`, `per`, `line`, `minutes_to_line` | as threshold | as threshold |
 | flat | for how many hours a value has stayed within its tolerance | `tolerances` and `floors` by metric | as threshold | as threshold: once it moves |
 | absence | how long nothing has arrived from a device | `keep`; steps: `after` | for `after`, at least until the device is overdue by its own interval | heard again for `keep` |
 | sum | what has come together over 1, 3, 6, 12 and 24 hours | steps: `in_1h` to `in_24h`, `clear` (part of the line, 0.8), `called` | any line is reached | all windows under `clear` of their lines for `keep` |
 | baseline | percent beyond the usual range of this hour of the day, over the last `window` | `window`, `quantile`, `learn` (days), `least` | as threshold | as threshold |
 | k-of-n | how many conditions are met: within `window`, or without one at once | `among` (`metric`, `above`, `below`, `samples`), `window`, `wait` | more than `above` | as threshold |
-| dry-weather | as rise, above the least or (`from = "usual"`) the median of `window` | those of rise, `dry`, `rain_mm`, `wait`, `causes`, `needs_gauge` | as rise, unless so much rain fell near by within `dry`; without a gauge that knows, the cause is said to be unknown | as rise |
+| dry-weather | as rise, above the least or (`from = "usual"`) the median of `window`, or the least of the last day where that is more | those of rise, `dry`, `rain_mm`, `wait`, `causes`, `needs_gauge`, `habit`, `often` | as rise, unless so much rain fell near by within `dry`, or `often` rises within `habit` have peaked higher; without a gauge that knows, the cause is said to be unknown | as rise |
 | water-class | how many classes of GB 3838 the worst mean of `window` is worse than the place's `target` (1 to 5); oxygen, permanganate index, COD, BOD5, ammonia, phosphorus | `window`, `target` | as threshold | as threshold |
 | circuit | percent of the circuit's rating: by its feeder's `current`, else its sockets' | | as threshold | as threshold; not while a socket is silent, since the sum is a lower bound then |
 | balance | percent between a feeder's power and its sockets' | `floor` (W), `wait` | as threshold | as threshold |
 | session | one `aspect` of a charging session: `duration` (hours), `float` (minutes), `plateau` (hours), `float-rise` (percent), `step` (W), `energy` (Wh) | `aspect`, `start_w`, `float_w`, `idle_w`, `window` | as threshold | as threshold: at the latest when the session ends |
-| pattern | how often the value turned by `percent` and `least` within `window` | `window`, `percent`, `least` | as threshold | as threshold |
+| pattern | how often the value turned by `percent` and `least` within `window`, or within twelve of its intervals where that is longer | `window`, `percent`, `least` | as threshold | as threshold |
 | combination | whether parts hold together: `rule` with `at_least`, official `warning` with `colour`, `metric` with `above` or `below` | steps: `all`, `any` | all of `all`, and any of `any`, for `for` | no longer, for `keep` |
 | set-aside | whether a rule has failed there: an error inside the program | steps: `classes`, of the rule that failed | at once; see below | it has run through again for ten minutes |
 

@@ -10,13 +10,15 @@ from alerts.rules.limit import Limited, LimitState
 from alerts.rules.rule import READING_HOLES, Duration, Expected, Number, Shift, State
 
 SWINGS_MOST = 64
+LEAST_INTERVALS = 12  # a window of fewer readings could not hold five swings of one that flickers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pattern(Limited):
     """Rings on so many swings within ``window``; a swing turns by ``percent`` and by ``least``.
 
-    Only a turn counts: a value that falls in three steps has swung once.
+    Only a turn counts: a value that falls in three steps has swung once. The window is at least
+    twelve of the series' intervals long, so that a slow meter tells it late rather than never.
     """
 
     GIVES: ClassVar = READING_HOLES - {"limit"} | {"count", "window"}
@@ -43,7 +45,8 @@ class PatternState(LimitState):
 
     def __init__(self, rule: Pattern, expected: Expected) -> None:
         super().__init__(rule, expected)
-        self.window_ms, self.least, self.share = rule.window_ms, rule.least, rule.percent / 100
+        self.window_ms = max(rule.window_ms, LEAST_INTERVALS * expected.interval_ms)
+        self.least, self.share = rule.least, rule.percent / 100
         self.swings: list[int] = []
         self.extreme = self.newest = 0.0
         self.up: bool | None = None

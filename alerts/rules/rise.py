@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Protocol
 
 from pydantic import Field
 
@@ -27,6 +27,16 @@ from alerts.rules.rule import (
 from alerts.rules.window import LeastInWindow, MedianInWindow
 from alerts.words import Severity
 from edge.contract.compare import Limit
+
+
+class Base(Protocol):
+    """What a rise is measured from."""
+
+    def add(self, value: float, at_ms: int) -> float: ...
+    def clear(self) -> None: ...
+    def dump(self) -> list[Any]: ...
+    def load(self, data: list[Any]) -> None: ...
+
 
 # A step's measure is the part of its needed rise that has come about: 1.0 is the alarm line. The
 # limit lies a hair under it, since a rise of exactly the needed amount counts.
@@ -65,17 +75,23 @@ class Rise(Rule):
 
     The base is taken over medians of three, so that one lost or zero reading is no base. It stands
     still from the first breach on. When the value stays high but has not risen any further within
-    ``settle``, the rule accepts the new level and clears.
+    ``settle``, the rule accepts the new level and clears. With ``usual`` a rise counts only above
+    the median of that while by ``over_usual``: a probe that was lifted out and is put back has not
+    risen.
     """
 
     GIVES: ClassVar = READING_HOLES | {"from_value", "rise", "percent", "window"}
-    NUMBERS: ClassVar[tuple[str, ...]] = ("window_ms", "settle_ms", "floor")
+    NUMBERS: ClassVar[tuple[str, ...]] = (
+        "window_ms", "settle_ms", "floor", "usual_ms", "over_usual",
+    )  # fmt: skip
 
     kind: Literal["rise"] = "rise"
     window_ms: Annotated[Duration, Field(alias="window", gt=0)]
     settle_ms: Annotated[Duration, Field(alias="settle", gt=0)]
     floor: Number | None = None
     """Lower values are not looked at: a probe that hangs dry gives no base to rise from."""
+    usual_ms: Annotated[Duration, Field(alias="usual")] = 0
+    over_usual: Annotated[Number, Field(ge=0)] = 0.0
     step: tuple[RiseStep, ...]
 
     @property
@@ -90,6 +106,9 @@ class Rise(Rule):
         for step in self.step:
             rises = ((step.rise, ""), (step.percent, " %"))
             when = " and ".join(f"+{rise:g}{unit}" for rise, unit in rises if rise is not None)
+            if when and self.usual_ms:
+                usual = f"{self.over_usual:g} over the median of {spell_duration(self.usual_ms)}"
+                when += f", to {usual},"
             if when:
                 yield spell_step(step, f"{when} in {spell_duration(self.window_ms)}")
 
@@ -101,6 +120,8 @@ class Rise(Rule):
                 yield Mistake(f"step {n}", "needs 'rise' or 'percent'", remedy)
             if not 0 <= step.clear < 1:
                 yield Mistake(f"step {n}.clear", "is a part of the rise", "use 0 up to below 1")
+        if self.over_usual and not self.usual_ms:
+            yield Mistake("over_usual", "is over nothing", 'give a while, such as usual = "1d"')
         for key in ("rise", "percent"):
             given = [getattr(s, key) for s in self.step if getattr(s, key) is not None]
             if given != sorted(given):
@@ -118,6 +139,7 @@ class Terms:
     window_ms: int
     settle_ms: int
     floor: float
+    over_usual: float
     hold_ms: int
 
 
@@ -136,13 +158,18 @@ class Ascent(Ladder):
 class RiseState(State):
     """The window, the last two values and, unless all is calm, the rise."""
 
-    __slots__ = ("before", "last_ms", "rise", "terms", "window")
+    __slots__ = ("before", "last_ms", "rise", "terms", "usual", "window")
 
     def __init__(self, rule: Rise, steps: Sequence[RiseStep], hold_ms: int) -> None:
         floor = float("-inf") if rule.floor is None else rule.floor
         insists = rule.stale is Stale.COUNTS
-        self.terms = _terms(tuple(steps), insists, rule.window_ms, rule.settle_ms, floor, hold_ms)
-        self.window: LeastInWindow | MedianInWindow = LeastInWindow(rule.window_ms)
+        # At least as long as a value holds: else one lost reading of a slow gauge takes the base away.
+        window_ms = max(rule.window_ms, hold_ms)
+        self.terms = _terms(
+            tuple(steps), insists, window_ms, rule.settle_ms, floor, rule.over_usual, hold_ms
+        )
+        self.window: Base = LeastInWindow(window_ms)
+        self.usual = MedianInWindow(rule.usual_ms) if rule.usual_ms else None
         self.last_ms = -1
         self.before: tuple[float, ...] = ()
         self.rise: Ascent | None = None
@@ -155,6 +182,7 @@ class RiseState(State):
             self.before = ()
             self.window.clear()
         self.last_ms = at_ms
+        over = float("-inf") if self.usual is None else self._over(self.usual, value, at_ms)
         before = self.before
         if len(before) < 2:
             self.before = (*before, value)
@@ -172,7 +200,7 @@ class RiseState(State):
             waited = rise.advance(at_ms, last_ms, terms.hold_ms)
             shifts = [self._shift(rise, change, rise.value) for change in waited]
         if rise is None or rise.calm:
-            if value - least < terms.least_rise or value <= least:
+            if value - least < terms.least_rise or value <= least or value < over:
                 self.rise = None
                 return shifts or None
             if rise is None:
@@ -215,6 +243,11 @@ class RiseState(State):
         """Up to which observed time the last value may be taken to hold (as ``LimitState``)."""
         assert self.rise is not None
         return self.last_ms + watched_ms - self.rise.arrived_ms
+
+    def _over(self, usual: MedianInWindow, value: float, at_ms: int) -> float:
+        """What a rise must reach to count; a new station knows no usual yet."""
+        median, is_known = usual.add(value, at_ms), len(usual) > 1
+        return median + self.terms.over_usual if is_known else float("-inf")
 
     def _has_settled(self, rise: Ascent, least: float, at_ms: int, last_ms: int) -> bool:
         """Whether the value has not risen anew for ``settle``, seen without a gap."""
@@ -259,11 +292,15 @@ class RiseState(State):
             data += [
                 rise.arrived_ms, rise.value, rise.base, rise.peak, rise.steady_since_ms, rise.dump(),
             ]  # fmt: skip
-        return data
+        return data if self.usual is None else [*data, self.usual.dump()]
 
     def load(self, data: list[Any]) -> None:
         self.last_ms, self.before = data[0], tuple(data[1])
         self.window.load(data[2])
+        if len(data) in (4, 10):  # with what the rule then thought usual
+            if self.usual is not None:
+                self.usual.load(data[-1])
+            data = data[:-1]
         if len(data) > 3:
             rise = Ascent(self.terms.specs)
             rise.arrived_ms, rise.value, rise.base, rise.peak, rise.steady_since_ms = data[3:8]
@@ -274,7 +311,7 @@ class RiseState(State):
 @lru_cache(4096)
 def _terms(
     steps: tuple[RiseStep, ...], insists: bool, window_ms: int, settle_ms: int, floor: float,
-    hold_ms: int,
+    over_usual: float, hold_ms: int,
 ) -> Terms:  # fmt: skip
     return Terms(
         steps=steps,
@@ -283,6 +320,7 @@ def _terms(
         window_ms=window_ms,
         settle_ms=settle_ms,
         floor=floor,
+        over_usual=over_usual,
         hold_ms=hold_ms,
     )
 

@@ -302,7 +302,8 @@ class Expected:
 
 
 _ALIASES = {"for": "for_ms", "keep": "keep_ms", "after": "after_ms", "window": "window_ms",
-            "settle": "settle_ms", "over": "over_ms", "dry": "dry_ms", "wait": "wait_ms"}  # fmt: skip
+            "settle": "settle_ms", "over": "over_ms", "dry": "dry_ms", "wait": "wait_ms",
+            "usual": "usual_ms", "habit": "habit_ms"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

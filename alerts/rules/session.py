@@ -23,7 +23,9 @@ from alerts.rules.window import LeastInWindow, MedianInWindow
 _HOUR_MS, _MINUTE_MS = 3_600_000, 60_000
 FLOAT_SHARE = 0.2  # of the session's peak, as a board tells "full" (domain: board defaults)
 TAPER_SHARE = 0.8  # of the peak: under it the charger has left its plateau
-PLATEAU_BAND = 0.1  # +-5 % of the plateau
+PLATEAU_BAND = 0.1  # +-5 % of the plateau; upwards it drifts with the battery's voltage
+LEFT_SHARE = 0.5  # so much less from one level to the next is no taper: something was unplugged
+STEP_INTERVALS = 6  # what is usual is told from as many readings, however far apart they are
 SAME_SHARE = 0.25  # after a gap the same session goes on if the power has changed by no more
 # A step up of this much in taper or float is another bike, not the same battery.
 ANOTHER_SHARE, ANOTHER_W, ANOTHER_OF_PEAK = 1.5, 20.0, 0.6
@@ -106,7 +108,7 @@ class SessionState(LimitState):
 
     __slots__ = (
         "aspect", "before", "energy_wh", "first_float_ms", "float_w", "highest", "idle_w",
-        "level", "lowest", "phase", "plateau_ms", "rise_w", "seen_ms", "start_w", "started_ms",
+        "level", "phase", "plateau_ms", "rise_w", "seen_ms", "start_w", "started_ms",
         "tapers", "top_w", "watts", "window",
     )  # fmt: skip
 
@@ -118,7 +120,7 @@ class SessionState(LimitState):
         if rule.aspect is Aspect.FLOAT_RISE:
             self.window = LeastInWindow(rule.window_ms)
         elif rule.aspect is Aspect.STEP:
-            self.window = MedianInWindow(rule.window_ms)
+            self.window = MedianInWindow(max(rule.window_ms, STEP_INTERVALS * expected.interval_ms))
         self.phase = Phase.IDLE
         self.seen_ms = -1
         self.watts = 0.0
@@ -156,7 +158,7 @@ class SessionState(LimitState):
     def _start(self, at_ms: int) -> None:
         self.phase = Phase.CHARGING if at_ms else Phase.IDLE
         self.started_ms = self.plateau_ms = self.first_float_ms = at_ms
-        self.energy_wh = self.level = self.top_w = self.rise_w = self.lowest = self.highest = 0.0
+        self.energy_wh = self.level = self.top_w = self.rise_w = self.highest = 0.0
         self.tapers = False
         self.before: list[float] = []
         if self.window is not None:
@@ -172,6 +174,8 @@ class SessionState(LimitState):
                 last = self.before
                 self._start(at_ms)
                 self.before, self.level, top_w = last, level, 0.0
+        if self.float_w <= level < LEFT_SHARE * before_w:
+            top_w = 0.0  # a rice cooker's peak does not make a bike's charge a float
         if level > top_w:
             self.top_w = top_w = level
         if level < self.idle_w:
@@ -183,14 +187,10 @@ class SessionState(LimitState):
         else:
             self.phase = Phase.CHARGING
         self.tapers = level <= TAPER_SHARE * top_w
-        if not self.highest:
-            self.lowest = self.highest = level
-        elif level < self.lowest:
-            self.lowest = level
-        elif level > self.highest:
+        if level > self.highest:
             self.highest = level
-        if self.highest - self.lowest > PLATEAU_BAND * self.highest:
-            self.lowest = self.highest = level
+        elif self.highest - level > PLATEAU_BAND * self.highest:
+            self.highest = level
             self.plateau_ms = at_ms
 
     def _measure(self, at_ms: int) -> float:
@@ -240,7 +240,7 @@ class SessionState(LimitState):
             return data
         return [
             *data, int(self.phase), self.started_ms, self.plateau_ms, self.first_float_ms,
-            self.energy_wh, self.level, self.top_w, self.rise_w, self.lowest, self.highest,
+            self.energy_wh, self.level, self.top_w, self.rise_w, self.highest,
             self.tapers, list(self.before), self.window.dump() if self.window else None,
         ]  # fmt: skip
 
@@ -249,11 +249,13 @@ class SessionState(LimitState):
         self.seen_ms, self.watts = data[1:3]
         if len(data) == 3:
             return
+        if len(data) == 16:
+            data = [*data[:11], *data[12:]]  # until 0.1 the plateau's lowest stood there as well
         self.phase = Phase(data[3])
         (
             self.started_ms, self.plateau_ms, self.first_float_ms, self.energy_wh, self.level,
-            self.top_w, self.rise_w, self.lowest, self.highest, self.tapers,
-        ) = data[4:14]  # fmt: skip
-        self.before = list(data[14])
-        if self.window is not None and data[15] is not None:
-            self.window.load(data[15])
+            self.top_w, self.rise_w, self.highest, self.tapers,
+        ) = data[4:13]  # fmt: skip
+        self.before = list(data[13])
+        if self.window is not None and data[14] is not None:
+            self.window.load(data[14])

@@ -17,7 +17,8 @@ from alerts.replay import CsvMapping, Measured, compare, entries_of, episodes
 from alerts.rules.house import HouseTime
 from alerts.rules.inputs import Entry
 from alerts.rules.packs import Packs
-from alerts.rules.plan import Plan, plan
+from alerts.rules.plan import Plan
+from alerts.rules.planning import plan
 from alerts.rules.transition import Transition
 from alerts.store.operations import Operations
 from alerts.trial.matching import Did, dids
@@ -384,10 +385,10 @@ def _charted(trial: _Trial) -> frozenset[str] | None:
 
 
 def _listens(made: Plan, one: Series) -> bool:
-    key = (one.site, one.device)
-    return (one.place, one.port, one.metric) in made.series.get(key, {}) or bool(
-        made.devices.get(key)
-    )
+    ears = made.of(one.site, one.device)
+    if ears is None:
+        return False
+    return bool(ears.judges or made.hear(ears, one.place, one.port, one.metric))
 
 
 def _zone(registry: Registry, site: str | None) -> ZoneInfo:

@@ -25,7 +25,7 @@ OVERLOAD_AT_S, OVERLOAD_FOR_S, OVERLOAD_W = 480, 720, 1130
 HEAT_AT_S, HEAT_FOR_S, HEAT_C = 3900, 1200, 66
 SMOKE_AT_S, SMOKE_FOR_S = 6600, 1500  # long enough for every tier, at any speed
 SHED_5_W = (138, 0, 112, 21, 0, 176)  # two empty sockets, one that is full and still on
-SILENCE_AT_S, SILENCE_FOR_S = 2400, 9000
+SILENCE_AT_S, SILENCE_FOR_S = 2400, 13_200  # riv-offline waits for three hours
 SILENT = "jingyang-01"  # not even its health is heard, so that the whole device is missed
 
 

@@ -14,7 +14,7 @@ from alerts.registry.model import Place, Registry
 from alerts.replay import Episode, episodes
 from alerts.rules.house import HouseTime
 from alerts.rules.packs import Packs
-from alerts.rules.plan import plan
+from alerts.rules.planning import plan
 from alerts.rules.rule import Rule, numbers
 from alerts.rules.threshold import Threshold
 from alerts.rules.transition import Transition
@@ -25,7 +25,7 @@ from alerts.trial.tally import Ring, Tally, tally
 from alerts.trial.variant import Setting
 from alerts.words import NIGHT_CLASSES, IncidentClass, Language, Severity
 from collector.stores.port import Series
-from edge.contract.subject import SubjectKind
+from edge.contract.subject import Subject, SubjectKind
 
 
 class SourceKind(StrEnum):
@@ -232,8 +232,12 @@ def _can_be_told(one: Did, packs: Packs, judged: Mapping[tuple[str, str], str]) 
 
 def _judged(would: Heard) -> dict[tuple[str, str], str]:
     """(rule, subject) -> place, of all that the rules judge."""
-    seats = plan(would.packs, would.registry, HouseTime()).seats
-    return {(key[0], key[1]): seat.place for key, seat in seats.items()}
+    made = plan(would.packs, would.registry, HouseTime())
+    judged = {(state.key[0], state.key[1]): state.seat.place for state in made.states}
+    for device in would.registry.devices:  # what a device may say of itself is planned as it speaks
+        subject = str(Subject.of_device(device.site, device.id))
+        judged |= {(rule, subject): "" for rule in made.own.rules if (rule, subject) not in judged}
+    return judged
 
 
 def _rule(

@@ -89,7 +89,8 @@ _TABLE = (
     # River: what a multi-parameter sonde, a level gauge and a rain gauge give.
     _m("water-temp", "水温", "Water temperature", "°C", "Cel", (-2, 50), (0, 38), 1,
        sentinels=frozenset({85.0, 127.0})),  # a DS18B20 at power-on; a common "no probe"
-    _m("ph", "pH", "pH", "", "pH", (0, 14), (6, 9.5), 2),
+    _m("ph", "pH", "pH", "", "pH", (0, 14), (6, 9.5), 2,
+       sentinels=frozenset({0.0})),  # a probe that is unplugged: no water has that (recorded so)
     _m("do", "溶解氧", "Dissolved oxygen", "mg/L", "mg/L", (0, 25), (0, 15), 2),  # own
     _m("do-saturation", "溶解氧饱和度", "Oxygen saturation", "%", "%", (0, 250), (0, 180), 0),
     _m("conductivity", "电导率", "Conductivity", "µS/cm", "uS/cm", (0, 20000), (50, 2500), 0),  # own
@@ -123,6 +124,7 @@ _TABLE = (
     _flag("smoke", "烟雾", "Smoke"),
     _flag("water", "水浸", "Water on the floor"),
     _flag("door", "门", "Door open"),
+    _flag("blocked", "通道堵塞", "Way out blocked"),  # what a person or a camera saw, no sensor
     # `relay` is proved (a voltage, an auxiliary contact), `cut` is what the box has ordered: both
     # together say whether the power is off. The two and `guard` stand at the place they are about.
     _flag("relay", "通电", "Power on"),

@@ -14,7 +14,7 @@ from alerts.notify.outcome import Accepted, Rejected, Retry
 from alerts.registry.model import Address, ChannelKind
 from alerts.words import Language
 from edge.clock import Clock
-from tests.alerts.notify.test_channels import notice
+from tests.alerts.notify.worlds import notice
 from tests.collector.replies.chats import SECRET, DingTalk, Feishu
 
 FAST = Clock(0.0, 0.0, 60.0)

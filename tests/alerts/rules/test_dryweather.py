@@ -65,6 +65,52 @@ def test_the_base_may_be_the_usual() -> None:
     assert raised.facts["from_value"] == 8.0
 
 
+def test_what_creeps_up_on_a_lens_has_not_risen_and_what_is_tipped_in_has() -> None:
+    usual = BODY.replace('window = "1h"', 'window = "7d"\nfrom = "usual"')
+    fouling = [8.0] * 96 + [8.0 + n / 4 for n in range(800)]
+    assert said(usual, {WATER: fouling}, interval_ms=900_000) == []
+    tipped = [*fouling, *[fouling[-1] + 110] * 4]
+    assert said(usual, {WATER: tipped}, interval_ms=900_000) != []
+
+
+HABIT = BODY.replace("wait =", 'habit = "10d"\noften = 2.0\nwait =')
+
+
+def daily(*peaks: float) -> list[float]:
+    """A rise to each of these on days of their own."""
+    return [v for peak in peaks for v in [8.0] * 80 + [peak * 0.8] + [peak] * 3 + [8.0] * 12]
+
+
+@pytest.mark.parametrize(
+    ("sentence", "peaks", "rings"),
+    [
+        ("the third that is no higher is not told", (300, 290, 280), 2),
+        ("a higher one is", (300, 290, 295), 3),
+        ("one that grows with each time is told each time", (200, 300, 400, 500), 4),
+        ("after ten days it is forgotten", (300, 290, 8, 8, 8, 8, 8, 8, 8, 8, 8, 280), 3),
+    ],
+)
+def test_a_habit_of_the_place_is_not_told_again(sentence, peaks, rings) -> None:
+    found = said(HABIT, {WATER: daily(*peaks)}, interval_ms=900_000)
+    assert [name for name, _, _ in told(found)].count("raised") == rings, sentence
+
+
+def test_a_rise_that_outgrows_the_habit_is_told_when_it_does() -> None:
+    third = [8.0] * 80 + [200.0] * 3 + [340.0] * 3 + [8.0] * 12
+    found = said(HABIT, {WATER: [*daily(300, 290), *third]}, interval_ms=900_000)
+    raised = [t for t in found if t.change.value == "raised"][-1]
+    assert (raised.value, raised.severity.name) == (340.0, "MINOR")
+    assert raised.facts["cause_en"] == "unknown"
+    assert found[-1].change.value == "cleared"
+
+
+def test_what_the_rain_excused_makes_no_habit() -> None:
+    rain = [v for _ in range(3) for v in [0.0] * 79 + [9.0] + [0.0] * 16]
+    columns = {WATER: daily(300, 300, 300, 250), GAUGE: [*rain, *[0.0] * 96]}
+    found = said(HABIT, columns, interval_ms=900_000)
+    assert [(t.change.value, t.facts["cause_en"]) for t in found][:1] == [("raised", "dry")]
+
+
 def place(id_: str, latitude: float | None = None, site: str = "s") -> Place:
     kind, longitude = PlaceKind.RISK_POINT, None if latitude is None else 120.0
     return Place(

@@ -44,8 +44,10 @@ _BODIES = {
     'step = [{ severity = "minor", outside = [5.0, 150.0], back = 3.0, for = "2m", keep = "2m", '
     'bands = [{ hours = ["22:15", "06:20"] }] }, { severity = "major", above = 200.0 }]',
     "absence": 'step = [{ severity = "minor" }]',
-    "rise": 'metric = "power"\nof = "port"\nwindow = "20m"\nsettle = "10m"\n'
-    'step = [{ severity = "minor", rise = 100.0, keep = "2m" }]',
+    "missing": 'metric = "rain"\nsigns = ["power", "do"]\n'
+    'step = [{ severity = "minor", above = 4.0, keep = "2m" }]',
+    "rise": 'metric = "power"\nof = "port"\nwindow = "20m"\nsettle = "10m"\nusual = "1h"\n'
+    'over_usual = 20.0\nstep = [{ severity = "minor", rise = 100.0, keep = "2m" }]',
     "rate": 'metric = "power"\nof = "port"\nover = "4m"\nper = "1m"\n'
     'step = [{ severity = "minor", above = 20.0, clear = 5.0, samples = 2 }]',
     "flat": 'of = "port"\ntolerances = { power = 1.0, relay = 0.5 }\n'
@@ -58,7 +60,7 @@ _BODIES = {
     'among = [{ metric = "power", above = 100.0 }, { metric = "relay", below = 0.5 }]\n'
     'step = [{ severity = "minor", above = 1.0, for = "1m", keep = "1m" }]',
     "dry-weather": 'metric = "power"\nof = "port"\nwindow = "20m"\nsettle = "10m"\nfrom = "usual"\n'
-    'dry = "10m"\nrain_mm = 5.0\nwait = "3m"\n'
+    'dry = "10m"\nrain_mm = 5.0\nwait = "3m"\nhabit = "2h"\noften = 1.0\n'
     'causes = { dry = { zh = "没雨", en = "dry" }, unknown = { zh = "不明", en = "unknown" } }\n'
     'step = [{ severity = "minor", rise = 60.0 }]',
     "water-class": 'window = "20m"\ntarget = 3.0\nstep = [{ severity = "minor", above = 1.0 }]',

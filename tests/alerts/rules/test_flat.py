@@ -26,7 +26,12 @@ MOVING = [7.0 + n / 50 for n in range(30)]
             [("raised", "minor", 135)],
         ),
         ("dead water is flat by nature", [0.1] * 30, []),
-        ("a gap begins it anew", [6.31] * 7 + [None] * 5 + [6.31] * 7, []),
+        (
+            "a gap is left out of the count",
+            [6.31] * 7 + [None] * 5 + [6.31] * 7,
+            [("raised", "minor", 225)],
+        ),
+        ("what has moved in a gap begins anew", [6.31] * 7 + [None] * 5 + [6.5] * 7, []),
     ],
 )
 def test_flat(sentence, oxygen, expected) -> None:

@@ -17,9 +17,9 @@ step = [{ severity = "minor", above = 3.0, clear = 1.0 }]"""
     ("sentence", "column", "expected"),
     [
         (
-            "on and off four times in ten minutes; over when it has been steady",
+            "on and off four times in ten minutes; over when twelve readings were steady",
             [0.0, 186.0, 0.0, 186.0, 0.0] + [0.0] * 20,
-            [("raised", "minor", 4), ("cleared", "minor", 14)],
+            [("raised", "minor", 4), ("cleared", "minor", 16)],
         ),
         ("a fall in many steps is one swing", [186.0, 150.0, 80.0, 40.0, 0.0, 0.0, 0.0], []),
         ("pulses under the least are none", [8.0, 1.0] * 10, []),
@@ -30,3 +30,8 @@ step = [{ severity = "minor", above = 3.0, clear = 1.0 }]"""
 )
 def test_patterns(sentence, column, expected) -> None:
     assert told(said(BODY, {(PLACE, "7", "power"): column})) == expected, sentence
+
+
+def test_a_slow_meter_has_a_longer_window() -> None:
+    socket = {(PLACE, "7", "power"): [186.0, 0.0, 186.0, 186.0, 0.0, 186.0, 186.0, 186.0]}
+    assert told(said(BODY, socket, interval_ms=300_000)) == [("raised", "minor", 25)]

@@ -61,6 +61,34 @@ def test_values_under_the_floor_are_no_base() -> None:
     assert rises([1.0] * 4 + [0.1] * 4 + [1.0] * 4) != []
 
 
+USUAL = PACK.replace('settle = "1h"', 'settle = "1h"\nusual = "1d"\nover_usual = 0.2')
+
+
+@pytest.mark.parametrize(
+    ("sentence", "values", "rings"),
+    [
+        ("a gauge that is lifted out and put back", [1.0] * 60 + [0.2] * 12 + [1.0] * 12, False),
+        ("and put back a hand too high", [1.0] * 60 + [0.2] * 12 + [1.15] * 12, False),
+        ("a real rise", [1.0] * 60 + [1.1, 1.2, 1.35, 1.4], True),
+        ("a real rise out of a drop", [1.0] * 60 + [0.5] * 12 + [1.1, 1.3, 1.4], True),
+        ("a new station knows no usual yet", [1.0] * 4 + [1.4], True),
+    ],
+)
+def test_a_rise_counts_above_what_is_usual(sentence: str, values: list[float], rings: bool) -> None:
+    assert bool(rises(values, USUAL)) is rings, sentence
+
+
+def test_one_lost_reading_of_a_slow_gauge_does_not_take_the_base_away() -> None:
+    world = registry(PlaceKind.REACH, "water-level", interval_s=900)
+    levels = [1.0, 1.0, 1.0, 1.0, None, 1.35, 1.4]
+    whats = [
+        (T0 + n * 15 * MINUTE + n % 2 * 900, batch((T0 + n * 15 * MINUTE + n % 2 * 900, v), metric="water-level"))
+        for n, v in enumerate(levels)
+        if v is not None
+    ]  # fmt: skip
+    assert [t.change.value for t in replay(journal(world, {"p": PACK}, whats))] == ["raised"]
+
+
 def test_the_facts_tell_the_rise() -> None:
     whats = list(every(5 * MINUTE, [1.0] * 4 + [1.4], MINUTE, metric="water-level"))
     (raised,) = replay(journal(WORLD, {"p": PACK}, whats))

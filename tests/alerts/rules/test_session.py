@@ -63,6 +63,20 @@ aspect = "{aspect}"
             [110.0 + n / 5 for n in range(30)],
             [("raised", "minor", 125)],
         ),
+        (
+            "or rise with the battery's voltage",
+            "plateau",
+            2.0,
+            [100.0 + n for n in range(30)],
+            [("raised", "minor", 125)],
+        ),
+        (
+            "a rice cooker that was unplugged does not make the bike's charge a float",
+            "float",
+            10.0,
+            [110.0] * 4 + [1600.0] * 4 + [110.0] * 30,
+            [],
+        ),
         ("a taper is no plateau", "plateau", 0.5, [110.0] * 6 + TAPER, []),
         (
             "energy is power over time",
@@ -110,3 +124,8 @@ def test_a_window_goes_with_its_aspects_only() -> None:
     body = 'kind = "session"\naspect = "float"\nwindow = "5m"\nstep = [{ severity = "minor", above = 1.0 }]'
     with pytest.raises(PackError, match="window: does not fit the aspect"):
         read_packs({"p": rule_text(body)})
+
+
+def test_a_second_bike_is_seen_by_a_meter_that_reports_every_five_minutes() -> None:
+    column = [110.0] * 12 + [230.0] * 6
+    assert told(session("step", 80.0, column, window="10m"))[0] == ("raised", "minor", 60)

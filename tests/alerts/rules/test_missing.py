@@ -1,0 +1,42 @@
+"""Missing: a detector that is silent while its box speaks, and what is none."""
+
+import pytest
+
+from tests.alerts.rules.worlds import PLACE, Spot, said, told
+
+SMOKE, HEAT, SOCKET = (PLACE, "", "smoke"), (PLACE, "", "shed-temp"), (PLACE, "7", "power")
+BODY = """kind = "missing"
+metric = "smoke"
+signs = ["shed-temp", "power"]
+step = [{ severity = "major", above = 15.0, keep = "2m" }]"""
+WARM = [25.0] * 40
+
+
+@pytest.mark.parametrize(
+    ("sentence", "columns", "expected"),
+    [
+        (
+            "it rings after so many minutes, and is over once it is heard",
+            {SMOKE: [0.0] * 5 + [None] * 25 + [0.0] * 5, HEAT: WARM},
+            [("raised", "major", 20), ("cleared", "major", 32)],
+        ),
+        (
+            "a socket of the place is a sign of life as well",
+            {SMOKE: [0.0] * 5, SOCKET: [110.0] * 30},
+            [("raised", "major", 20)],
+        ),
+        ("the whole box is silent: that is told elsewhere", {SMOKE: [0.0] * 5, HEAT: WARM[:5]}, []),
+        ("a box without a detector", {HEAT: WARM}, []),
+        ("one lost reading", {SMOKE: [0.0, None] * 20, HEAT: WARM}, []),
+    ],
+)
+def test_missing(sentence, columns, expected) -> None:
+    assert told(said(BODY, columns)) == expected, sentence
+
+
+def test_a_detector_that_speaks_every_half_hour_is_not_missed_before_its_own_time() -> None:
+    columns: dict[Spot, list[float | None]] = {
+        SMOKE: [0.0, None, None, None, 0.0],
+        HEAT: [25.0] * 5,
+    }
+    assert said(BODY, columns, interval_ms=1_800_000) == []
