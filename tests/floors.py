@@ -27,10 +27,12 @@ PURE = (
     "alerts.messages",
     "alerts.speech",
     "alerts.replay",
+    "alerts.trial",
     "collector.decoders",
     "collector.foreigners",
     "collector.intake",
     "collector.quality",
+    "collector.trial.ticks",
 )
 IO_MODULES = frozenset(
     [

@@ -1,27 +1,28 @@
-"""`shouwang replay`: what the rules say over a journal or a CSV file, beside what did ring."""
+"""`shouwang replay`: what rules would have said, beside what did ring: a table, JSON, a page."""
 
 import argparse
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-import orjson
-
-from alerts import replay as replays
-from alerts.packs import shipped
-from alerts.registry.model import Registry
-from alerts.registry.problem import RegistryError
-from alerts.registry.toml import read
-from alerts.rules.inputs import Entry, PacksRevised
-from alerts.rules.packs import PackError, read_packs
+from alerts.replay import compare
 from alerts.rules.transition import Transition
-from collector import records
+from alerts.words import Language
 from collector.commands import common
-from collector.config import Config
 from collector.errors import ConfigError
-from edge.journal.tail import Tail
+from collector.trial import reality
+from collector.trial.call import journal_of, read_call
+from collector.trial.choosing import choose
+from collector.trial.document import document
+from collector.trial.model import Heard, Note, Report
+from collector.trial.page import page
+from collector.trial.report import report
+from collector.trial.run import Charts, Side, run
+from collector.trial.text import text
+from collector.trial.words import Words
 
-READ_ROWS = 1000
+LATE_MS = 86_400_000  # later than asked by so much, and a window may not have been filled
 
 
 def main(argv: Sequence[str]) -> int:
@@ -31,165 +32,117 @@ def main(argv: Sequence[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = common.parser(
-        "replay", "Try the rules on what was journalled, or on a table of readings."
+        "replay", "Try rules on what was measured, before they are switched on (docs/replay.md)."
     )
-    parser.add_argument("--rules", type=Path, nargs="+", help="packs to try (default: shipped)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the transitions here too")
-    parser.add_argument("--journal", type=Path, help="a journal (default: this cell's)")
-    table = parser.add_argument_group("a table of readings instead of the journal")
-    table.add_argument("--csv", type=Path, metavar="FILE")
-    table.add_argument("--community", type=Path, metavar="FOLDER", help="whose places these are")
-    table.add_argument("--site")
-    table.add_argument("--device")
-    table.add_argument("--time", default="at", metavar="COLUMN")
-    table.add_argument("--time-format", default="", metavar="STRPTIME", help="empty: ISO 8601")
-    table.add_argument("--zone", default="UTC")
-    table.add_argument(
+    add = parser.add_argument
+    add("--from", dest="since", metavar="TIME", help="a date or RFC 3339, in the site's zone")
+    add("--to", dest="until", metavar="TIME", help="not included")
+    add("--warm-up", metavar="DURATION", help="read before --from (default: what the rules need)")
+    what = parser.add_argument_group("which rules")
+    add = what.add_argument
+    add("--rules", type=Path, nargs="+", metavar="PACK", help="packs or folders of them to try")
+    add("--only", action="append", default=[], metavar="RULE", help="this rule; may be repeated")
+    add("--set", action="append", default=[], metavar="RULE.KEY=NUMBER", help="for the trial alone")
+    add("--against", type=Path, nargs="+", metavar="PACK", help="packs beside it, or: shipped")
+    source = parser.add_argument_group("on which readings")
+    add = source.add_argument
+    add("--source", choices=["auto", "journal", "store"], default="auto")
+    add("--journal", type=Path, help="a journal (default: this cell's)")
+    add("--community", type=Path, metavar="FOLDER", help="whose places these are")
+    table = parser.add_argument_group("on tables of readings instead")
+    add = table.add_argument
+    add("--csv", type=Path, nargs="+", metavar="FILE", help="alike in columns; .gz may be")
+    add("--site")
+    add("--device")
+    add("--time", default="at", metavar="COLUMN")
+    add("--time-format", default="", metavar="STRPTIME", help="empty: ISO 8601")
+    add("--zone", default="UTC", help="of times in the table")
+    add(
         "--column",
         action="append",
         default=[],
         metavar="NAME=PLACE[/PORT]/METRIC[*SCALE]",
         help="what a column holds, e.g. cond=laobakou/conductivity; may be repeated",
     )
+    out = parser.add_argument_group("what comes of it")
+    add = out.add_argument
+    add("--json", type=Path, metavar="FILE")
+    add("--html", type=Path, metavar="FILE", help="one page with charts, for a browser")
+    add("--lang", choices=[language.value for language in Language], default="zh")
     return parser
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    packs = _packs(arguments.rules)
-    if arguments.csv is not None:
-        would = replays.replay(_csv_entries(arguments, packs or shipped()))
-        did: list[Transition] | None = None
-    else:
-        config = common.settings(arguments.config)
-        if arguments.journal is None:
-            path = common.there(config.journal_path, "journal")
-        elif not (path := arguments.journal).is_file():
-            raise ConfigError([f"{path}: there is no journal; name another with --journal"])
-        did = _rang(config, _journal_id(path), is_ours=arguments.journal is None)
-        would = replays.replay(_journal_entries(path, packs), _journal_id(path))
-    print(common.printable(common.table(replays.HEADER, replays.table(would))))
-    if did is not None:
-        told = replays.compare(did, would)
-        print(
-            f"\n{len(would)} transitions; {len(told.same)} as they did ring, "
-            f"{len(told.only_first)} only then, {len(told.only_second)} only now"
-        )
+    words = Words(Language(arguments.lang))
+    with ExitStack() as stack:
+        made, exact = _made(arguments, stack)
     if arguments.json is not None:
-        arguments.json.write_bytes(
-            orjson.dumps([_plain(t) for t in would], option=orjson.OPT_INDENT_2)
-        )
+        _write(arguments.json, document(made, words))
+    if arguments.html is not None:
+        _write(arguments.html, page(made, words).encode())
+    print(common.printable(text(made, words)))
+    if exact is not None:
+        print(f"\n{_exact(exact, made.transitions, words)}")
     return 0
 
 
-def _rang(config: Config, journal: str, *, is_ours: bool) -> list[Transition] | None:
-    """What did ring; None for a journal from elsewhere, where no database stands beside it."""
-    file = common.database_file(config)
-    if not is_ours and file is not None and not file.is_file():
-        return None
-    with common.known_operations(config) as operations:
-        # The journal is cut off behind what all have read; what rang before cannot be compared.
-        return [one for one in operations.transitions() if one.journal == journal]
-
-
-def _packs(paths: Sequence[Path] | None) -> dict[str, str] | None:
-    if paths is None:
-        return None
+def _write(path: Path, content: bytes) -> None:
     try:
-        texts = {str(path): path.read_text("utf-8") for path in paths}
-        read_packs(texts)
+        path.write_bytes(content)
     except OSError as error:
-        raise ConfigError([f"{error.filename}: cannot be read ({error.strerror})"]) from error
-    except PackError as error:
-        raise ConfigError([str(problem) for problem in error.problems]) from error
-    return texts
+        raise ConfigError(
+            [f"{path}: cannot be written ({error.strerror}); name another"]
+        ) from error
 
 
-def _journal_entries(path: Path, packs: Mapping[str, str] | None) -> Iterator[Entry]:
-    """The journal's entries; with packs to try, these stand wherever packs are revised."""
-    position = 0
-    with Tail(path) as tail:
-        while rows := tail.read(position, READ_ROWS):
-            for row in rows:
-                position = row.position
-                entry = records.entry(row)
-                if packs is not None and isinstance(entry.what, PacksRevised):
-                    entry = entry._replace(what=PacksRevised(dict(packs)))
-                yield entry
-
-
-def _journal_id(path: Path) -> str:
-    with Tail(path) as tail:
-        return tail.id
-
-
-def _csv_entries(arguments: argparse.Namespace, packs: Mapping[str, str]) -> Iterator[Entry]:
-    problems = [
-        f"--{name}: is needed with --csv"
-        for name in ("community", "site", "device", "column")
-        if not getattr(arguments, name)
+def _made(
+    arguments: argparse.Namespace, stack: ExitStack
+) -> tuple[Report, list[Transition] | None]:
+    """The report; and what the engine said then, where the whole journal was replayed."""
+    journal = journal_of(arguments)
+    if journal is not None:
+        stack.callback(journal.close)
+    call = read_call(arguments, journal)
+    chosen = choose(call, journal, stack)
+    span = chosen.span
+    is_table = bool(arguments.csv)
+    real = None if is_table else reality.rang(call.config, span)
+    is_whole = journal is not None and chosen.journal == journal.id and call.is_whole
+    then = reality.said(call.config, chosen.journal) if is_whole else None
+    sides = [Side(variant, chosen.journal) for variant in call.variants]
+    charts = Charts(span, call.metrics())
+    fed = run(chosen.entries, span, sides, charts, until_ms=call.until_ms)
+    notes = list(chosen.origin.notes)
+    if journal is not None and journal.unreadable:
+        notes.append(Note("note.unreadable", n=journal.unreadable))
+    if fed.first_ms is not None and fed.first_ms > min(span.warm_ms, span.since_ms) + LATE_MS:
+        notes.append(Note("note.late", at_ms=fed.first_ms))
+    if charts.left_out:
+        notes.append(Note("note.charts", n=charts.left_out))
+    notes += [Note("note.problem", text=one) for side in sides for one in side.problems]
+    origin = replace(chosen.origin, readings=fed.readings, notes=tuple(dict.fromkeys(notes)))
+    heard = [
+        Heard(transitions=side.transitions, packs=side.packs, registry=side.registry)
+        for side in sides
     ]
-    columns = {}
-    for text in arguments.column:
-        name, found = _column(text)
-        if found is None:
-            problems.append(f"--column {text!r}: write NAME=PLACE[/PORT]/METRIC[*SCALE]")
-        else:
-            columns[name] = found
-    if problems:
-        raise ConfigError(problems)
-    try:
-        registry: Registry = read(arguments.community)
-    except RegistryError as error:
-        raise ConfigError([str(problem) for problem in error.problems]) from error
-    # The other devices say nothing in this table; that is no silence of theirs.
-    ours = tuple(
-        d for d in registry.devices if (d.site, d.id) == (arguments.site, arguments.device)
+    made = report(
+        span,
+        origin,
+        heard[0],
+        heard[1] if call.against else None,
+        real,
+        charts.series,
+        wanted=call.wanted,
+        settings=call.would.settings,
+        against_name=", ".join(map(str, arguments.against or ())),
     )
-    if not ours:
-        raise ConfigError([f"--device {arguments.device}: is no device of {arguments.site}"])
-    registry = replace(registry, devices=ours)
-    mapping = replays.CsvMapping(
-        site=arguments.site,
-        device=arguments.device,
-        time=arguments.time,
-        columns=columns,
-        time_format=arguments.time_format,
-        zone=arguments.zone,
-    )
-    try:
-        with arguments.csv.open(encoding="utf-8-sig", newline="") as lines:
-            yield from replays.entries_from_csv(lines, mapping, registry, packs)
-    except (OSError, UnicodeDecodeError, replays.CsvError) as error:
-        raise ConfigError([f"{arguments.csv}: {error}"]) from error
+    return made, then
 
 
-def _column(text: str) -> tuple[str, replays.Column | None]:
-    name, _, target = text.partition("=")
-    path, _, scale = target.partition("*")
-    parts = path.split("/")
-    try:
-        factor = float(scale) if scale else 1.0
-    except ValueError:
-        return name, None
-    if not name or len(parts) not in (2, 3) or not all(parts):
-        return name, None
-    port = parts[1] if len(parts) == 3 else ""
-    return name, replays.Column(place=parts[0], port=port, metric=parts[-1], scale=factor)
-
-
-def _plain(transition: Transition) -> dict[str, object]:
-    return {
-        "rule": transition.rule,
-        "subject": str(transition.subject),
-        "change": transition.change.value,
-        "class": transition.cls.value,
-        "severity": transition.severity.name.lower(),
-        "at_ms": transition.at_ms,
-        "since_ms": transition.since_ms,
-        "value": transition.value,
-        "limit": transition.limit,
-        "peak": transition.peak,
-        "facts": transition.facts,
-        "position": transition.position,
-        "nth": transition.nth,
-    }
+def _exact(then: Sequence[Transition], now: Sequence[Transition], words: Words) -> str:
+    # The journal is cut off behind what all have read; what rang before cannot be compared.
+    told = compare(then, now)
+    return words(
+        "exact", n=len(now), same=len(told.same), then=len(told.only_first),
+        now=len(told.only_second),
+    )  # fmt: skip
