@@ -56,7 +56,7 @@ def summary(made: Report, words: Words) -> list[str]:
             times = words.times(did)
             found.append(words("lead.did", times=times, met=did - gone, new=new, gone=gone))
         else:
-            found.append(words("lead.did-none"))
+            found.append(words("lead.did-none", new=new))
         if false := sum(one.false_alarms for one in made.rules):
             found.append(words("lead.false", n=false))
         if made.untold:

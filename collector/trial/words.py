@@ -18,7 +18,7 @@ _ZH = {
     "lead.woken-nobody": "半夜会响 {times}，但没有登记该叫谁。",
     "lead.sleep": "半夜不会叫醒任何人。",
     "lead.did": "实际报过 {times}：{met} 次这里也有，{gone} 次不会再报；另外会多报 {new} 次。",
-    "lead.did-none": "实际一次也没报过。",
+    "lead.did-none": "实际一次也没报过，会多报 {new} 次。",
     "lead.false": "不会再报的里面，有 {n} 次当时已被判为误报。",
     "lead.untold": "另有 {times}实际的报警，这些读数里看不出来，比如一个读数也没有的设备。",
     "lead.against": "按对照的规则（{name}）是 {times}。",
@@ -125,7 +125,7 @@ _EN = {
     "lead.sleep": "Nobody would have been woken.",
     "lead.did": "In reality it rang {times}: {met} found again, {gone} would be gone; {new} would be "
     "new.",
-    "lead.did-none": "In reality it never rang.",
+    "lead.did-none": "In reality it never rang; {new} would be new.",
     "lead.false": "Of those that would be gone, people had judged {n} a false alarm.",
     "lead.untold": "{n} more that rang in reality cannot be told from these readings, as of devices "
     "that have none.",
