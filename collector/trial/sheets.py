@@ -207,11 +207,8 @@ def _said(
     sign = unit(metric, language)
     if "value" in texts:
         yield words("card.value", value=texts["value"], unit=sign).strip()
-    if "peak" in texts and texts["peak"] != texts.get("value"):
-        is_low = (
-            episode.peak is not None and episode.value is not None and episode.peak < episode.value
-        )
-        yield words("card.low" if is_low else "card.peak", value=texts["peak"], unit=sign).strip()
+    if (key := _extreme(episode)) and texts["peak"] != texts.get("value"):
+        yield words(key, value=texts["peak"], unit=sign).strip()
     if dids:
         yield words("fate.incident", ids=words("comma").join(f"#{one.incident}" for one in dids))
         if any(one.false_alarm for one in dids):
@@ -220,6 +217,16 @@ def _said(
         yield words("card.carried")
     if episode.cleared_ms is None:
         yield words("card.on")
+
+
+def _extreme(episode: Episode) -> str:
+    """The words for a peak beyond the value; none where a kind gives the last value for one."""
+    value, peak, limit = episode.value, episode.peak, episode.limit
+    if value is None or peak is None:
+        return ""
+    if limit is not None and value < limit:
+        return "card.low" if peak < value else ""
+    return "card.peak" if peak > value else ""
 
 
 def _told(episode: Episode, made: Report, words: Words) -> str:
