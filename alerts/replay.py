@@ -2,9 +2,9 @@
 
 import csv
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
 from typing import NamedTuple
@@ -211,28 +211,6 @@ def episodes(transitions: Iterable[Transition]) -> list[Episode]:
     return sorted(found, key=lambda episode: (episode.raised_ms, episode.rule, episode.subject))
 
 
-HEADER = ("rule", "subject", "severity", "first breach", "rang", "over", "value", "limit", "peak")
-
-
-def table(
-    transitions: Iterable[Transition], write_time: Callable[[int], str] | None = None
-) -> list[tuple[str, ...]]:
-    """One row of texts per episode, as ``HEADER`` names them; times in UTC unless told otherwise."""
-    at = write_time or _utc
-    return [
-        (
-            episode.rule,
-            episode.subject,
-            episode.severity,
-            at(episode.since_ms),
-            at(episode.raised_ms),
-            "" if episode.cleared_ms is None else at(episode.cleared_ms),
-            *("" if f is None else f"{f:g}" for f in (episode.value, episode.limit, episode.peak)),
-        )
-        for episode in episodes(transitions)
-    ]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
     """What rang in both, and only in one; transitions are told apart by all but their position."""
@@ -317,7 +295,3 @@ def _number(text: str | None) -> float | None:
     except ValueError:
         return None
     return value if abs(value) != float("inf") and value == value else None
-
-
-def _utc(at_ms: int) -> str:
-    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")

@@ -31,7 +31,9 @@ VERBS = {
     ),
     "export": Verb("collector.commands.registry", "write the community to TOML files"),
     "setup-store": Verb("collector.commands.setup_store", "make the store's buckets and sign-ins"),
-    "replay": Verb("collector.commands.replay", "try the rules on a journal or on a CSV file"),
+    "replay": Verb(
+        "collector.commands.replay", "try rules on what was measured, beside what did ring"
+    ),
     "why": Verb("collector.commands.why", "who was told of an incident, who was not, and why"),
     "device": Verb("collector.commands.device", "list the devices; set, switch off, announce"),
     "deadletter": Verb("collector.commands.deadletter", "list what was refused, with the reason"),

@@ -54,7 +54,9 @@ class MissingState(SeveralState):
         self.metric = rule.metric
         self.heard_ms = -1
 
-    def take_in(self, key: str, value: float, at_ms: int, watched_ms: int) -> Sequence[Shift] | None:
+    def take_in(
+        self, key: str, value: float, at_ms: int, watched_ms: int
+    ) -> Sequence[Shift] | None:
         if key.endswith(f"/{self.metric}"):
             self.heard_ms = max(at_ms, self.heard_ms)
             return None if self.breach is None else self.judge(0.0, at_ms, watched_ms)

@@ -3,9 +3,7 @@
 from array import array
 from typing import NamedTuple
 
-BUCKETS_MOST = (
-    2048  # 32 kB a series: a season in steps of an hour, to be cut finer around an episode
-)
+BUCKETS_MOST = 8192  # 131 kB a series: a season in steps of a quarter of an hour
 
 
 class Column(NamedTuple):

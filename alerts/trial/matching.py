@@ -40,11 +40,6 @@ class Matched:
         return sum(1 for _, found in self.pairs if found)
 
     @property
-    def met(self) -> int:
-        """How many ringings of reality that is."""
-        return len({one for _, found in self.pairs for one in found})
-
-    @property
     def new(self) -> int:
         return len(self.pairs) - self.both
 

@@ -12,7 +12,8 @@ from alerts.words import NIGHT_CLASSES, IncidentClass, Severity
 DAY_MS = 86_400_000
 MONTH_MS = DAY_MS * 365.25 / 12
 SHARE_MOST = 0.01  # of the time at one subject: who is told of it no longer looks
-SHARE_SPAN_MS = 7 * DAY_MS  # in a shorter span one real event is more than that
+WEEK_MS = 7 * DAY_MS  # in a shorter span what is real is more than that
+SINGLE_MS = 28 * DAY_MS  # and one event alone in a span shorter than this
 DAILY_MOST = 1.0  # people.md: what rings more often is muted
 
 
@@ -69,7 +70,10 @@ def tally(rings: Iterable[Ring], cls: IncidentClass, span: Span, places: int) ->
     often = []
     if counts and max(counts.values()) > max(1.0, DAILY_MOST * span.ms / DAY_MS):
         often.append(Often.DAILY)
-    if span.ms >= SHARE_SPAN_MS and max(shares.values(), default=0.0) > SHARE_MOST:
+    rang = Counter(ring.subject for ring in here)
+    least = 1 if span.ms >= SINGLE_MS else 2
+    long = any(share > SHARE_MOST and rang[subject] >= least for subject, share in shares.items())
+    if long and span.ms >= WEEK_MS:
         often.append(Often.LONG)
     return Tally(
         rang=len(began),

@@ -14,7 +14,7 @@ from alerts.trial.envelope import Column, runs
 from alerts.trial.span import Span
 from alerts.words import Severity
 from collector.trial import ticks
-from collector.trial.report import AlarmLine, Card
+from collector.trial.model import AlarmLine, Card
 from collector.trial.words import Words
 from edge.contract.metrics import METRICS
 
@@ -200,9 +200,10 @@ def _limits(card: Card, span: Span, scale: _Scale, words: Words) -> Iterator[Mar
             continue
         y = scale.y(line.value)
         yield _level(y, tone, "0", "100%", "limit")
-        if y - last >= 12:
-            last = y
-            yield _tag(y, tone, words("chart.limit", value=value))
+        at = y + 13 if y - 5 < TOP + 10 else y - 5
+        if at - last >= 13:  # words that would lie upon each other are left out
+            last = at
+            yield _tag(at, tone, words("chart.limit", value=value))
         if line.clear is not None and scale.within(line.clear):
             yield _level(scale.y(line.clear), tone, "0", "100%", "clear")
 
@@ -238,8 +239,7 @@ def _level(y: float, tone: str, left: str, right: str, kind: str) -> Markup:
     )
 
 
-def _tag(y: float, tone: str, text: str) -> Markup:
-    at = y + 13 if y - 5 < TOP + 10 else y - 5
+def _tag(at: float, tone: str, text: str) -> Markup:
     return Markup(
         '<text class="tag {tone}" x="100%" dx="-4" y="{y}" text-anchor="end">{text}</text>'
     ).format(tone=tone, y=round(at, 1), text=text)

@@ -8,8 +8,9 @@ from alerts.rules.transition import Transition
 from alerts.trial.matching import Did
 from alerts.trial.tally import Tally
 from alerts.words import Language
-from collector.trial.report import Card, Report, RuleReport, message, told
+from collector.trial.model import Card, Report, RuleReport
 from collector.trial.sentences import about, summary, too_often
+from collector.trial.telling import message, told
 from collector.trial.words import Words
 
 SCHEMA = "shouwang-replay/1"
@@ -87,7 +88,7 @@ def _tally(tally: Tally) -> dict[str, Any]:
 def _episodes(card: Card, made: Report, language: Language) -> list[dict[str, Any]]:
     found = []
     for episode, dids in card.pairs:
-        title, text = message(card, episode, made, language)
+        title, text = message(episode, made, language)
         names = told(episode, made)
         found.append(
             {

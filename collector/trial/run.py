@@ -19,7 +19,7 @@ from edge.contract.quality import WITHHELD
 from edge.contract.reading import Batch
 
 SAY_S = 2.0  # between two lines of progress
-SERIES_MOST = 2000  # charts that are kept: some 64 MB
+SERIES_MOST = 1000  # charts that are kept: some 130 MB
 _WITHHELD = frozenset(int(quality) for quality in WITHHELD)
 _SAY_EACH = 256  # entries between looks at the clock
 
@@ -59,10 +59,14 @@ class Side:
 class Charts:
     """An envelope for each series of these metrics (None: of all), made while readings pass."""
 
-    def __init__(self, span: Span, metrics: Collection[str] | None) -> None:
+    def __init__(
+        self, span: Span, metrics: Collection[str] | None, most: int = SERIES_MOST
+    ) -> None:
         self.series: dict[Series, Envelope] = {}
+        self.left_out = 0
         self._span = span
         self._metrics = metrics
+        self._most = most
         self._known: dict[tuple[str, str, str, str, str], Envelope | None] = {}
 
     def take(self, batch: Batch) -> None:
@@ -85,9 +89,13 @@ class Charts:
 
     def _begin(self, key: tuple[str, str, str, str, str]) -> Envelope | None:
         envelope = None
-        if (self._metrics is None or key[4] in self._metrics) and len(self.series) < SERIES_MOST:
-            envelope = Envelope(self._span.since_ms, self._span.until_ms)
-            self.series[Series(*key)] = envelope
+        if self._metrics is None or key[4] in self._metrics:
+            if len(self.series) < self._most:
+                envelope = self.series[Series(*key)] = Envelope(
+                    self._span.since_ms, self._span.until_ms
+                )
+            else:
+                self.left_out += 1
         self._known[key] = envelope
         return envelope
 
@@ -107,9 +115,10 @@ def run(
     charts: Charts,
     *,
     until_ms: int | None = None,
+    say_s: float = SAY_S,
 ) -> Fed:
     """Feed all that arrived before ``until_ms`` (None: all)."""
-    fed, progress = Fed(), _Progress(span)
+    fed, progress = Fed(), _Progress(span, say_s)
     for n, entry in enumerate(entries):
         if until_ms is not None and entry.at_ms >= until_ms:
             break
@@ -129,13 +138,14 @@ def run(
 class _Progress:
     """A line on stderr each two seconds."""
 
-    def __init__(self, span: Span) -> None:
+    def __init__(self, span: Span, say_s: float) -> None:
         self._span = span
+        self._say_s = say_s
         self._began = self._said = time.monotonic()
 
     def say(self, at_ms: int, readings: int) -> None:
         now = time.monotonic()
-        if now < self._said + SAY_S:
+        if now < self._said + self._say_s:
             return
         self._said = now
         whole_ms = max(1, self._span.until_ms - self._span.warm_ms)

@@ -1,10 +1,11 @@
 """A report in plain sentences: the summary, what rings too often, what the readings cannot tell."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from alerts.figures import clean, number
 from alerts.trial.tally import Often
-from collector.trial.report import Report, RuleReport, SourceKind, woken
+from collector.trial.model import Report, RuleReport, SourceKind
+from collector.trial.telling import woken
 from collector.trial.words import Words
 
 _BLIND = {
@@ -13,6 +14,7 @@ _BLIND = {
     SourceKind.CSV: ("arrival", "status", "quality", "others", "warnings"),
 }
 NAMES_MOST = 6
+PLACES_MOST = 8
 
 
 def summary(made: Report, words: Words) -> list[str]:
@@ -48,10 +50,13 @@ def summary(made: Report, words: Words) -> list[str]:
         )
     if made.knows_reality:
         matched = [one.matched for one in made.rules]
-        did = sum(one.did.rang + one.did.carried for one in made.rules if one.did)
-        met, new = sum(m.met for m in matched), sum(m.new for m in matched)
-        gone = sum(len(m.gone) for m in matched)
-        found.append(words("lead.did", times=words.times(did), met=met, new=new, gone=gone))
+        did = sum(one.did.rang for one in made.rules if one.did)
+        gone, new = sum(len(m.gone) for m in matched), sum(m.new for m in matched)
+        if did:
+            times = words.times(did)
+            found.append(words("lead.did", times=times, met=did - gone, new=new, gone=gone))
+        else:
+            found.append(words("lead.did-none", new=new))
         if false := sum(one.false_alarms for one in made.rules):
             found.append(words("lead.false", n=false))
         if made.untold:
@@ -88,6 +93,13 @@ def about(made: Report, words: Words) -> list[str]:
         text = ", ".join(f"{one.rule}.{one.key} = {one.value:g}" for one in made.settings)
         found.append(words("settings", text=text))
     return found
+
+
+def most_first(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Where it rang most; the rest together."""
+    found = sorted(counts.items(), key=lambda one: (-one[1], one[0]))
+    rest = sum(n for _, n in found[PLACES_MOST:])
+    return found[:PLACES_MOST] + ([("…", rest)] if rest else [])
 
 
 def name_of(one: RuleReport, words: Words) -> str:

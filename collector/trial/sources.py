@@ -4,7 +4,7 @@ import asyncio
 import gzip
 import heapq
 from collections.abc import Collection, Coroutine, Iterator, Sequence
-from itertools import chain
+from itertools import chain, takewhile
 from operator import itemgetter
 from pathlib import Path
 from types import TracebackType
@@ -26,7 +26,7 @@ _HOUR_MS = 3_600_000
 
 
 class JournalEntries:
-    """The entries of a journal; ``unreadable`` counts records of which this version knows nothing."""
+    """The entries of a journal; ``unreadable`` counts records that this version cannot read."""
 
     def __init__(self, path: Path) -> None:
         self.unreadable = 0
@@ -45,7 +45,8 @@ class JournalEntries:
 
     def entries(self, registry: Registry, packs: dict[str, str]) -> Iterator[Entry]:
         """All of it, in order. Where its head is cut off, what is given here holds until it says."""
-        kinds = {row.kind for row in self._tail.read(0, READ_ROWS)}
+        head = takewhile(lambda row: row.kind != records.READINGS, self._tail.read(0, READ_ROWS))
+        kinds = {row.kind for row in head}
         at_ms = self.first_ms or 0
         if records.REGISTRY not in kinds:
             yield Entry(-1, at_ms, RegistryRevised(registry))
@@ -74,8 +75,9 @@ class StoreReadings:
     what is wrong with the store.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, page: int = PAGE) -> None:
         self._store = store
+        self._page = page
         self._runner = asyncio.Runner()
 
     def __enter__(self) -> Self:
@@ -111,12 +113,12 @@ class StoreReadings:
     def _points(self, series: Series, since_ms: int, until_ms: int) -> Iterator[Measured]:
         names = series.site, series.device, series.place, series.port, series.metric
         while True:
-            points = self._call(self._store.points(series, since_ms, until_ms, PAGE))
+            points = self._call(self._store.points(series, since_ms, until_ms, self._page))
             for at_ms, value, quality in zip(
                 points.at_ms, points.value, points.quality, strict=True
             ):
                 yield Measured(at_ms, *names, value, quality)
-            if len(points) < PAGE:
+            if len(points) < self._page:
                 return
             since_ms = points.at_ms[-1] + 1
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from alerts.figures import number
 from alerts.phrases import SEVERITIES
 from alerts.words import Severity
-from collector.trial.report import Report, RuleReport
-from collector.trial.sentences import about, summary, too_often
+from collector.trial.model import Report, RuleReport
+from collector.trial.sentences import about, most_first, summary, too_often
 from collector.trial.words import Words
 
 WIDTH = 80
@@ -50,7 +50,7 @@ def _counts(made: Report, words: Words) -> tuple[list[str], list[list[str]]]:
         cells = {"would": one.would.rang, "night": one.would.night, "woke": one.would.woken}
         cells |= {"both": one.matched.both, "new": one.matched.new, "gone": len(one.matched.gone)}
         cells["against"] = one.against.rang if one.against else 0
-        cells["did"] = one.did.rang + one.did.carried if one.did else 0
+        cells["did"] = one.did.rang if one.did else 0
         rows.append([one.id, *(str(cells[key]) for key in keys)])
     return [words("table.rule"), *(words(f"table.{key}") for key in keys)], rows
 
@@ -74,9 +74,8 @@ def _length(one: RuleReport, words: Words) -> list[str]:
 def _where(made: Report) -> Iterator[str]:
     for one in made.rules:
         if one.would.rang:
-            where = [
-                f"{name} {n}" for name, n in {**one.would.by_place, **one.would.by_month}.items()
-            ]
+            counts = [*most_first(one.would.by_place), *one.would.by_month.items()]
+            where = [f"{name} {n}" for name, n in counts]
             yield from _wrapped(f"{one.id}: {', '.join(where)}", "  ")
 
 
@@ -141,12 +140,12 @@ def _wrapped(sentence: str, indent: str = "") -> Iterator[str]:
 
 
 def _pieces(sentence: str) -> Iterator[str]:
-    """Where a line may break: behind a space, and beside a wide sign that opens or closes nothing."""
+    """Where a line may break: behind a space, or a wide sign; never before what closes."""
     piece = ""
     for sign, after in zip(sentence, sentence[1:] + " ", strict=True):
         piece += sign
         is_wide = ord(sign) > _WIDE and sign not in _OPENING
-        if sign == " " or (is_wide and after not in _CLOSING and after != " "):
+        if (sign == " " and after != "%") or (is_wide and after not in _CLOSING and after != " "):
             yield piece
             piece = ""
     if piece:

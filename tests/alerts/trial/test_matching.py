@@ -61,9 +61,7 @@ def a_did(
 )
 def test_they_meet_by_rule_subject_and_time(why, one, other, meets) -> None:
     found = match([an_episode(*one)], [other])
-    assert (found.both, found.new, found.met, len(found.gone)) == (
-        (1, 0, 1, 0) if meets else (0, 1, 0, 1)
-    ), why
+    assert (found.both, found.new, len(found.gone)) == ((1, 0, 0) if meets else (0, 1, 1)), why
 
 
 def test_one_incident_may_meet_several_episodes_and_the_rest_is_new_or_gone() -> None:
@@ -71,5 +69,5 @@ def test_one_incident_may_meet_several_episodes_and_the_rest_is_new_or_gone() ->
         [an_episode(0, 10), an_episode(50, 60), an_episode(1000, 1010)],
         [a_did(0, 60), a_did(500, 510, incident=2)],
     )
-    assert (found.both, found.met, found.new) == (2, 1, 1)
+    assert (found.both, found.new) == (2, 1)
     assert [one.incident for one in found.gone] == [2]

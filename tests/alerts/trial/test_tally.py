@@ -87,6 +87,8 @@ def test_counts_are_spread_over_places_and_months() -> None:
         ("8 hours of a month", [ring(5, 8)], 30, (Often.LONG,)),
         ("7 hours of a month", [ring(5, 7)], 30, ()),
         ("in two days one event is no habit", [ring(5, 8)], 2, ()),
+        ("nor in a week", [ring(5, 8)], 7, ()),
+        ("but two are", [ring(5, 8), ring(50, 1)], 7, (Often.LONG,)),
         ("one that never ends", [ring(5, None)], 30, (Often.LONG,)),
     ],
 )

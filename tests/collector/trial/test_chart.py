@@ -11,7 +11,7 @@ from alerts.trial.span import Span
 from alerts.words import Language, Severity
 from collector.stores.port import Series
 from collector.trial.chart import PLOT, TOP, Bar, Lane, chart, outside, part
-from collector.trial.report import AlarmLine, Card
+from collector.trial.model import AlarmLine, Card
 from collector.trial.words import Words
 
 WORDS = Words(Language.EN)
@@ -74,6 +74,18 @@ def test_limit_and_clear_limit_are_lines_at_their_height() -> None:
     assert number(limit, "y1") > number(clear, "y1")  # down the page is lower
     assert TOP <= number(clear, "y1") < number(limit, "y1") <= TOP + PLOT
     assert [e.text for e in each(root, "tag")] == ["limit 3"]
+
+
+def test_limits_close_together_are_drawn_each_and_named_as_far_as_there_is_room() -> None:
+    lines = tuple(
+        AlarmLine(severity=Severity.MAJOR, value=value, side="above", clear=None)
+        for value in (5.5, 5.55, 6.9)
+    )
+    root = drawn(card(STEADY, lines=lines))
+    assert len(each(root, "limit")) == 3
+    heights = sorted(number(tag, "y") for tag in each(root, "tag"))
+    assert len(heights) == 2
+    assert heights[1] - heights[0] >= 13
 
 
 def test_a_limit_far_away_does_not_flatten_the_curve_and_is_named_instead() -> None:

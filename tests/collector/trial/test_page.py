@@ -3,12 +3,16 @@
 import base64
 import hashlib
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 
+from alerts.packs import shipped
+from alerts.replay import episodes
 from collector.cli import main
 from collector.demo import scenario
+from collector.trial.sheets import _extreme
 from tests.collector.trial import cell
 
 EVIL = "<script>alert(1)</script>"
@@ -97,3 +101,19 @@ def test_a_rule_that_is_asked_for_and_silent_shows_how_near_it_came(tmp_path) ->
     assert "It did not ring in this span." in text
     assert 'class="curve"' in text
     assert "lies outside" in text, "oxygen stood far above the limits"
+
+
+@pytest.mark.parametrize(
+    ("value", "peak", "limit", "key"),
+    [
+        (684.0, 1440.0, 501.0, "card.peak"),
+        (1.5, 0.8, 2.0, "card.low"),
+        (67.0, 42.9, None, ""),  # a rate gives its last value
+        (67.0, 70.0, None, "card.peak"),
+        (5.0, 5.0, 4.0, ""),
+        (None, 1.0, None, ""),
+    ],
+)
+def test_a_peak_is_told_on_the_side_of_the_danger(value, peak, limit, key) -> None:
+    (one,) = [e for e in episodes(cell.week(shipped())) if e.rule == "riv-cond-rise"][:1]
+    assert _extreme(replace(one, value=value, peak=peak, limit=limit)) == key
