@@ -288,7 +288,7 @@ class Intake:
             for one in decoded.rejected
             if one.seq is not None
         ]
-        self._take_in(judged, message, batch, rejected, letter.at_ms)
+        self._take_in(judged, message, batch, rejected, letter.at_ms, decoded.is_relative)
         return ""
 
     def _foreign_again(self, judged: Judged, letter: Kept) -> str:
@@ -358,6 +358,7 @@ class Intake:
         # As nearly always: the next pack of a known device, in a text that is known.
         batch = decode_quick(message.payload, topic.site, topic.device, now_ms)
         rejected: tuple[Rejected, ...] = ()
+        is_relative = False
         if batch is None:
             decoded = self._decoded(message, topic, now_ms)
             if isinstance(decoded, Rejected):
@@ -365,7 +366,7 @@ class Intake:
                 if self.bindings.knows(topic.site, topic.device):
                     _refuse(judged, topic.site, topic.device, 1)
                 return
-            batch, rejected = decoded.batch, decoded.rejected
+            batch, rejected, is_relative = decoded.batch, decoded.rejected, decoded.is_relative
             if decoded.dropped and self.bindings.knows(topic.site, topic.device):
                 self._announced(judged, message, decoded, now_ms)
         if not self.bindings.bind(batch) and not self.bindings.knows(topic.site, topic.device):
@@ -383,7 +384,7 @@ class Intake:
             judged.counts.doubles += hi - lo + 1 - is_new.total
             batch = batch.only([i for i, seq in enumerate(batch.seq) if seq in is_new])
             rejected = tuple(r for r in rejected if r.seq is not None and r.seq in is_new)
-        self._take_in(judged, message, batch, rejected, now_ms)
+        self._take_in(judged, message, batch, rejected, now_ms, is_relative)
         self._note(judged, name, batch.run, lo, hi, new, held)
 
     def _own(self, judged: Judged, message: Message, topic: Topic, now_ms: int) -> None:
@@ -414,6 +415,7 @@ class Intake:
         batch: Batch,
         rejected: Sequence[Rejected],
         now_ms: int,
+        is_relative: bool,
     ) -> None:
         """Readings of a registered device that are new here."""
         dead = len(rejected)
@@ -423,6 +425,8 @@ class Intake:
         if shifted:
             judged.counts.shifted += shifted
             judged.leads[batch.site, batch.device] = self._moments.lead_ms
+        elif is_relative:
+            self._moments.keep_apart(batch)
         if not self.bindings.bind(batch):
             dead += len(batch)
             batch = self._bound(judged, message, batch, now_ms)
