@@ -36,8 +36,8 @@ from collector.follower import READ_ROWS, Follower
 from collector.gaps_keeping import GapsKeeping
 from collector.garbage import settle_garbage
 from collector.house import House
-from collector.intake import Judged
 from collector.journaling import Journaling, Work
+from collector.judged import Judged
 from collector.judging import Judging
 from collector.keeper import Falls, keep
 from collector.letter_orders import LetterOrders
