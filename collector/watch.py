@@ -167,6 +167,7 @@ class Watch:
             clock,
             config.journal,
             config.deadletters,
+            self.followers["store"],
         )
         self.condition = Condition(
             self.writer,
