@@ -6,7 +6,8 @@ of it and reads the journal again until it has caught up.
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
 
 from alerts.rules.inputs import Entry
 from collector.journaling import Journaling, log, weigh
@@ -43,6 +44,8 @@ class Follower:
         self._held: deque[Entry] = deque()
         self._weight = 0
         self._offered = asyncio.Event()
+        self._taken = self._at
+        self._forgets = 0
         journaling.follow(self)
 
     @property
@@ -76,8 +79,29 @@ class Follower:
         """How many entries are in the journal and not yet done with."""
         return max(0, self._journaling.last - self.position)
 
+    @property
+    def in_hand(self) -> tuple[int, int]:
+        """The cursor, and the last entry that was handed out or is being read: what lies between is
+        at work. Exact in the journal's thread, within ``forgetting``.
+        """
+        return self.position, max(self.position, self._taken)
+
+    @contextmanager
+    def forgetting(self) -> Iterator[None]:
+        """Nothing is handed out from memory: what a cap takes of the journal is gone here as well."""
+        self._held.clear()
+        self._weight = 0
+        self._forgets += 1
+        try:
+            yield
+        finally:
+            self._forgets -= 1
+
     def offer(self, entries: Sequence[Entry], weight: int) -> None:
         """New entries, just committed, and what they weigh."""
+        if self._forgets:
+            self._offered.set()
+            return
         self._held.extend(entries)
         self._weight += weight
         if self._weight > self._hold_most:
@@ -93,7 +117,7 @@ class Follower:
         return self._follow()
 
     async def _follow(self) -> AsyncIterator[list[Entry]]:
-        self._at = self.position
+        self._at = self._taken = self.position
         while True:
             entries = self._from_memory()
             if entries is None:
@@ -116,6 +140,7 @@ class Follower:
         if not held or held[0].position != self._at + 1:
             return None
         entries = [held.popleft() for _ in range(min(self._yield_most, len(held)))]
+        self._taken = entries[-1].position
         self._weight -= weigh(entries)
         return entries
 
@@ -125,6 +150,8 @@ class Follower:
         def reread(journal: Journal) -> list[Entry]:
             found = []
             rows = journal.read(after, READ_ROWS)
+            if rows:
+                self._taken = rows[-1].position
             for row in rows:
                 try:
                     found.append(entry(row))

@@ -1,37 +1,40 @@
 """Intake: what a batch of messages says, judged against the registry and what is already held. Pure.
 
 A message becomes readings, dead letters, a device's word (its status, what became of a command or
-of its settings) or a question about the time. Readings that are held (on disk, or on their way there) are doubles. Quality is judged here, once. A device that is
-not registered is never told that anything is held, so it keeps what it has until it is registered.
-A dead letter is judged again as if it had just come, but for its time of arrival.
+of its settings) or a question about the time. Readings that are held (on disk, or on their way
+there) are doubles. Quality is judged here, once. A device that is not registered is never told that
+anything is held, so it keeps what it has until it is registered. A dead letter is judged again as
+if it had just come, but for its time of arrival.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Mapping as Map
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import lru_cache
 from hmac import compare_digest
 
 import orjson
 
 from alerts.registry.model import Registry
-from alerts.rules.inputs import Amendment, DeviceSaid, GivenUp, What
+from alerts.rules.inputs import DeviceSaid, GivenUp
 from collector.decoders.doubles import Doubles
 from collector.decoders.foreign import Mapping, Newest, bind
-from collector.decoders.port import Garbled, Record, Told
+from collector.decoders.port import Garbled, Told
 from collector.foreigners import Foreigners
 from collector.house import figure
+from collector.judged import Answered, Judged, TimeQuestion
+from collector.letters import Again, foreign_records, letter_of, letters_of, record
 from collector.link.port import Message
 from collector.moments import Moments
 from collector.quality.control import QualityControl
 from collector.records import stream
-from edge.contract.command import Result, decode_result
+from edge.contract.command import decode_result
 from edge.contract.metrics import METRICS
 from edge.contract.quality import Quality
 from edge.contract.ranges import Ranges
 from edge.contract.reading import Batch, Decoded, Form, ReadingClass, Rejected
-from edge.contract.senml import MAX_BYTES, decode, decode_quick
-from edge.contract.settings import Reported, decode_reported
+from edge.contract.senml import decode, decode_quick
+from edge.contract.settings import decode_reported
 from edge.contract.status import State, Status
 from edge.contract.topics import SERVER, Kind, Topic
 from edge.journal.rows import DeadLetter, Kept
@@ -91,125 +94,6 @@ class Bindings:
                 self._bound.clear()
             self._bound.add(form)
         return True
-
-
-@dataclass(frozen=True, slots=True)
-class TimeQuestion:
-    """A device asks what time it is; the answer repeats its nonce."""
-
-    site: str
-    device: str
-    nonce: str
-
-    def answer(self, now_ms: int) -> bytes:
-        return orjson.dumps({"nonce": self.nonce, "at_ms": now_ms})
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """A device says what became of a command, or that its button was pressed (``is_taken``)."""
-
-    site: str
-    device: str
-    result: Result
-    message: Message
-
-
-@dataclass(slots=True)
-class Counts:
-    """What came, in messages (``messages``, ``stale``, the last three) and in readings."""
-
-    messages: int = 0
-    stale: int = 0  # retained readings
-    readings: int = 0
-    doubles: int = 0
-    dead: int = 0
-    ignored: int = 0  # values of foreign devices that nobody asked for
-    shifted: int = 0  # their times could not be
-    replayed: int = 0  # dead letters that were taken in after all
-    flooded: int = 0  # messages beyond a device's allowance
-    dropped: int = 0  # announced by devices as dropped under their own cap
-    suspect: int = 0
-    failed: int = 0
-    results: int = 0  # of commands
-    refusals: int = 0  # commands that a device refused
-    presses: int = 0  # of an announcer's button
-    strays: int = 0  # messages in the server's name that it does not expect
-
-    def add(self, other: "Counts") -> None:
-        for name in Counts.__slots__:
-            setattr(self, name, getattr(self, name) + getattr(other, name))
-
-
-@dataclass(slots=True)
-class Judged:
-    """What to journal, and what to say once it is on disk."""
-
-    batches: list[Batch] = field(default_factory=list)
-    amendments: list[Amendment] = field(default_factory=list)
-    """Of earlier readings, in these batches or before; to be journalled behind them."""
-    said: list[DeviceSaid] = field(default_factory=list)
-    given_up: list[GivenUp] = field(default_factory=list)
-    """What devices announced as dropped; it stands before the batches of its pack."""
-    letters: list[DeadLetter] = field(default_factory=list)
-    own: Batch | None = None
-    """The server's own synthetic reading, heard back; no device's, and in no count of readings."""
-    covers: list[tuple[str, str, int, int]] = field(default_factory=list)
-    """New ranges: (stream, run, lo, hi); what follows on is one."""
-    spoke: list[tuple[str, str, int]] = field(default_factory=list)
-    """What devices are to be told of: (stream, run, a seq in the interval that holds it)."""
-    questions: list[TimeQuestion] = field(default_factory=list)
-    statuses: list[tuple[str, str, Status]] = field(default_factory=list)
-    """By site and device, each status that was heard, with its nonce; ``said`` has none."""
-    answers: list[Answered] = field(default_factory=list)
-    reports: list[tuple[str, str, Reported]] = field(default_factory=list)
-    """By site and device, what became of remote settings."""
-    refused: dict[tuple[str, str], int] = field(default_factory=dict)
-    """Records of registered devices that are dead, by site and device."""
-    leads: dict[tuple[str, str], int] = field(default_factory=dict)
-    """How far a pack whose times could not be was ahead of its arrival (ms), by site and device."""
-    counts: Counts = field(default_factory=Counts)
-    _latest: dict[tuple[str, str], int] = field(default_factory=dict)
-    """Where in ``covers`` the latest range of a (stream, run) is."""
-
-    def cover(self, name: str, run: str, lo: int, hi: int) -> bool:
-        """Take a new range in; whether it is joined to the one before it."""
-        at = self._latest.get((name, run))
-        if at is not None:
-            _, _, first, last = self.covers[at]
-            if lo == last + 1:
-                self.covers[at] = name, run, first, hi
-                return True
-        self._latest[name, run] = len(self.covers)
-        self.covers.append((name, run, lo, hi))
-        return False
-
-    @property
-    def measured(self) -> list[What]:
-        """Batches, and behind them what they say of earlier readings."""
-        return [*self.batches, *self.amendments]
-
-
-@dataclass(frozen=True, slots=True)
-class Again:
-    """A dead letter judged again; ``why`` says why it stays one, "" when it does not."""
-
-    letter: Kept
-    judged: Judged
-    why: str = ""
-
-    def renamed(self) -> DeadLetter:
-        """The letter under the reason of now."""
-        old = self.letter
-        return DeadLetter(
-            topic=old.topic,
-            reason=self.why,
-            raw=old.raw,
-            at_ms=old.at_ms,
-            count=old.count,
-            is_part=old.is_part,
-            is_numbered=Topic.parse(old.topic) is not None,
-        )
 
 
 class Intake:
@@ -288,7 +172,7 @@ class Intake:
             for one in decoded.rejected
             if one.seq is not None
         ]
-        self._take_in(judged, message, batch, rejected, letter.at_ms)
+        self._take_in(judged, message, batch, rejected, letter.at_ms, decoded.is_relative)
         return ""
 
     def _foreign_again(self, judged: Judged, letter: Kept) -> str:
@@ -299,10 +183,10 @@ class Intake:
         # Live values are not measured against what came hours ago, nor the other way round.
         newest: Newest = {}
         if letter.is_part:
-            records = [_foreign_record(part) for part in orjson.loads(letter.raw)]
-            if None in records:
+            records = foreign_records(letter.raw)
+            if records is None:
                 return letter.reason
-            told = Told(records=tuple(record for record in records if record is not None))
+            told = Told(records=records)
         else:
             try:
                 told = who.decode(letter.topic, letter.raw, letter.at_ms)
@@ -358,6 +242,7 @@ class Intake:
         # As nearly always: the next pack of a known device, in a text that is known.
         batch = decode_quick(message.payload, topic.site, topic.device, now_ms)
         rejected: tuple[Rejected, ...] = ()
+        is_relative = False
         if batch is None:
             decoded = self._decoded(message, topic, now_ms)
             if isinstance(decoded, Rejected):
@@ -365,7 +250,7 @@ class Intake:
                 if self.bindings.knows(topic.site, topic.device):
                     _refuse(judged, topic.site, topic.device, 1)
                 return
-            batch, rejected = decoded.batch, decoded.rejected
+            batch, rejected, is_relative = decoded.batch, decoded.rejected, decoded.is_relative
             if decoded.dropped and self.bindings.knows(topic.site, topic.device):
                 self._announced(judged, message, decoded, now_ms)
         if not self.bindings.bind(batch) and not self.bindings.knows(topic.site, topic.device):
@@ -383,7 +268,7 @@ class Intake:
             judged.counts.doubles += hi - lo + 1 - is_new.total
             batch = batch.only([i for i, seq in enumerate(batch.seq) if seq in is_new])
             rejected = tuple(r for r in rejected if r.seq is not None and r.seq in is_new)
-        self._take_in(judged, message, batch, rejected, now_ms)
+        self._take_in(judged, message, batch, rejected, now_ms, is_relative)
         self._note(judged, name, batch.run, lo, hi, new, held)
 
     def _own(self, judged: Judged, message: Message, topic: Topic, now_ms: int) -> None:
@@ -414,6 +299,7 @@ class Intake:
         batch: Batch,
         rejected: Sequence[Rejected],
         now_ms: int,
+        is_relative: bool,
     ) -> None:
         """Readings of a registered device that are new here."""
         dead = len(rejected)
@@ -423,6 +309,8 @@ class Intake:
         if shifted:
             judged.counts.shifted += shifted
             judged.leads[batch.site, batch.device] = self._moments.lead_ms
+        elif is_relative:
+            self._moments.keep_apart(batch)
         if not self.bindings.bind(batch):
             dead += len(batch)
             batch = self._bound(judged, message, batch, now_ms)
@@ -637,16 +525,7 @@ class Intake:
         self, judged: Judged, message: Message, reason: str, now_ms: int, count: int = 1
     ) -> None:
         judged.counts.dead += count
-        judged.letters.append(
-            DeadLetter(
-                topic=message.topic[:512],
-                reason=reason,
-                raw=message.payload[:MAX_BYTES],
-                at_ms=now_ms,
-                count=count,
-                is_numbered=Topic.parse(message.topic) is not None,
-            )
-        )
+        judged.letters.append(letter_of(message, reason, now_ms, count))
 
     def _bury_records(
         self,
@@ -656,73 +535,9 @@ class Intake:
         rejected: Iterable[Rejected],
         now_ms: int,
     ) -> None:
-        """One letter per reason, with its records as a pack that can be judged again."""
-        by_reason: dict[str, list[Rejected]] = {}
-        for record in rejected:
-            by_reason.setdefault(record.reason, []).append(record)
-        for reason, records in by_reason.items():
-            judged.counts.dead += len(records)
-            judged.letters.append(
-                DeadLetter(
-                    topic=message.topic[:512],
-                    reason=reason,
-                    raw=_pack(run, records),
-                    at_ms=now_ms,
-                    count=len(records),
-                    is_part=True,
-                    is_numbered=run is not None,
-                )
-            )
-
-
-def record(batch: Batch, i: int) -> bytes:
-    """One reading of the batch as a SenML record without need of a base."""
-    name = "/".join(filter(None, (batch.place[i], batch.port[i], batch.metric[i])))
-    body: dict[str, object] = {"n": name, "t": batch.at_ms[i] / 1000, "q": batch.quality[i]}
-    reason = batch.reasons.get(i, "")
-    if batch.value[i] is None:
-        body["vs"] = reason or "no value"
-    else:
-        body |= {"u": METRICS[batch.metric[i]].senml, "v": batch.value[i]}
-        if reason:
-            body["why"] = reason
-    return orjson.dumps(body)
-
-
-def _pack(run: str | None, records: Sequence[Rejected]) -> bytes:
-    """Refused records as a pack; ``seqs`` are their numbers, which need not be consecutive.
-
-    Those of a foreign device have no run and stay as they are, in a list.
-    """
-    parts = [_record(one.raw) for one in records]
-    if run is None:
-        return orjson.dumps(parts)
-    numbers = [one.seq for one in records]
-    return orjson.dumps([{"run": run, "seq": numbers[0], "seqs": numbers} | parts[0], *parts[1:]])
-
-
-def _record(raw: bytes) -> dict[str, object]:
-    """A refused record; what is none, or was cut short, is never taken for one again."""
-    try:
-        body = orjson.loads(raw)
-    except ValueError:
-        body = raw.decode("utf-8", "replace")
-    return body if isinstance(body, dict) else {"refused": body}
-
-
-def _foreign_record(part: object) -> Record | None:
-    """What ``collector.decoders.foreign`` wrote of a record that led nowhere."""
-    if not isinstance(part, dict) or not {"name", "value", "unit"} <= part.keys():
-        return None
-    return Record(
-        name=part["name"],
-        value=part["value"],
-        metric=part.get("metric", ""),
-        unit=part["unit"],
-        at_ms=part.get("at_ms"),
-        quality=Quality(part.get("quality", Quality.NOT_EVALUATED)),
-        reason=part.get("reason", ""),
-    )
+        letters = letters_of(message.topic, run, rejected, now_ms)
+        judged.counts.dead += sum(letter.count for letter in letters)
+        judged.letters += letters
 
 
 def _refuse(judged: Judged, site: str, device: str, count: int) -> None:

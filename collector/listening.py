@@ -13,8 +13,9 @@ from typing import Protocol
 from alerts.registry.model import Registry
 from alerts.rules.inputs import Sight, What
 from collector.flood import STRANGERS, Allowance, Device, Floods, native
-from collector.intake import Answered, Bindings, Counts, Intake, Judged
+from collector.intake import Bindings, Intake
 from collector.journaling import Journaling, Work
+from collector.judged import Answered, Counts, Judged
 from collector.link.base import LinkBase
 from collector.link.port import Message
 from collector.receipts import Receipts

@@ -20,7 +20,8 @@ class Moments:
     """Shifts times that cannot be, and gives no two readings of a series the same one.
 
     Packs that arrive together end at the same moment, and sensors keep a regular pace: without this
-    a backlog would be laid on top of itself, and the store would keep one reading of many.
+    a backlog would be laid on top of itself, and the store would keep one reading of many. The same
+    holds of packs that tell their times relative to now.
     """
 
     def __init__(self) -> None:
@@ -34,18 +35,28 @@ class Moments:
         shifted, lead_ms = _mended(batch, arrived_ms)
         if shifted:
             self.lead_ms = lead_ms
-        later: dict[tuple[str, str, str], int] = {}
-        for i in sorted(shifted, key=lambda i: batch.at_ms[i], reverse=True):
+        self._give(batch, sorted(shifted, key=lambda i: batch.at_ms[i], reverse=True), -1)
+        return len(shifted)
+
+    def keep_apart(self, batch: Batch) -> None:
+        """A pack that was dated by its arrival: a millisecond later where a moment is taken."""
+        self._give(batch, sorted(range(len(batch)), key=lambda i: batch.at_ms[i]), 1)
+
+    def _give(self, batch: Batch, which: Sequence[int], step_ms: int) -> None:
+        """Moments of their own for these readings, in this order and direction."""
+        last: dict[tuple[str, str, str], int] = {}
+        for i in which:
             series = batch.place[i], batch.port[i], batch.metric[i]
-            at_ms = min(batch.at_ms[i], later.get(series, batch.at_ms[i] + 1) - 1)
+            at_ms = batch.at_ms[i]
+            if series in last and (at_ms - last[series]) * step_ms <= 0:
+                at_ms = last[series] + step_ms
             given = batch.site, batch.device, *series
             while (*given, at_ms) in self._given or (*given, at_ms) in self._before:
-                at_ms -= 1
-            batch.at_ms[i] = later[series] = at_ms
+                at_ms += step_ms
+            batch.at_ms[i] = last[series] = at_ms
             self._given.add((*given, at_ms))
         if len(self._given) > _REMEMBERED:
             self._given, self._before = set(), self._given
-        return len(shifted)
 
 
 def mend(batch: Batch, arrived_ms: int) -> int:

@@ -6,7 +6,7 @@ Rules read nothing but the journal, so the share is a reading there, of the devi
 from dataclasses import dataclass
 
 from collector.house import figure
-from collector.intake import Judged
+from collector.judged import Judged
 from edge.contract.reading import Batch
 
 WINDOW_MS = 5 * 60_000  # house time; a share is told at most so often

@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from alerts.rules.inputs import What
-from collector.intake import Again, Counts, Intake
+from collector.intake import Intake
 from collector.journaling import Journaling, Work
+from collector.judged import Counts
+from collector.letters import Again
 from edge.clock import Clock
 from edge.contract.settings import Value
 from edge.journal.journal import Journal

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from collector.health import DeviceSeen
-from collector.intake import Judged
+from collector.judged import Judged
 from collector.skew import Skews
 from edge.contract.reading import Batch
 from edge.contract.status import MOST_CUTS, State

@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol, TypeVar
 
 from alerts.rules.inputs import GivenUp
@@ -39,6 +40,15 @@ class Time(Protocol):
     def now_ms(self) -> int: ...
 
 
+class AtWork(Protocol):
+    """The consumer that keeps readings (``collector.follower.Follower``)."""
+
+    @property
+    def in_hand(self) -> tuple[int, int]: ...
+
+    def forgetting(self) -> AbstractContextManager[None]: ...
+
+
 class Lately:
     """How many within the last hour. A clock that was set back begins anew."""
 
@@ -57,7 +67,7 @@ class Lately:
 
 
 class Tending:
-    """``positions`` gives each consumer's cursor; ``store`` names the one that keeps readings.
+    """``positions`` gives each consumer's cursor; ``store`` is the one that keeps readings.
 
     ``steps`` is what ``last_seen`` said of the journal before anything was written to it.
     """
@@ -70,7 +80,7 @@ class Tending:
         clock: Time,
         journal: JournalConfig,
         deadletters: DeadLettersConfig,
-        store: str = "store",
+        store: AtWork,
     ) -> None:
         self.bytes = 0
         self.letters: dict[str, int] = {}
@@ -126,13 +136,28 @@ class Tending:
         before_ms = now_ms - int(self._journal.days * DAY_MS) if is_aging else None
         cursors = dict(self._positions())
 
+        done = min(cursors.values(), default=None)
+
         def tend(journal: Journal) -> tuple[list[Dropped], bool]:
-            dropped = _trim(journal, self._most(journal), before_ms, now_ms, cursors, self._store)
-            self._measure(journal, min(cursors.values(), default=journal.last))
+            stored, _ = self._store.in_hand
+            hand, most = (stored, journal.last), self._most(journal)
+            dropped = _trim(journal, most, before_ms, now_ms, done, hand)
+            self._measure(journal, journal.last if done is None else done)
+            return dropped, journal.has_more
+
+        def take_needed(journal: Journal) -> tuple[list[Dropped], bool]:
+            hand, most = self._store.in_hand, self._most(journal)
+            dropped = _trim(journal, most, None, now_ms, done, hand)
+            self._measure(journal, journal.last if done is None else done)
             return dropped, journal.has_more
 
         dropped, has_more = await self._journaling.call(tend)
         self._note(dropped, now_ms)
+        if not has_more and await self._journaling.call(self._is_over):
+            # What the store lacks: never what it is at, or it would be both stored and given up.
+            with self._store.forgetting():
+                dropped, has_more = await self._journaling.call(take_needed)
+            self._note(dropped, now_ms)
         if has_more:
             return AGAIN_S
         if is_aging:
@@ -150,6 +175,9 @@ class Tending:
             await self._journaling.call(lambda journal: _remember(journal, until_ms, now_ms))
             log.warning("%s", steps.why_paused() or "the clock is steady again; deleting goes on")
         return steps
+
+    def _is_over(self, journal: Journal) -> bool:
+        return journal.size_bytes > self._most(journal)
 
     def _most(self, journal: Journal) -> int:
         # Letters lie in the same file, and have a cap of their own.
@@ -196,11 +224,11 @@ def _trim(
     most_bytes: int,
     before_ms: int | None,
     now_ms: int,
-    cursors: Mapping[str, int],
-    store: str,
+    done: int | None,
+    hand: tuple[int, int],
 ) -> list[Dropped]:
     """Hold the caps; what the store will never have is written down in the same transaction."""
-    stored = cursors.get(store, 0)
+    stored, _ = hand
 
     def note(dropped: list[Dropped]) -> None:
         lost = [each for each in dropped if each.is_needed and each.position > stored]
@@ -211,10 +239,11 @@ def _trim(
         lambda: journal.trim(
             most_bytes,
             before_ms,
-            min(cursors.values(), default=None),
+            done,
             note=note,
             ahead_ms=now_ms + DAY_MS,
             most_rows=MOST_ROWS,
+            hand=hand,
         ),
     )
 

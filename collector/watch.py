@@ -37,8 +37,8 @@ from collector.follower import READ_ROWS, Follower
 from collector.gaps_keeping import GapsKeeping
 from collector.garbage import settle_garbage
 from collector.house import House
-from collector.intake import Judged
 from collector.journaling import Journaling, Work
+from collector.judged import Judged
 from collector.judging import Judging
 from collector.keeper import Falls, keep
 from collector.letter_orders import LetterOrders
@@ -177,6 +177,7 @@ class Watch:
             clock,
             config.journal,
             config.deadletters,
+            self.followers["store"],
         )
         self.condition = Condition(
             self.writer,

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self, cast
 
+from collector.errors import ConfigError
 from collector.imports.mapping import CsvMapping
 
 LOOK_BYTES = 2**20  # enough to tell UTF-8 from GBK, where the first Chinese letter comes late
@@ -19,6 +20,7 @@ HEAD_BYTES = 4096
 BROKEN = (OSError, EOFError, zlib.error)
 """What reading a file that breaks off raises."""
 _DELIMITERS = ",;\t|"
+_WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # .xlsx, .ods; .xls
 _BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 
 Row = tuple[int, Sequence[str], str]
@@ -26,7 +28,10 @@ Row = tuple[int, Sequence[str], str]
 
 
 class Source:
-    """Opened by ``with``. ``header`` is the first row; ``rows`` are the others, once."""
+    """Opened by ``with``. ``header`` is the first row; ``rows`` are the others, once.
+
+    ConfigError for a workbook.
+    """
 
     def __init__(self, path: Path, mapping: CsvMapping) -> None:
         self.path = path
@@ -54,6 +59,8 @@ class Source:
             self._raw.close()
 
     def _open(self, raw: io.BufferedReader) -> None:
+        if raw.peek(4)[:4] in _WORKBOOKS:
+            raise ConfigError([f"{self.path}: is a workbook and no text; save its sheet as CSV"])
         is_packed = raw.peek(2)[:2] == b"\x1f\x8b"
         plain = cast("IO[bytes]", gzip.GzipFile(fileobj=raw) if is_packed else raw)
         first = _look(plain)

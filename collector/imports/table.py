@@ -48,6 +48,8 @@ class Table:
 
     def __init__(self, mapping: CsvMapping, header: Sequence[str], now_ms: int) -> None:
         names = [name.strip() for name in header]
+        if not any(names):
+            raise ConfigError(["line 1: is empty; it should name the columns"])
         wanted = (*mapping.times, *mapping.where, *mapping.column)
         problems = [
             f"line 1: there is no column {name!r}; the table has {', '.join(names)}"
@@ -117,7 +119,8 @@ class Table:
         try:
             value = self._number(text)
         except ValueError:
-            return f"{cell.name}: {text[:40]!r} is no number"
+            remedy = "" if self._comma or "," not in text else "; for a decimal comma: --decimal ,"
+            return f"{cell.name}: {text[:40]!r} is no number{remedy}"
         if cell.convert is not None:
             value = cell.convert(value)
         batch = into.batches.get(cell.key)

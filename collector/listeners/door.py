@@ -8,8 +8,8 @@ from alerts.registry.model import Format, Registry
 from alerts.rules.inputs import What
 from collector.decoders.foreign import Mapping
 from collector.decoders.port import Told
-from collector.intake import Judged
 from collector.journaling import Journaling, Work
+from collector.judged import Judged
 from collector.listeners import strangers
 from collector.listeners.port import Heard, Recent
 from edge.clock import Clock

@@ -1,4 +1,4 @@
-"""The server's side of an HJ 212 connection: packets joined, and which answer each asks for.
+"""The server's side of an HJ 212 connection: split packets dated, and which answer each asks for.
 
 Marks: CN 9014 answers data, CN 9013 a notice, both where bit 0 of Flag asks, and answers (9011 to
 9014) are never answered: HJ 212-2017, own knowledge. A heartbeat (CN 9015 of many stations) is
@@ -14,23 +14,25 @@ from collector.decoders.port import Garbled, Told
 from collector.listeners.port import Heard, Noise
 
 JOIN_S = 60.0  # seconds in which all parts of a split packet must have come
-JOIN_MOST = 16  # split packets open at once on a connection
+JOIN_MOST = 16  # split packets remembered at once on a connection
 PARTS_MOST = 64
-HELD_MOST = 200_000  # bytes of parts that wait for others
+HELD_MOST = 200_000  # bytes of parts that wait for the one that tells their time
 _ANSWERS = ("9011", "9012", "9013", "9014")
 
 
 @dataclass(slots=True)
-class _Open:
-    """The parts so far of one split packet."""
+class _Split:
+    """What has come of one split packet. ``waiting`` are the parts whose time is not known yet."""
 
     since_s: float
-    count: int
-    parts: dict[int, tuple[Packet, bytes]] = field(default_factory=dict)
+    count: int = 0
+    at_ms: int | None = None
+    came: set[int] = field(default_factory=set)
+    waiting: list[tuple[Packet, bytes]] = field(default_factory=list)
 
     @property
     def size(self) -> int:
-        return sum(len(raw) for _, raw in self.parts.values())
+        return sum(len(raw) for _, raw in self.waiting)
 
 
 class Hj212Talk:
@@ -38,7 +40,7 @@ class Hj212Talk:
 
     def __init__(self) -> None:
         self._frames = Frames()
-        self._open: dict[tuple[str, str, str], _Open] = {}
+        self._split: dict[tuple[str, str, str], _Split] = {}
 
     def feed(self, data: bytes, now_s: float, wall_s: float) -> Iterator[Heard | Noise]:
         for found in self._frames.feed(data):
@@ -54,8 +56,8 @@ class Hj212Talk:
     def end(self) -> Iterator[Noise]:
         for left in self._frames.end():
             yield Noise(left.raw, left.reason)
-        for key in list(self._open):
-            yield self._given_up(key)
+        for key in list(self._split):
+            yield from self._let_go(key)
 
     def _packet(self, packet: Packet, raw: bytes, now_s: float) -> Iterator[Heard | Noise]:
         if packet.is_data and packet.parts > 1:
@@ -69,44 +71,51 @@ class Hj212Talk:
             yield Heard(packet.mn, Told(online=True), frame(raw), reply)
 
     def _part(self, packet: Packet, raw: bytes, now_s: float) -> Iterator[Heard | Noise]:
+        """Taken in at once, or as soon as a part tells the time: a station may send the next one
+        only when this one is answered.
+        """
         if packet.parts > PARTS_MOST or not 1 <= packet.part <= packet.parts:
             raise Garbled(f"part {packet.part} of {packet.parts}; at most {PARTS_MOST}")
         key = packet.mn, packet.cn, packet.qn
-        if key not in self._open and len(self._open) >= JOIN_MOST:
-            yield self._given_up(self._oldest())
-        joining = self._open.setdefault(key, _Open(now_s, packet.parts))
-        joining.count = max(joining.count, packet.parts)
-        joining.parts[packet.part] = packet, raw
-        if sum(one.size for one in self._open.values()) > HELD_MOST:
-            yield self._given_up(self._oldest())
+        one = self._split.get(key)
+        if one is not None and packet.at_ms is not None and one.at_ms not in (None, packet.at_ms):
+            yield from self._let_go(key)  # a station that numbers nothing has begun the next one
+            one = None
+        if one is None:
+            if len(self._split) >= JOIN_MOST:
+                yield from self._let_go(self._oldest())
+            one = self._split[key] = _Split(now_s)
+        one.count = max(one.count, packet.parts)
+        one.came.add(packet.part)
+        one.waiting.append((packet, raw))
+        if packet.at_ms is not None:
+            one.at_ms = packet.at_ms
+        if one.at_ms is None:
+            if sum(each.size for each in self._split.values()) > HELD_MOST:
+                yield from self._let_go(self._oldest())
             return
-        if len(joining.parts) < joining.count:
-            return
-        del self._open[key]
-        parts = [joining.parts[n] for n in sorted(joining.parts)]
-        at_ms = next((part.at_ms for part, _ in parts if part.at_ms is not None), None)
-        each = [told(part, part.at_ms if part.at_ms is not None else at_ms) for part, _ in parts]
-        whole = Told(
-            records=tuple(record for one in each for record in one.records),
-            refused=tuple(refused for one in each for refused in one.refused),
-        )
-        raws = tuple(raw for _, raw in parts)
-        reply = b"".join(_answered(part) for part, _ in parts)
-        yield Heard(packet.mn, whole, b"".join(map(frame, raws)), reply, (*key, *raws))
+        for part, its in one.waiting:
+            at_ms = one.at_ms if part.at_ms is None else part.at_ms
+            yield Heard(part.mn, told(part, at_ms), frame(its), _answered(part), (*key, its))
+        one.waiting.clear()
 
     def _oldest(self) -> tuple[str, str, str]:
-        return min(self._open, key=lambda one: self._open[one].since_s)
+        return min(self._split, key=lambda one: self._split[one].since_s)
 
     def _overdue(self, now_s: float) -> Iterator[Noise]:
-        late = [key for key, one in self._open.items() if now_s - one.since_s > JOIN_S]
+        late = [key for key, one in self._split.items() if now_s - one.since_s > JOIN_S]
         for key in late:
-            yield self._given_up(key)
+            yield from self._let_go(key)
 
-    def _given_up(self, key: tuple[str, str, str]) -> Noise:
-        """Unanswered, so that the station sends it again."""
-        one = self._open.pop(key)
-        raw = b"".join(frame(raw) for _, raw in one.parts.values())
-        return Noise(raw, f"only {len(one.parts)} of {one.count} parts of a packet came")
+    def _let_go(self, key: tuple[str, str, str]) -> Iterator[Noise]:
+        """What waits is unanswered, so that the station sends it again; what never came is told."""
+        one = self._split.pop(key)
+        if one.waiting:
+            raw = b"".join(frame(raw) for _, raw in one.waiting)
+            yield Noise(raw, f"no part of {one.count} that came tells the time")
+        elif len(one.came) < one.count:
+            name = "MN={};CN={};QN={}".format(*key).encode()
+            yield Noise(name, f"only {len(one.came)} of {one.count} parts of a packet came")
 
 
 def _answered(packet: Packet) -> bytes:

@@ -155,3 +155,5 @@ class Decoded(NamedTuple):
     rejected: tuple[Rejected, ...] = ()
     dropped: tuple[tuple[str, int, int, str], ...] = ()
     """Ranges the device announces as dropped by its own cap: (run, first, last, reason)."""
+    is_relative: bool = False
+    """Some of it was told relative to now, and so is dated by when the message came."""

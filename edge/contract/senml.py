@@ -158,7 +158,7 @@ def decode(
             problem = "the record is nested too deeply"
         if problem:
             rejected.append(Rejected(topic, problem, _raw(base.resolved(record)), seq + offset))
-    return Decoded(batch, tuple(rejected), dropped)
+    return Decoded(batch, tuple(rejected), dropped, base.is_relative)
 
 
 def decode_quick(payload: bytes, site: str, device: str, now_ms: int) -> Batch | None:
@@ -169,7 +169,7 @@ def decode_quick(payload: bytes, site: str, device: str, now_ms: int) -> Batch |
 class _Base:
     """The base fields in force (RFC 8428, section 4.1: they hold for the records that follow)."""
 
-    __slots__ = ("name", "time", "unit", "value", "version")
+    __slots__ = ("is_relative", "name", "time", "unit", "value", "version")
 
     def __init__(self) -> None:
         self.name = ""
@@ -177,6 +177,8 @@ class _Base:
         self.unit: str | None = None
         self.value: float = 0.0
         self.version = _VERSION
+        self.is_relative = False
+        """Whether a record that was taken with it is relative to now."""
 
     def take(self, record: object) -> str | None:
         """Take the record's base fields in; the first problem.
@@ -263,8 +265,9 @@ def _read(
         return "'t' is a finite number of seconds"
     at_s = base.time + offset_s
     at_ms = round(at_s * 1000) if abs(at_s) < _FAR_S else 0  # as it will be kept
+    is_relative = -OLDEST_RELATIVE_S <= at_s <= 0
     if abs(at_s) < RELATIVE_S:
-        if -OLDEST_RELATIVE_S <= at_s <= 0:
+        if is_relative:
             at_ms += now_ms
         elif not any_time:  # a clock that was never set says so, too
             return f"time {at_s:.6g} s is relative to now, and not of the last 60 days"
@@ -303,6 +306,7 @@ def _read(
     batch.at_ms.append(at_ms)
     batch.quality.append(quality)
     batch.seq.append(seq)
+    base.is_relative = base.is_relative or is_relative
     if reason:
         batch.reasons[len(batch.at_ms) - 1] = _printable(reason)
     return None

@@ -25,6 +25,7 @@ class Bounds:
         self._page: int = db.execute("PRAGMA page_size").fetchone()[0]
         # Below these positions no row of the class was found, so they need not be looked at again.
         self._lowest = dict.fromkeys(_LOWEST_FIRST, 0)
+        self._beyond, self._lowest_beyond = 0, dict.fromkeys(_LOWEST_FIRST, 0)
         self.room = MOST_ROWS
 
     @property
@@ -71,15 +72,18 @@ class Bounds:
             after = rows[-1][0]
         return dropped
 
-    def drop_bytes(self, max_bytes: int, upto: int, is_needed: bool) -> list[Dropped]:
-        """Rows until no more than ``max_bytes`` are in use."""
+    def drop_bytes(
+        self, max_bytes: int, upto: int, is_needed: bool, beyond: int = 0
+    ) -> list[Dropped]:
+        """Rows behind ``beyond`` until no more than ``max_bytes`` are in use."""
         dropped: list[Dropped] = []
+        lowest = self._lowest_from(beyond)
         for cls in _LOWEST_FIRST:
             while self.room > 0 and (over := self.size_bytes - max_bytes) > 0:
                 found = self._db.execute(
                     f"SELECT {_ROW}, length(body) FROM record "
                     "WHERE pos > ? AND pos <= ? AND cls = ? ORDER BY pos LIMIT ?",
-                    (self._lowest[cls], upto, cls.value, min(10_000, self.room)),
+                    (lowest[cls], upto, cls.value, min(10_000, self.room)),
                 )
                 over = over * 2 // 3  # rows do not fill their pages, so come near by steps
                 rows = []
@@ -89,11 +93,19 @@ class Bounds:
                     if over <= 0 and len(rows) >= 20:  # fewer free no page at all
                         break
                 found.close()
-                self._lowest[cls] = rows[-1][0] if rows else max(self._lowest[cls], upto)
+                lowest[cls] = rows[-1][0] if rows else max(lowest[cls], upto)
                 if not rows:
                     break
                 dropped += self._delete(rows, "space", is_needed)
         return dropped
+
+    def _lowest_from(self, beyond: int) -> dict[ReadingClass, int]:
+        """Where to look from. What is spared now is looked at again when it no longer is."""
+        if not beyond:
+            return self._lowest
+        if beyond != self._beyond:
+            self._beyond, self._lowest_beyond = beyond, dict.fromkeys(_LOWEST_FIRST, beyond)
+        return self._lowest_beyond
 
     def _delete(self, rows: Iterable[Sequence[Any]], reason: str, is_needed: bool) -> list[Dropped]:
         rows = list(rows)

@@ -377,6 +377,7 @@ class Journal:
         ageless: Container[str] = (),
         ahead_ms: int | None = None,
         most_rows: int = MOST_ROWS,
+        hand: tuple[int, int] | None = None,
     ) -> list[Dropped]:
         """Drop rows older than ``before_ms``, then the oldest of the lowest class over the cap.
 
@@ -384,6 +385,7 @@ class Journal:
         them last. What was needed and is gone says so. ``note`` is told before the commit, so that
         what it puts down stands in the same transaction. Rows of ``ageless`` runs have no known
         age; bytes alone bound them. Rows later than ``ahead_ms`` came while the clock was wrong.
+        Rows behind ``hand[0]`` and up to ``hand[1]`` stay: somebody is at them now.
         No more than ``most_rows`` go in one run; the rest is the next one's.
         """
         done = self.last if keep_after is None else min(keep_after, self.last)
@@ -395,7 +397,9 @@ class Journal:
             if before_ms is not None:
                 dropped += bounds.drop_older(before_ms, done, is_needed, ageless, ahead_ms)
             dropped += bounds.drop_bytes(max_bytes, done, is_needed)
-            dropped += bounds.drop_bytes(max_bytes, self.last, True)
+            below, beyond = (0, 0) if hand is None else hand
+            dropped += bounds.drop_bytes(max_bytes, below, True)
+            dropped += bounds.drop_bytes(max_bytes, self.last, True, beyond)
             gone = most_rows - bounds.room
             self.has_more = bounds.room <= 0
             if self._depth is not None:

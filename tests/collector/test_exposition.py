@@ -5,7 +5,7 @@ from pathlib import Path
 from collector.delays import BOUNDS_S, Delays
 from collector.exposition import FAMILIES, PREFIX, Kind, prometheus
 from collector.health import OutboxSeen
-from collector.intake import Counts
+from collector.judged import Counts
 from collector.metrics_page import page
 from tests.collector.test_health import STATUS
 

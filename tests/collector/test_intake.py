@@ -332,6 +332,17 @@ def test_a_foreign_devices_readings_are_bound_converted_and_judged():
     assert (judged.counts.readings, judged.counts.failed) == (3, 1)
 
 
+def test_packs_of_undated_readings_that_arrive_together_are_not_laid_on_each_other():
+    # A box that does not know the time sends each reading as "just now"; the line stood still.
+    packs = [
+        Message(READINGS, encode([reading(seq)], relative_to_ms=NOW_MS + seq), False, 1)
+        for seq in range(4)
+    ]
+    judged = intake().judge(packs, NOW_MS)
+    assert [batch.at_ms for batch in judged.batches] == [[NOW_MS + seq] for seq in range(4)]
+    assert judged.counts.shifted == 0, "nothing is wrong with them"
+
+
 def test_what_the_broker_kept_of_a_foreign_device_is_never_fresh():
     judged = plugged().judge([tasmota("SENSOR", ENERGY, retained=True)], NOW_MS)
     assert (judged.batches, judged.letters, judged.counts.stale) == ([], [], 1)

@@ -109,3 +109,19 @@ def test_a_burst_that_meets_another_keeps_its_order():
         moments.mend(batch, NOW_MS)
     assert second.at_ms == sorted(set(second.at_ms))
     assert not set(first.at_ms) & set(second.at_ms)
+
+
+def test_packs_dated_by_the_same_arrival_follow_one_another():
+    moments = Moments()
+    first, second, third = (pack(NOW_MS - 200, NOW_MS) for _ in range(3))
+    for one in (first, second, third):
+        moments.keep_apart(one)
+    assert [at_ms - NOW_MS for at_ms in first.at_ms] == [-200, 0]
+    assert [at_ms - NOW_MS for at_ms in second.at_ms] == [-199, 1]
+    assert [at_ms - NOW_MS for at_ms in third.at_ms] == [-198, 2]
+
+
+def test_readings_of_one_moment_within_such_a_pack_follow_one_another():
+    batch = pack(NOW_MS, NOW_MS, NOW_MS - 5, NOW_MS)
+    Moments().keep_apart(batch)
+    assert [at_ms - NOW_MS for at_ms in batch.at_ms] == [0, 1, -5, 2]

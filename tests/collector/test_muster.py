@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from alerts.rules.inputs import DeviceSaid
-from collector.intake import Judged
+from collector.judged import Judged
 from collector.muster import MANY, MANY_REST_S, Muster
 from collector.roll import Roll
 from edge.contract.reading import Batch, Reading

@@ -1,4 +1,4 @@
-from collector.intake import Judged
+from collector.judged import Judged
 from collector.refusals import LEAST_OF_LONGEST, LONGEST_MS, WINDOW_MS, Refusals
 from edge.contract.reading import Batch, Reading
 

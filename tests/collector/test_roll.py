@@ -2,7 +2,7 @@
 
 from alerts.rules.inputs import DeviceSaid
 from collector.health import DeviceSeen
-from collector.intake import Judged
+from collector.judged import Judged
 from collector.roll import Roll
 from edge.contract.quality import Quality
 from edge.contract.reading import Batch, Reading

@@ -6,7 +6,8 @@ import pytest
 from collector.exposition import prometheus
 from collector.health import WatchStatus
 from collector.house import House
-from collector.intake import Bindings, Counts, Intake, Judged
+from collector.intake import Bindings, Intake
+from collector.judged import Counts, Judged
 from collector.link.port import Message
 from collector.synthetic import MINUTE_LEAST_S, Step, Synthetic
 from edge.clock import Clock

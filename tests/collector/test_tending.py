@@ -1,6 +1,8 @@
 import asyncio
 import logging
+import random
 from collections.abc import AsyncIterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import pytest
@@ -8,11 +10,22 @@ import pytest
 from alerts.rules.inputs import GivenUp, Tick
 from collector import tending
 from collector.config import DeadLettersConfig, JournalConfig
+from collector.follower import Follower
 from collector.house import House
 from collector.journaling import Journaling, Work
 from collector.records import entry
 from collector.stores.retention import DAY_MS, PAUSE_MS
-from collector.tending import AGAIN_S, AGE_S, HOUR_MS, MOST_ROWS, TEND_S, Lately, Tending, last_seen
+from collector.tending import (
+    AGAIN_S,
+    AGE_S,
+    HOUR_MS,
+    MOST_ROWS,
+    TEND_S,
+    AtWork,
+    Lately,
+    Tending,
+    last_seen,
+)
 from edge.contract.metrics import METRICS
 from edge.contract.reading import Batch, Reading
 from edge.journal.journal import Journal, Row
@@ -34,6 +47,20 @@ class Hand:
         return self.ms
 
 
+class Store:
+    """What keeps readings, as far as tending knows it: it has taken what it is at."""
+
+    def __init__(self, cursors: dict[str, int]) -> None:
+        self.cursors, self.taken = cursors, 0
+
+    @property
+    def in_hand(self) -> tuple[int, int]:
+        return self.cursors["store"], max(self.cursors["store"], self.taken)
+
+    def forgetting(self) -> nullcontext[None]:
+        return nullcontext()
+
+
 class World:
     """A journal of its own in a folder, written by its thread, and tended."""
 
@@ -41,6 +68,7 @@ class World:
         self.journal, self.clock, self.house = journal, Hand(), House()
         self.house.use(REGISTRY)
         self.cursors = {"rules": 0, "store": 0}
+        self.store: AtWork = Store(self.cursors)
         self.journaling = Journaling(journal, jitter=lambda: 0.0)
         self.now_s = 0.0
         self.seq = 0
@@ -51,7 +79,13 @@ class World:
         config = JournalConfig(megabytes=MEGABYTES, days=7)
         seen = last_seen(self.journal)
         self.tending = Tending(
-            self.journaling, seen, lambda: self.cursors, self.clock, config, DeadLettersConfig()
+            self.journaling,
+            seen,
+            lambda: self.cursors,
+            self.clock,
+            config,
+            DeadLettersConfig(),
+            self.store,
         )
 
     async def write(self, count: int, metric: str = "do", kb: int = 0) -> None:
@@ -73,7 +107,7 @@ class World:
         return due_s
 
     def use_all(self) -> None:
-        self.cursors = dict.fromkeys(self.cursors, self.journal.last)
+        self.cursors.update(dict.fromkeys(self.cursors, self.journal.last))
 
     def records(self) -> int:
         return len(self.journal.read(0, 10**6))
@@ -115,7 +149,7 @@ async def test_what_everybody_has_used_goes_after_its_days(world):
 
 async def test_what_somebody_lacks_does_not_go_by_age(world):
     await world.write(10)
-    world.cursors = {"rules": 10, "store": 4}
+    world.cursors.update({"rules": 10, "store": 4})
     await world.look()
     for _ in range(8):
         world.clock.ms += DAY_MS
@@ -236,9 +270,70 @@ async def test_what_the_store_never_had_is_written_down_with_its_numbers(world):
     assert world.given_up()[0].since_ms == NOON
 
 
+async def test_what_the_store_is_at_stays_and_is_no_loss(world):
+    await world.write(500, kb=40)
+    world.store.taken = 40
+    await world.look(3)
+    left = [row.seq for row in world.journal.read(0, 10**6) if row.run]
+    assert left[:40] == list(range(40)), "being stored now"
+    assert min(one.lo for one in world.given_up()) == 40
+    assert world.journal.size_bytes <= MEGABYTES * 2**20
+    # Once it has them they go like others.
+    world.cursors.update({"rules": 40, "store": 40})
+    lost = world.tending.needed
+    await world.write(40, kb=40)
+    await world.look(3)
+    assert min(row.seq for row in world.journal.read(0, 10**6) if row.run) > 40
+    assert world.tending.needed == lost, "the used ones made room enough"
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_each_reading_is_stored_or_given_up_and_never_both(world, seed):
+    chance = random.Random(seed)
+    holds = 200 if seed % 2 else 10_000  # it reads the journal, or hands out from memory
+    follower = Follower(world.journaling, "store", hold_most=holds, yield_most=30)
+    world.store, world.cursors = follower, {}
+    world.tending = Tending(
+        world.journaling,
+        last_seen(world.journal),
+        lambda: {"store": follower.position},
+        world.clock,
+        JournalConfig(megabytes=MEGABYTES, days=7),
+        DeadLettersConfig(),
+        follower,
+    )
+    stored: list[int] = []
+    lost: list[int] = []
+    goes = asyncio.Event()
+
+    async def store() -> None:
+        async for entries in follower:
+            await goes.wait()  # away, with these in its hand
+            for one in entries:
+                if isinstance(one.what, Batch):
+                    stored.append(one.what.first)
+                elif isinstance(one.what, GivenUp):
+                    lost.extend(range(one.what.lo, one.what.hi + 1))
+            await follower.move(entries[-1].position)
+
+    storing = asyncio.create_task(store())
+    for _ in range(100):
+        await world.write(chance.randrange(40), kb=40)
+        if chance.random() < 0.3:
+            await world.look()
+        goes.set() if chance.random() < 0.05 else goes.clear()
+    await world.look(3)
+    goes.set()
+    while follower.depth:  # noqa: ASYNC110 - the test's own store
+        await asyncio.sleep(0.01)
+    storing.cancel()
+    assert lost, "the cap took some"
+    assert sorted([*stored, *lost]) == list(range(world.seq))
+
+
 async def test_what_only_another_consumer_lacked_is_not_lost_to_the_store(world):
     await world.write(500, kb=40)
-    world.cursors = {"rules": 500, "store": 500, "uplink-bureau": 0}
+    world.cursors.update({"rules": 500, "store": 500, "uplink-bureau": 0})
     await world.look(3)
     assert world.tending.needed > 0
     assert world.given_up() == []

@@ -2,6 +2,7 @@ import gzip
 
 import pytest
 
+from collector.errors import ConfigError
 from collector.imports.mapping import CsvMapping
 from collector.imports.source import LOOK_BYTES, Source, encoding_of
 
@@ -51,6 +52,14 @@ def test_a_look_that_ends_within_a_letter_is_still_utf_8():
     whole = "x" * (LOOK_BYTES - 1) + "汉"
     assert encoding_of(whole.encode()[:LOOK_BYTES]) == "utf-8"
     assert encoding_of("汉字".encode("gbk")) == "gb18030"
+
+
+@pytest.mark.parametrize("mark", [b"PK\x03\x04", b"\xd0\xcf\x11\xe0"])
+def test_a_workbook_is_told_by_its_mark_and_not_shown(tmp_path, mark):
+    path = tmp_path / "table.csv"
+    path.write_bytes(mark + b"\x1b[31m" * 99)
+    with pytest.raises(ConfigError, match=r"table.csv: is a workbook and no text; save its sheet"):
+        read(path)
 
 
 def test_an_empty_file_has_no_header(tmp_path):

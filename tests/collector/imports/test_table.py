@@ -90,6 +90,7 @@ def test_a_decimal_comma_is_read_where_it_is_declared():
         (["2026-06-01"], "has 1 cells, the header has 3"),
         (["2026-06-01", "7", "", "x"], "has 4 cells, the header has 3"),
         (["2026-06-01", "seven", ""], "ph: 'seven' is no number"),
+        (["2026-06-01", "7,5", ""], "ph: '7,5' is no number; for a decimal comma: --decimal ,"),
         (["2026-06-01", "1e999", "1_0"], "ph: '1e999' is no number; cond: '1_0' is no number"),
     ],
 )
@@ -128,6 +129,11 @@ def test_a_header_without_the_columns_is_told_with_what_it_has():
         "line 1: there is no column 'cond'; the",
         "line 1: column 'ph' stands twice",
     ]
+
+
+def test_an_empty_header_is_told_as_one():
+    with pytest.raises(ConfigError, match="line 1: is empty; it should name the columns"):
+        Table(mapping(), [], NOW)
 
 
 @given(st.lists(st.text(), max_size=6))

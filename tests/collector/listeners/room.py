@@ -7,8 +7,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from alerts.registry.model import Binding, Device, Format, Names, Registry
-from collector.intake import Bindings, Counts, Intake, Judged
+from collector.intake import Bindings, Intake
 from collector.journaling import Journaling
+from collector.judged import Counts, Judged
 from collector.listeners.config import ListenerConfig
 from collector.listeners.door import HouseDoor
 from collector.listeners.room import Listeners

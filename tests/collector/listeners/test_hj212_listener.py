@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from collector.decoders.hj212 import moment_ms
 from collector.decoders.hj212_frame import frame
 from collector.listeners.hj212 import Hj212Talk
 from collector.listeners.port import Heard, Noise
@@ -132,44 +133,79 @@ async def test_a_station_that_speaks_from_another_address_is_hung_up_on(tmp_path
         assert await line.hear(len(answer("1"))) == answer("1")
 
 
-async def test_parts_are_joined_and_take_the_time_of_the_first(tmp_path):
+def part(n: int, many: int = 2, body: str = "w01009-Rtd=6.2", **more) -> bytes:
+    return packet("1", body, more=f"PNUM={many};PNO={n};", flag=7, **more)
+
+
+async def test_a_part_is_answered_before_the_next_one_is_sent(tmp_path):
     async with house(tmp_path) as one:
         line = await one.dial()
-        await line.say(packet("1", "w01009-Rtd=6.2", more="PNUM=2;PNO=1;", flag=7))
+        await line.say(part(1, at=beijing(5)))
+        assert await line.hear(len(answer("1"))) == answer("1")
+        await line.say(part(2, body="w01001-Rtd=7.1", at=""))
+        assert await line.hear(len(answer("1"))) == answer("1")
+        assert [batch.metric for batch in one.batches] == [["do"], ["ph"]]
+        assert len({at_ms for batch in one.batches for at_ms in batch.at_ms}) == 1
+
+
+async def test_a_part_that_does_not_tell_its_time_waits_for_one_that_does(tmp_path):
+    async with house(tmp_path) as one:
+        line = await one.dial()
+        await line.say(part(2, body="w01001-Rtd=7.1", at=""))
         assert await line.silent()
-        await line.say(packet("1", "w01001-Rtd=7.1", more="PNUM=2;PNO=2;", flag=7, at=""))
+        await line.say(part(1, at=beijing(5)))
         await line.hear(2 * len(answer("1")))
-        assert [(b.metric, len(set(b.at_ms))) for b in one.batches] == [(["do", "ph"], 1)]
+        assert sorted(batch.metric for batch in one.batches) == [["do"], ["ph"]]
+        assert len({at_ms for batch in one.batches for at_ms in batch.at_ms}) == 1
 
 
-def test_parts_that_never_come_are_noise_and_unanswered():
+async def test_a_part_that_comes_again_is_answered_and_stored_once(tmp_path):
+    async with house(tmp_path) as one:
+        line = await one.dial()
+        first, second = part(1, at=beijing(5)), part(2, body="w01001-Rtd=7.1", at="")
+        await line.say(first + second + second + first)
+        await line.hear(4 * len(answer("1")))
+        assert (one.counts.readings, one.counts.doubles, one.counts.dead) == (2, 2, 0)
+
+
+def test_parts_that_never_come_are_told_and_those_that_wait_are_kept_and_unanswered():
     talk = Hj212Talk()
-    first = packet("1", more="PNUM=2;PNO=1;", flag=7)
-    assert list(talk.feed(first, 0.0, 0.0)) == []
+    (heard,) = talk.feed(part(1), 0.0, 0.0)
+    assert isinstance(heard, Heard)
+    assert heard.answer == answer("1")
     assert list(talk.feed(b"", 59.0, 0.0)) == []
     (noise,) = talk.feed(b"", 61.0, 0.0)
-    assert noise == Noise(first, "only 1 of 2 parts of a packet came")
+    assert noise == Noise(b"MN=ST01;CN=2011;QN=1", "only 1 of 2 parts of a packet came")
+    assert list(talk.feed(part(2, at=""), 70.0, 0.0)) == []
+    (noise,) = talk.feed(b"", 131.0, 0.0)
+    assert noise == Noise(part(2, at=""), "no part of 2 that came tells the time")
 
 
-def test_open_packets_are_bounded():
+def test_a_station_that_numbers_nothing_may_send_one_split_packet_after_the_other():
+    talk, times = Hj212Talk(), (beijing(10), beijing(5))
+    for at in times:
+        for n in (1, 2):
+            body = part(n, at=at if n == 1 else "").replace(b"QN=1;", b"")
+            (heard,) = talk.feed(frame(body[6:-6]), 0.0, 0.0)
+            assert isinstance(heard, Heard)
+            assert [r.at_ms for r in heard.told.records] == [moment_ms(at)]
+    assert list(talk.end()) == []
+
+
+def test_split_packets_are_bounded():
     talk = Hj212Talk()
     found = [
         one
         for n in range(40)
-        for one in talk.feed(packet(str(n), more="PNUM=2;PNO=1;", flag=7), float(n) / 10, 0.0)
+        for one in talk.feed(packet(str(n), more="PNUM=2;PNO=1;", flag=7, at=""), n / 10, 0.0)
     ]
-    assert len(found) == 24
-    assert not any(isinstance(one, Heard) for one in found)
+    assert [type(one) for one in found] == [Noise] * 24
 
 
-def test_the_bytes_of_open_packets_are_bounded():
+def test_the_bytes_of_parts_that_wait_are_bounded():
     talk = Hj212Talk()
     long = "w01009-Rtd=6.2;" * 600
-    found = [
-        one
-        for n in range(1, 50)
-        for one in talk.feed(packet("1", long, more=f"PNUM=64;PNO={n};", flag=7), 0.0, 0.0)
-    ]
+    found = [one for n in range(1, 50) for one in talk.feed(part(n, 64, long, at=""), 0.0, 0.0)]
     assert [type(one) for one in found] == [Noise] * 2
 
 
