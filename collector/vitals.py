@@ -141,6 +141,7 @@ class Vitals:
                         "registry",
                         "climb",
                         "notices",
+                        "late-notices",
                         "orders",
                         "announcers",
                         "reports",
