@@ -3,8 +3,9 @@
 The engine's state is one snapshot file beside the journal, saved only when every transition up to
 its position is committed. Whatever came after it is read again, and repeats itself harmlessly.
 
-A record with transitions is waited for until they are committed, but no longer than ``PATIENCE_S``:
-then the rules go on, the transitions keep their order and wait, and ``late`` hears of each.
+The rules go on while transitions are written down, in order, those that wait in one transaction.
+``late`` hears of what has waited for ``PATIENCE_S``, and from then on of all that comes, until the
+database takes something again.
 """
 
 import asyncio
@@ -33,7 +34,7 @@ BREATH = 50  # entries fed before the loop may turn: some milliseconds
 BACK_OFF_S = (0.2, 10.0)
 REASON_MOST = 300  # characters: SQLAlchemy's words hold the whole statement
 PATIENCE_S = 5.0  # real seconds that a fire may wait for the operations database (design.md)
-WAIT_MOST = 5_000  # transitions that wait in memory; past that the rules wait with them
+WAIT_MOST = 5_000  # records whose transitions wait in memory; past that the rules wait with them
 TAKE_MOST = 200  # transitions in one transaction, when many have waited
 
 Take = Callable[[Sequence[Transition], Packs], Awaitable[None]]
@@ -46,10 +47,11 @@ Late = Callable[[Sequence[Transition], Packs], None]
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What the rules said of one record, by these packs."""
+    """What the rules said of one record, by these packs, at ``since_s`` of the loop's clock."""
 
     transitions: Sequence[Transition]
     packs: Packs
+    since_s: float
 
 
 class Judging:
@@ -75,7 +77,7 @@ class Judging:
         self.transitions = 0
         self.refused = 0
         self.delays = Delays()
-        """From an entry's arrival until it is judged and what it brought is committed, or is late."""
+        """From an entry's arrival until it is judged."""
         self._clock = clock
         self._follower = follower
         self._path = path
@@ -86,6 +88,7 @@ class Judging:
         self._waiting: deque[Found] = deque()
         self._are_late = False
         self._writing: asyncio.Task[None] | None = None
+        self._deadline: asyncio.TimerHandle | None = None
         self._jitter = jitter
         self.engine = load_engine(path, follower)
         self.settled = self.engine.position
@@ -111,7 +114,7 @@ class Judging:
                 for number, entry in enumerate(entries, 1):
                     found = self.engine.feed(entry)
                     if found:
-                        await self._hand_over(Found(found, self.engine.packs))
+                        await self._hand_over(Found(found, self.engine.packs, loop.time()))
                     elif not self._waiting:
                         self.settled = entry.position
                     if number % BREATH == 0:
@@ -122,9 +125,14 @@ class Judging:
                 if self._writing is not None and self._writing.done():
                     self._writing.result()
                 due_s = self._saved_s + max(SAVE_S, self._save_took_s * SAVE_SHARE)
-                if loop.time() >= due_s and not self._waiting:
-                    await self._save(loop)
+                if loop.time() >= due_s and not self._are_late:
+                    if self._writing is not None and not self._writing.done():
+                        await asyncio.wait((self._writing,), timeout=self._patience_s)
+                    if not self._waiting:
+                        await self._save(loop)
         finally:
+            if self._deadline is not None:
+                self._deadline.cancel()
             if self._writing is not None:
                 self._writing.cancel()
                 await asyncio.gather(self._writing, return_exceptions=True)
@@ -133,22 +141,34 @@ class Judging:
                 await asyncio.shield(self._save(loop))
 
     async def _hand_over(self, found: Found) -> None:
-        """Until it is written down, or is late; whatever comes while others are late is late."""
+        """To be written down; waits only when too much waits already."""
         self._waiting.append(found)
         if self._writing is None or self._writing.done():
             self._writing = asyncio.create_task(self._write(), name="rules-write")
-        if self._are_late:
+            self._look_after(self._patience_s)
+        elif self._are_late:
             self._late(found.transitions, found.packs)
-            if sum(len(one.transitions) for one in self._waiting) < WAIT_MOST:
-                return
-        patience_s = None if self._are_late else self._patience_s
-        await asyncio.wait((self._writing,), timeout=patience_s)
+        if len(self._waiting) >= WAIT_MOST:
+            await asyncio.wait((self._writing,))
         if self._writing.done():
             self._writing.result()
-        elif not self._are_late:
-            self._are_late = True
-            for one in self._waiting:
-                self._late(one.transitions, one.packs)
+
+    def _look_after(self, seconds: float) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._deadline = asyncio.get_running_loop().call_later(seconds, self._look_for_late)
+
+    def _look_for_late(self) -> None:
+        """Whether the oldest has waited too long; then all that wait are late."""
+        if not self._waiting or self._are_late:
+            return
+        oldest_s = asyncio.get_running_loop().time() - self._waiting[0].since_s
+        if oldest_s < self._patience_s:
+            self._look_after(self._patience_s - oldest_s)
+            return
+        self._are_late = True
+        for one in self._waiting:
+            self._late(one.transitions, one.packs)
 
     def _time(self, entries: Sequence[Entry]) -> None:
         """All of them as the first, which has waited longest: one look at the clock for many."""
@@ -165,9 +185,11 @@ class Judging:
             )
             for _ in group:
                 self._waiting.popleft()
+            if self._are_late:
+                self._are_late = False
+                self._look_after(self._patience_s)
         # Nothing that was fed since has brought anything.
         self.settled = self.engine.position
-        self._are_late = False
 
     def _group(self) -> list[Found]:
         """The oldest that wait, of the same packs, as many as one transaction holds."""

@@ -117,7 +117,7 @@ class Unwritten:
             if settled.notice.state in _SETTLED:
                 del self._hushes[notice_id]
             return
-        told = next((told for told in self._told.values() if notice_id in told.notices), None)
+        told = self._of(notice_id)
         if told is None:
             return  # it was written down meanwhile
         settled = outbox.settle(told.notices[notice_id], outcome, now, jitter)
@@ -125,7 +125,26 @@ class Unwritten:
         if settled.lost:
             self._hand_on(told, settled.notice, now)
 
+    def hold(self, notice_ids: Sequence[int], until: datetime, why: str) -> None:
+        """These wait for their turn until then, and say why; no attempt is counted."""
+        for told in self._told.values():
+            for id in told.notices.keys() & set(notice_ids):
+                told.notices[id] = replace(told.notices[id], due_at=until, detail=why)
+
+    def second(self, notice_id: int, now: datetime) -> bool:
+        """A notice that no channel has taken yet goes to its person's next address as well, once."""
+        told = self._of(notice_id)
+        if told is None or told.notices[notice_id].state in _SETTLED:
+            return False
+        first = told.notices[notice_id]
+        if sum(one.person == first.person for one in told.notices.values()) > 1:
+            return False
+        return self._tell_next(told, first, now)
+
     # What is told
+
+    def _of(self, notice_id: int) -> _Told | None:
+        return next((told for told in self._told.values() if notice_id in told.notices), None)
 
     def _is_news(self, transition: Transition) -> bool:
         if transition.cls is not IncidentClass.FIRE or transition.severity is Severity.INFO:
@@ -209,13 +228,19 @@ class Unwritten:
         )
         told.notices[notice.id] = notice
 
-    def _hand_on(self, told: _Told, lost: Notice, now: datetime) -> None:
-        tried = {one.address for one in told.notices.values() if one.person == lost.person}
-        person = told.people[lost.person]
+    def _tell_next(self, told: _Told, notice: Notice, now: datetime) -> bool:
+        """To the next address of the same person; whether there is one."""
+        tried = {one.address for one in told.notices.values() if one.person == notice.person}
+        person = told.people[notice.person]
         for address in person.addresses:
             if address not in tried:
-                self._write(told, lost.incident, person, address, now)
-                return
+                self._write(told, notice.incident, person, address, now)
+                return True
+        return False
+
+    def _hand_on(self, told: _Told, lost: Notice, now: datetime) -> None:
+        if self._tell_next(told, lost, now):
+            return
         states = {n.state for n in told.notices.values() if n.step == told.incident.step}
         if states == {NoticeState.REJECTED} and lost.step == told.incident.step:
             steps = who.tiers_of(told.incident, told.registry)

@@ -87,11 +87,16 @@ class Book:
         self.taken: list[int] = []
         self.buried: list[tuple[int, str]] = []
         self.errors: list[Exception] = []
+        self.refuses: set[int] = set()
+        self.sizes: list[int] = []
         self.changed = asyncio.Event()
 
     async def take(self, transitions, packs) -> None:
         if self.errors:
             raise self.errors.pop(0)
+        if self.refuses & {one.position for one in transitions}:
+            raise RuntimeError("a bug")
+        self.sizes.append(len(transitions))
         self.taken += [one.position for one in transitions if one.position not in self.taken]
         self.changed.set()
 
@@ -176,6 +181,20 @@ async def test_a_database_that_is_away_is_waited_for(writing, tmp_path, monkeypa
     assert (room.why, room.refused) == ("", 0)
 
 
+async def test_what_has_waited_is_taken_together_and_in_order(writing, tmp_path, monkeypatch):
+    monkeypatch.setattr(judging, "Engine", Counter)
+    monkeypatch.setattr(judging, "TAKE_MOST", 4)
+    book = Book()
+    room = Judging(Follower(writing, "rules"), tmp_path / "rules.snapshot", book.take, book.bury)
+    task = asyncio.create_task(room.run())
+    await writing.write(Work(said=[(1, Tick())] * 10))
+    await book.until(10)
+    await stopped(task)
+    assert book.taken == list(range(1, 11))
+    assert max(book.sizes) == 4
+    assert len(book.sizes) < 10
+
+
 async def test_while_the_database_is_away_the_rules_go_on_and_each_late_transition_is_told_once(
     writing, tmp_path, monkeypatch
 ):
@@ -239,7 +258,7 @@ async def test_a_transition_that_can_never_be_taken_is_buried_and_passed_over(
 ):
     monkeypatch.setattr(judging, "Engine", Counter)
     book = Book()
-    book.errors = [RuntimeError("a bug")]
+    book.refuses = {1}
     room = Judging(Follower(writing, "rules"), tmp_path / "rules.snapshot", book.take, book.bury)
     task = asyncio.create_task(room.run())
     await writing.write(Work(said=[(1, Tick())] * 2))

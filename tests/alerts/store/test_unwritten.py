@@ -97,6 +97,25 @@ def test_what_is_not_taken_is_tried_again_later(unwritten):
     assert unwritten.sent(says(1)) == []
 
 
+def test_what_waits_for_its_turn_is_due_when_it_has_come(unwritten):
+    unwritten.tell([says(1)], PACKS, REGISTRY, NOW)
+    (notice,) = unwritten.due(NOW, 100)
+    unwritten.hold([notice.id, 99], NOW + FIRST, "its turn")
+    assert unwritten.due(NOW, 100) == []
+    (held,) = unwritten.due(NOW + FIRST, 100)
+    assert (held.attempts, held.detail) == (0, "its turn")
+
+
+def test_a_notice_that_nobody_takes_goes_a_second_way_once(unwritten):
+    unwritten.tell([says(1)], PACKS, REGISTRY, NOW)
+    (notice,) = unwritten.due(NOW, 100)
+    assert unwritten.second(notice.id, NOW)
+    assert not unwritten.second(notice.id, NOW)
+    assert [to for _, to in told(unwritten)] == ["http://127.0.0.1/guard", "guard@example.org"]
+    unwritten.settle(notice.id, Accepted("at last"), NOW, 0)
+    assert not unwritten.second(notice.id, NOW)
+
+
 def test_a_group_address_of_two_people_hears_it_once(unwritten):
     group = hook("shift", group=True)
     pair = (
