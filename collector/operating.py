@@ -1,12 +1,15 @@
-"""The operations database as the watch uses it: one thread, patience, and the tasks that need it."""
+"""The operations database as the watch uses it: one thread, patience, and the tasks that need it.
+
+What cannot be written down in time and is of fire class goes out from memory (``tell_late``).
+"""
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from alerts.incidents.acts import Done, Result
 from alerts.notify.dispatcher import Dispatcher
@@ -50,11 +53,19 @@ class Operating:
         self._ready = asyncio.Event()
         self._ran_out = asyncio.Event()
         self._dispatcher = Dispatcher(operations, channels, clock, executor=self._thread)
+        self._registry: Registry | None = None
+        self._unwritten = operations.unwritten()
+        self._late = Dispatcher(self._unwritten, channels, clock, executor=_Here())
 
     @property
     def attempts(self) -> Mapping[str, int]:
-        """Attempts to send since the start, by how they ended."""
-        return self._dispatcher.attempts
+        """Attempts to send since the start, by how they ended; those from memory count too."""
+        late = self._late.attempts
+        return {how: count + late[how] for how, count in self._dispatcher.attempts.items()}
+
+    def use(self, registry: Registry) -> None:
+        """The registry that holds from now on, for what is told from memory."""
+        self._registry = registry
 
     async def open(self, taken: Callable[[Taken], Awaitable[None]] | None = None) -> None:
         """Bring the schema to the newest, wait for the lease, and keep it; ``taken`` hears of it.
@@ -105,8 +116,30 @@ class Operating:
     async def take(self, transitions: Sequence[Transition], packs: Packs) -> None:
         """Write transitions down, with all that follows."""
         await self._ready.wait()
-        await self.ask(partial(self.operations.take, transitions, packs, self._clock.now()))
+
+        def work() -> None:
+            now = self._clock.now()
+            self.operations.take(transitions, packs, now)
+            # Asked only now: the database may have kept the call waiting while people were told.
+            for transition in transitions:
+                if sent := self._unwritten.sent(transition):
+                    self.operations.record(transition, sent, now)
+
+        await self.ask(work)
+        if self._unwritten.forget(transitions, self._clock.now()):
+            self._late.wake()
         self._dispatcher.wake()
+
+    def tell_late(self, transitions: Sequence[Transition], packs: Packs) -> None:
+        """These could not be written down in time: fire class goes out from memory."""
+        if self._registry is None or not self._is_ours.is_set():
+            return  # nobody is known yet, or another watch tells them
+        if self._unwritten.tell(transitions, packs, self._registry, self._clock.now()):
+            self._late.wake()
+
+    async def dispatch_late(self) -> None:
+        """Send what is told from memory; this waits for no database."""
+        await self._late.run()
 
     async def watch_registry(self, adopt: Adopt) -> None:
         """``adopt`` each revision of the registry, the present one first."""
@@ -201,3 +234,15 @@ class Operating:
             raise
         self.why = ""
         return answer
+
+
+class _Here(Executor):
+    """Runs what it is given at once, for an outbox that is memory of the loop's own."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        done: Future[Any] = Future()
+        try:
+            done.set_result(fn(*args, **kwargs))
+        except Exception as error:
+            done.set_exception(error)
+        return done

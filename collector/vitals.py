@@ -136,6 +136,7 @@ class Vitals:
                         "registry",
                         "climb",
                         "notices",
+                        "late-notices",
                         "orders",
                         "announcers",
                         "reports",

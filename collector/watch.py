@@ -140,6 +140,7 @@ class Watch:
             config.snapshot_path,
             self.operating.take,
             self._bury,
+            late=self.operating.tell_late,
             clock=clock,
         )
         self.writer = Writer(self.followers["store"], self.store, clock=clock)
@@ -268,6 +269,7 @@ class Watch:
             "rules": self.judging.run,
             "climb": self.operating.climb,
             "notices": self.operating.dispatch,
+            "late-notices": self.operating.dispatch_late,
             "orders": self.ordering.run,
             "announcers": self.ordering.announce_again,
             "reports": self.ordering.write_reports,
@@ -325,6 +327,7 @@ class Watch:
 
     def _use(self, registry: Registry, *, fresh: bool = True) -> None:
         self.commanding.use(registry)
+        self.operating.use(registry)
         self.listening.use(registry, fresh=fresh)
         self.door.use(registry)
         self.house.use(registry)

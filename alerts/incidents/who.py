@@ -30,6 +30,7 @@ class Reason(StrEnum):
     DIGEST = "digest"
     FOR_THE_RECORD = "for-the-record"
     NOT_ACCEPTED = "not-accepted"
+    FROM_MEMORY = "from-memory"
 
     @property
     def told(self) -> bool:
@@ -40,7 +41,15 @@ class Reason(StrEnum):
         return TEXTS[self][language]
 
 
-_TOLD = frozenset({Reason.TIER, Reason.TOLD_BEFORE, Reason.TOOK_OVER, Reason.NEXT_ADDRESS})
+_TOLD = frozenset(
+    {
+        Reason.TIER,
+        Reason.TOLD_BEFORE,
+        Reason.TOOK_OVER,
+        Reason.NEXT_ADDRESS,
+        Reason.FROM_MEMORY,
+    }
+)
 
 TEXTS: dict[Reason, dict[Language, str]] = {
     Reason.TIER: {
@@ -98,6 +107,10 @@ TEXTS: dict[Reason, dict[Language, str]] = {
     Reason.NOT_ACCEPTED: {
         Language.ZH: "没有通知到：登记的地址都发不出去。",
         Language.EN: "Not reached: no registered address took the notice.",
+    },
+    Reason.FROM_MEMORY: {
+        Language.ZH: "已通知：当时数据库写不进去，先凭记忆发出，后来补记。",
+        Language.EN: "Told: sent from memory while the database was away, and recorded later.",
     },
 }
 

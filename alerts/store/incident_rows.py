@@ -172,6 +172,22 @@ def notice_of(row: Row[Any]) -> Notice:
     )
 
 
+def notice_row(notice: Notice) -> dict[str, Any]:
+    """All that the notice itself knows, but for its number: no round, no level."""
+    row = {name: getattr(notice, name) for name in _NOTICE if name != "id"}
+    return row | {
+        "reason": notice.reason.value,
+        "channel": notice.address.channel.value,
+        "to": notice.address.to,
+        "is_group": notice.address.group,
+        "secret": notice.address.secret,
+        "language": notice.language.value,
+        "cls": notice.cls.value,
+        "severity": int(notice.severity),
+        "state": notice.state.value,
+    }
+
+
 def notice_row_anew(row: Row[Any], now: datetime) -> dict[str, Any]:
     """The same notice once more, due at once and never tried."""
     return {name: value for name, value in row._mapping.items() if name != "id"} | {

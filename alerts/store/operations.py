@@ -27,6 +27,7 @@ from alerts.store.incident_rows import (
     incident_of,
     incident_row,
     notice_of,
+    notice_row,
     notice_row_anew,
     story_row,
     transition_row,
@@ -36,9 +37,11 @@ from alerts.store.orders import Orders
 from alerts.store.reads import Reads
 from alerts.store.registry_rows import changes, write_registry
 from alerts.store.telling import UNSENT, Rulebook, Teller, Words, level_of
+from alerts.store.unwritten import Unwritten
 from alerts.words import Severity
 
 CLIMB_AT_ONCE = 200  # incidents in one transaction, so that the desk's acts wait only briefly
+FROM_MEMORY = "sent from memory while the database was away"  # behind the channel's own words
 _CALLING = [reason.value for reason in CALLING]
 
 
@@ -131,6 +134,66 @@ class Operations(Reads, Orders):
                 incident = self._judge(connection, transition, registry, now)
                 row = transition_row(transition) | {"incident": incident, "taken_at": now}
                 connection.execute(insert(t.transition), row)
+
+    def unwritten(self) -> Unwritten:
+        """Tells of fire in the same words while nothing can be written here."""
+        return Unwritten(self._teller)
+
+    def record(self, transition: Transition, sent: Sequence[Notice], now: datetime) -> None:
+        """What went out from memory before this transition could be taken; it has been taken now.
+
+        Who accepted it is not sent it again, and the tier's wait counts from there. An announcer is
+        told again: it must know the incident by its number.
+        """
+        w, c = t.transition.c, t.considered.c
+        from_memory = who.Reason.FROM_MEMORY.value
+        with self._database.write() as connection:
+            incident_id = connection.execute(
+                select(w.incident).where(
+                    w.journal == transition.journal,
+                    w.position == transition.position,
+                    w.rule == transition.rule,
+                    w.subject == str(transition.subject),
+                    w.nth == transition.nth,
+                )
+            ).scalar()
+            incident = _locked(connection, incident_id) if incident_id is not None else None
+            if incident is None:
+                return
+            for notice in sent:
+                if notice.address.channel is not ChannelKind.ANNOUNCER:
+                    _record(connection, incident, notice)
+            verdicts = [
+                Considered(
+                    incident=incident.id,
+                    at=notice.settled_at or now,
+                    person=notice.person,
+                    step=notice.step,
+                    told=True,
+                    reason=from_memory,
+                )
+                for notice in sent
+                if notice.state is NoticeState.ACCEPTED
+            ]
+            known = select(c.person, c.at).where(c.incident == incident.id, c.reason == from_memory)
+            recorded = {(row.person, row.at) for row in connection.execute(known)}
+            if not verdicts or any((one.person, one.at) in recorded for one in verdicts):
+                return  # nothing to tell, or a repeat after an answer that was lost
+            connection.execute(insert(t.considered), [considered_row(one) for one in verdicts])
+            accepted = [notice for notice in sent if notice.state is NoticeState.ACCEPTED]
+            first, first_at = accepted[0], min(one.at for one in verdicts)
+            facts: dict[str, float | str] = {
+                "reason": first.reason.value,
+                "step": first.step,
+                "people": ", ".join(dict.fromkeys(one.person for one in verdicts)),
+                "because": from_memory,
+            }
+            line = StoryLine(at=first_at, kind=StoryKind.TOLD, facts=facts)
+            connection.execute(insert(t.story), story_row(incident.id, line))
+            steps = who.tiers_of(incident, self._registry(connection))
+            heard = climb.accepted(incident, steps, first_at)
+            if heard != incident and incident.step == first.step:
+                _save(connection, incident, replace(heard, version=incident.version + 1))
 
     def _judge(
         self, connection: Connection, transition: Transition, registry: Registry, now: datetime
@@ -734,6 +797,32 @@ def _overtake(connection: Connection, incident: Incident) -> None:
         .where(or_(n.state == NoticeState.ACCEPTED.value, n.state == NoticeState.OPENED.value))
         .values(state=NoticeState.ACKNOWLEDGED.value)
     )
+
+
+def _record(connection: Connection, incident: Incident, sent: Notice) -> None:
+    """Settle the row that calls the same address, or write one when there is none."""
+    n = t.notice.c
+    settled = {
+        "state": sent.state.value,
+        "attempts": sent.attempts,
+        "settled_at": sent.settled_at,
+        "detail": f"{sent.detail}; {FROM_MEMORY}",
+    }
+    here = (
+        n.incident == incident.id,
+        n.channel == sent.address.channel.value,
+        n.to == sent.address.to,
+        n.reason.in_(_CALLING),
+    )
+    row = connection.execute(select(n.id).where(*here, n.state.in_(UNSENT)).order_by(n.id)).first()
+    if row is not None:
+        connection.execute(update(t.notice).where(n.id == row.id).values(settled))
+        return
+    fresh = notice_row(sent) | settled | {"incident": incident.id, "round": incident.relapses}
+    fresh["level"] = level_of(incident, sent.reason)
+    same = [n[name] == fresh[name] for name in ("reason", "step", "round", "level")]
+    if connection.execute(select(n.id).where(*here, *same)).first() is None:
+        connection.execute(insert(t.notice), fresh)
 
 
 def _is_current(incident: Incident, row: Any) -> bool:

@@ -128,7 +128,8 @@ class Teller:
         now: datetime,
     ) -> dict[str, Any]:
         """An outbox row with its words; ``due_at`` is the caller's."""
-        link = f"{self._link_base}/incidents/{incident.id}" if self._link_base else ""
+        page = f"/incidents/{incident.id}" if incident.id else "/incidents"  # not written down yet
+        link = f"{self._link_base}{page}" if self._link_base else ""
         try:
             title, text = self._words(
                 rule,

@@ -18,7 +18,7 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from tests.chaos import broker_death, clocks, half_truths, power_cut, rule_kills
+from tests.chaos import broker_death, clocks, half_truths, notice_kills, power_cut, rule_kills
 from tests.chaos.scene import Report
 from tests.services.servers import (
     Missing,
@@ -37,6 +37,7 @@ EXPERIMENTS: dict[str, tuple[Run, tuple[Callable[[], object], ...]]] = {
     clocks.NAME: (clocks.run, (find_mosquitto, find_faketime)),
     half_truths.NAME: (half_truths.run, (find_mosquitto, find_influxd)),
     rule_kills.NAME: (rule_kills.run, ()),
+    notice_kills.NAME: (notice_kills.run, (find_mosquitto,)),
 }
 
 

@@ -188,3 +188,22 @@ class SmokeAlarm(SmallBox):
 
     def measured(self, seq: int) -> tuple[str, float]:
         return SMOKE, float(self.is_smoking)
+
+
+def smoke(alarm: str, since_s: float = 6.0) -> bytes:
+    """A pack of a new run: smoke for so long already, which is longer than its rule waits."""
+    now_ms = time.time_ns() // 1_000_000
+    return encode(
+        [
+            Reading(
+                place=place_of(alarm),
+                port="",
+                metric=SMOKE,
+                value=1.0,
+                at_ms=now_ms - before_ms,
+                run=f"run-{alarm}",
+                seq=seq,
+            )
+            for seq, before_ms in enumerate((round(since_s * 1000), 0))
+        ]
+    )

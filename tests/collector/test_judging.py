@@ -87,11 +87,16 @@ class Book:
         self.taken: list[int] = []
         self.buried: list[tuple[int, str]] = []
         self.errors: list[Exception] = []
+        self.refuses: set[int] = set()
+        self.sizes: list[int] = []
         self.changed = asyncio.Event()
 
     async def take(self, transitions, packs) -> None:
         if self.errors:
             raise self.errors.pop(0)
+        if self.refuses & {one.position for one in transitions}:
+            raise RuntimeError("a bug")
+        self.sizes.append(len(transitions))
         self.taken += [one.position for one in transitions if one.position not in self.taken]
         self.changed.set()
 
@@ -137,7 +142,9 @@ async def test_it_counts_how_long_after_their_arrival_entries_were_done(
     arrived_ms = 9_940
     await writing.write(Work(said=[(arrived_ms, Tick())] * 120))  # more than one breath
     task = asyncio.create_task(room.run())
-    await book.until(120)
+    async with asyncio.timeout(SOON_S):
+        while sum(room.delays.counts) < 120:  # noqa: ASYNC110 - it has no event
+            await asyncio.sleep(0.01)
     await stopped(task)
     assert sum(room.delays.counts) == 120
     assert 0.05 < room.delays.quantile_s(0.01) < room.delays.quantile_s(0.99) < 0.075
@@ -174,12 +181,84 @@ async def test_a_database_that_is_away_is_waited_for(writing, tmp_path, monkeypa
     assert (room.why, room.refused) == ("", 0)
 
 
+async def test_what_has_waited_is_taken_together_and_in_order(writing, tmp_path, monkeypatch):
+    monkeypatch.setattr(judging, "Engine", Counter)
+    monkeypatch.setattr(judging, "TAKE_MOST", 4)
+    book = Book()
+    room = Judging(Follower(writing, "rules"), tmp_path / "rules.snapshot", book.take, book.bury)
+    task = asyncio.create_task(room.run())
+    await writing.write(Work(said=[(1, Tick())] * 10))
+    await book.until(10)
+    await stopped(task)
+    assert book.taken == list(range(1, 11))
+    assert max(book.sizes) == 4
+    assert len(book.sizes) < 10
+
+
+async def test_while_the_database_is_away_the_rules_go_on_and_each_late_transition_is_told_once(
+    writing, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(judging, "Engine", Counter)
+    book, late = Book(), list[int]()
+
+    def hear(transitions, packs) -> None:
+        late.extend(one.position for one in transitions)
+
+    path = tmp_path / "rules.snapshot"
+    room = Judging(
+        Follower(writing, "rules"), path, book.take, book.bury, late=hear, patience_s=0.1
+    )
+    task = asyncio.create_task(room.run())
+    await writing.write(Work(said=[(1, Tick())] * 2))
+    await book.until(2)
+    assert late == []
+    book.errors = [StoreUnavailable("locked")] * 10_000
+    await writing.write(Work(said=[(1, Tick())] * 3))
+    async with asyncio.timeout(SOON_S):
+        while len(late) < 3:  # noqa: ASYNC110 - it has no event
+            await asyncio.sleep(0.01)
+    assert (late, room.engine.position, room.settled) == ([3, 4, 5], 5, 2)
+    saved = Counter.load(path.read_bytes()).position if path.exists() else 0
+    assert saved <= 2
+    book.errors.clear()
+    await book.until(5)
+    await writing.write(Work(said=[(1, Tick())]))
+    await book.until(6)
+    await stopped(task)
+    assert (book.taken, late) == ([1, 2, 3, 4, 5, 6], [3, 4, 5])
+    assert (room.settled, Counter.load(path.read_bytes()).position) == (6, 6)
+
+
+async def test_no_more_transitions_wait_in_memory_than_there_is_room_for(
+    writing, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(judging, "Engine", Counter)
+    monkeypatch.setattr(judging, "WAIT_MOST", 4)
+    book, late = Book(), list[Transition]()
+    book.errors = [StoreUnavailable("locked")] * 10_000
+    room = Judging(
+        Follower(writing, "rules"), tmp_path / "rules.snapshot", book.take, book.bury,
+        late=lambda transitions, packs: late.extend(transitions), patience_s=0.05,
+    )  # fmt: skip
+    task = asyncio.create_task(room.run())
+    await writing.write(Work(said=[(1, Tick())] * 9))
+    async with asyncio.timeout(SOON_S):
+        while len(late) < 4:  # noqa: ASYNC110 - it has no event
+            await asyncio.sleep(0.01)
+    await asyncio.sleep(0.2)
+    assert (len(late), room.engine.position) == (4, 4)
+    book.errors.clear()
+    await book.until(9)
+    await stopped(task)
+    assert book.taken == list(range(1, 10))
+
+
 async def test_a_transition_that_can_never_be_taken_is_buried_and_passed_over(
     writing, tmp_path, monkeypatch, caplog
 ):
     monkeypatch.setattr(judging, "Engine", Counter)
     book = Book()
-    book.errors = [RuntimeError("a bug")]
+    book.refuses = {1}
     room = Judging(Follower(writing, "rules"), tmp_path / "rules.snapshot", book.take, book.bury)
     task = asyncio.create_task(room.run())
     await writing.write(Work(said=[(1, Tick())] * 2))

@@ -127,9 +127,10 @@ class Process:
         program: Sequence[str] = WATCH,
     ) -> None:
         self._command = [*program, str(config)]
-        self._env = {**os.environ, **(environment or {})}
+        self.environment = {**os.environ, **(environment or {})}
+        """Of the next start."""
         if clock is not None:
-            self._env[VARIABLE] = clock.spell()
+            self.environment[VARIABLE] = clock.spell()
         self._process: subprocess.Popen[bytes] | None = None
         self.log = config.parent / "watch.log"
 
@@ -140,7 +141,7 @@ class Process:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=self._env,
+                env=self.environment,
             )
 
     def pause(self) -> None:
