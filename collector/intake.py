@@ -14,7 +14,8 @@ from hmac import compare_digest
 
 import orjson
 
-from alerts.registry.model import Registry
+from alerts.registry.index import devices_of
+from alerts.registry.model import Device, Registry
 from alerts.rules.inputs import Amendment, DeviceSaid, GivenUp, What
 from collector.decoders.doubles import Doubles
 from collector.decoders.foreign import Mapping, Newest, bind
@@ -59,17 +60,15 @@ class Bindings:
     def __init__(self, registry: Registry) -> None:
         self.foreign = Foreigners(registry)
         self._bound: set[Form] = set()
-        self._by_device = {
-            (device.site, device.id): device for device in registry.devices if not device.is_foreign
-        }
+        self._devices = devices_of(registry)
 
     def knows(self, site: str, device: str) -> bool:
         """Whether this is a registered device of ours."""
-        return (site, device) in self._by_device
+        return self._ours(site, device) is not None
 
     def allows(self, site: str, device: str) -> Callable[[_Key], bool]:
         """What says whether this device may speak of a (place, port, metric)."""
-        found = self._by_device.get((site, device))
+        found = self._ours(site, device)
         if found is None:
             return lambda key: False
         own: dict[tuple[str, str], tuple[str, ...]] = {}
@@ -77,6 +76,10 @@ class Bindings:
             spot = binding.place, binding.port
             own[spot] = own.get(spot, ()) + binding.metrics
         return lambda key: key[2] in own.get(key[:2], ()) or key in _ABOUT_ITSELF
+
+    def _ours(self, site: str, device: str) -> Device | None:
+        found = self._devices.get((site, device))
+        return None if found is None or found.is_foreign else found
 
     def bind(self, batch: Batch) -> bool:
         """Whether the device may speak of all that its batch is about."""
