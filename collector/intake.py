@@ -6,6 +6,7 @@ not registered is never told that anything is held, so it keeps what it has unti
 A dead letter is judged again as if it had just come, but for its time of arrival.
 """
 
+from bisect import insort
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Mapping as Map
 from dataclasses import dataclass, field, replace
@@ -318,21 +319,23 @@ class Intake:
     def intervals(
         self, spoke: Iterable[tuple[str, str, int]]
     ) -> dict[str, dict[str, list[tuple[int, int]]]]:
-        """By stream and run, the held intervals around these."""
-        found: dict[str, dict[str, set[tuple[int, int]]]] = {}
-        latest: dict[tuple[str, str], tuple[int, int]] = {}
+        """By stream and run, the held intervals around these, in order."""
+        found: dict[str, dict[str, list[tuple[int, int]]]] = {}
         for name, run, seq in spoke:
-            lo, hi = latest.get((name, run), (1, 0))
-            if lo <= seq <= hi:
+            runs = found.get(name)
+            pairs = None if runs is None else runs.get(run)
+            if pairs is not None and pairs[-1][0] <= seq <= pairs[-1][1]:
                 continue
             around = self._held[name, run].around(seq)
-            if around is not None:
-                latest[name, run] = around
-                found.setdefault(name, {}).setdefault(run, set()).add(around)
-        return {
-            name: {run: sorted(pairs) for run, pairs in runs.items()}
-            for name, runs in found.items()
-        }
+            if around is None:
+                continue
+            if runs is None:
+                found[name] = {run: [around]}
+            elif pairs is None:
+                runs[run] = [around]
+            elif around not in pairs:
+                insort(pairs, around)
+        return found
 
     # One message: what may go wrong comes first, what is noted as held comes last
 
