@@ -50,7 +50,7 @@ wheel: $(INSTALLED)  ## one file to install on devices and servers, in dist/
 	@PATH="$$PATH:$(CURDIR)/.uv/bin" uv build --quiet --wheel
 	@ls dist/*.whl
 
-services:  ## real servers to test against: Mosquitto, InfluxDB 2.7 and 1, VictoriaMetrics, Chromium, libfaketime, strace
+services:  ## real servers to test against: Mosquitto, InfluxDB 2.7 and 1, VictoriaMetrics, PostgreSQL, Chromium, libfaketime, strace
 	@tests/services/install.sh
 
 bench-%: $(INSTALLED)  ## one benchmark, by the name of its module in benchmarks/

@@ -21,7 +21,7 @@ ZH_UNITS = {
 FLAG_WORDS = {Language.ZH: ("否", "是"), Language.EN: ("no", "yes")}
 
 # Facts that count something whatever the metric is.
-WHOLE = frozenset({"minutes", "percent", "window", "count", "hours"})
+WHOLE = frozenset({"minutes", "percent", "window", "count", "hours", "wait"})
 
 # Signs that a chat robot, a mail client or a page might take for markup, as their full-width twins.
 _MARKUP = str.maketrans({sign: chr(ord(sign) + 0xFEE0) for sign in "<>`*_[]#@|{}\\"})

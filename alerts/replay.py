@@ -1,22 +1,25 @@
 """Replay: what the rules would have said over recorded entries or a table of readings. Pure."""
 
 import csv
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import groupby
 from operator import itemgetter
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from alerts.registry.model import Registry
 from alerts.rules.engine import Engine
-from alerts.rules.inputs import Entry, PacksRevised, RegistryRevised, Sight, Tick
+from alerts.rules.inputs import Entry, PacksRevised, RegistryRevised, Sight, Tick, What
 from alerts.rules.transition import Change, Transition
 from edge.contract.gross import gross_quality
 from edge.contract.metrics import METRICS
 from edge.contract.reading import Batch
 
 TICK_MS = 60_000
+_AFTER_MS = 3_600_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +59,19 @@ def replay(entries: Iterable[Entry], journal: str = "replay") -> list[Transition
     return [transition for entry in entries for transition in engine.feed(entry)]
 
 
+class Measured(NamedTuple):
+    """One reading of a table or a store; ``quality`` is QARTOD's number."""
+
+    at_ms: int
+    site: str
+    device: str
+    place: str
+    port: str
+    metric: str
+    value: float | None
+    quality: int
+
+
 def entries_from_csv(
     lines: Iterable[str],
     mapping: CsvMapping,
@@ -64,44 +80,101 @@ def entries_from_csv(
     *,
     tick_ms: int = TICK_MS,
 ) -> Iterator[Entry]:
-    """The table as a journal: each reading arrives when it was observed, with ticks between.
+    """The table as a journal, and an hour behind it, so that the last values have been waited for.
 
-    ``lines`` is an open file, its first line the header, its rows in any order. The cell sees all
-    the time. CsvError names what cannot be read. The rows of a season fit in memory.
+    ``lines`` is an open file, its first line the header, its rows in any order. CsvError names what
+    cannot be read. The rows of a season fit in memory.
     """
-    rows = sorted(_readings(lines, mapping), key=itemgetter(0))
-    if not rows:
-        return
-    at_ms = rows[0][0]
-    yield Entry(1, at_ms, RegistryRevised(registry))
-    yield Entry(2, at_ms, PacksRevised(dict(packs)))
-    yield Entry(3, at_ms, Sight(True, at_ms))
-    position, seq, next_tick_ms = 3, 0, at_ms + tick_ms
-    for at_ms, together in groupby(rows, key=itemgetter(0)):
-        while next_tick_ms < at_ms:
-            position += 1
-            yield Entry(position, next_tick_ms, Tick())
-            next_tick_ms += tick_ms
-        batch = Batch(site=mapping.site, device=mapping.device, run="replay", first=seq, count=0)
-        for _, column, value in together:
-            batch.place.append(column.place)
-            batch.port.append(column.port)
-            batch.metric.append(column.metric)
-            batch.value.append(value)
+    rows = readings_from_csv(lines, mapping)
+    if rows:
+        known = {(device.site, device.id) for device in registry.devices}
+        yield from entries_of(
+            rows, registry, packs, since_ms=rows[0].at_ms, known=known, tick_ms=tick_ms
+        )
+
+
+def readings_from_csv(lines: Iterable[str], mapping: CsvMapping) -> list[Measured]:
+    """The table's readings by time, judged by the span of their metric alone."""
+    return sorted(
+        (
+            Measured(
+                at_ms, mapping.site, mapping.device, column.place, column.port, column.metric,
+                value, int(gross_quality(column.metric, value)),
+            )
+            for at_ms, column, value in _readings(lines, mapping)
+        ),
+        key=itemgetter(0),
+    )  # fmt: skip
+
+
+def entries_of(
+    readings: Iterable[Measured],
+    registry: Registry,
+    packs: Mapping[str, str],
+    *,
+    since_ms: int,
+    until_ms: int | None = None,
+    known: Collection[tuple[str, str]] = frozenset(),
+    tick_ms: int = TICK_MS,
+) -> Iterator[Entry]:
+    """Readings in order of time as a journal: each arrives when it was observed, with ticks between.
+
+    The cell sees all the time. A device (site, id) that is not ``known`` is registered with its first
+    reading: what is not there yet is not silent. Without ``until_ms`` the ticks go on for an hour in
+    which the cell is blind, so that the end itself is no silence.
+    """
+    whats = _whats(readings, registry, packs, since_ms, until_ms, set(known), tick_ms)
+    for position, (at_ms, what) in enumerate(whats, 1):
+        yield Entry(position, at_ms, what)
+
+
+def _whats(
+    readings: Iterable[Measured],
+    registry: Registry,
+    packs: Mapping[str, str],
+    since_ms: int,
+    until_ms: int | None,
+    known: set[tuple[str, str]],
+    tick_ms: int,
+) -> Iterator[tuple[int, What]]:
+    foreign = {(device.site, device.id) for device in registry.devices if device.is_foreign}
+    yield since_ms, RegistryRevised(_of_devices(registry, known))
+    yield since_ms, PacksRevised(dict(packs))
+    yield since_ms, Sight(True, since_ms)
+    at_ms, next_tick_ms, seqs = since_ms, since_ms + tick_ms, Counter[tuple[str, str]]()
+    for (at_ms, *device), together in groupby(readings, key=itemgetter(0, 1, 2)):
+        for tick_at in range(next_tick_ms, at_ms, tick_ms):
+            yield tick_at, Tick()
+            next_tick_ms = tick_at + tick_ms
+        key = (device[0], device[1])
+        if key not in known:
+            known.add(key)
+            yield at_ms, RegistryRevised(_of_devices(registry, known))
+        batch = Batch(
+            site=key[0], device=key[1], run="replay", first=seqs[key], count=0,
+            untrusted=key in foreign,
+        )  # fmt: skip
+        for one in together:
+            batch.place.append(one.place)
+            batch.port.append(one.port)
+            batch.metric.append(one.metric)
+            batch.value.append(one.value)
             batch.at_ms.append(at_ms)
-            batch.quality.append(int(gross_quality(column.metric, value)))
-            batch.seq.append(seq)
-            seq += 1
+            batch.quality.append(one.quality)
+            batch.seq.append(batch.first + len(batch.seq))
         batch.count = len(batch)
-        position += 1
-        yield Entry(position, at_ms, batch)
-    # So long after the end that the last values have been waited for; the end itself is no silence.
-    position += 1
-    yield Entry(position, at_ms, Sight(False, at_ms))
-    for _ in range(-(-3_600_000 // tick_ms)):
-        position += 1
-        yield Entry(position, next_tick_ms, Tick())
-        next_tick_ms += tick_ms
+        seqs[key] += batch.count
+        yield at_ms, batch
+    if until_ms is None:
+        yield at_ms, Sight(False, at_ms)
+        until_ms = next_tick_ms + -(-_AFTER_MS // tick_ms) * tick_ms
+    for tick_at in range(next_tick_ms, until_ms, tick_ms):
+        yield tick_at, Tick()
+
+
+def _of_devices(registry: Registry, known: Collection[tuple[str, str]]) -> Registry:
+    heard = tuple(d for d in registry.devices if (d.site, d.id) in known)
+    return replace(registry, devices=heard)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +190,8 @@ class Episode:
     value: float | None
     limit: float | None
     peak: float | None
+    first: Transition = field(repr=False)
+    """What raised it, from which its words are made."""
 
 
 def episodes(transitions: Iterable[Transition]) -> list[Episode]:
@@ -199,6 +274,7 @@ def _episode(first: Transition, worst: Transition, end: Transition | None) -> Ep
         value=worst.value,
         limit=worst.limit,
         peak=peak,
+        first=first,
     )
 
 

@@ -219,6 +219,29 @@ class NoticesConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DingTalkAppConfig:
+    """An app of one's own organisation; without a client id the channel is not set up."""
+
+    __pydantic_config__: ClassVar = _STRICT
+    client_id: str = ""
+    client_secret: SecretReference = field(default="", repr=False)
+    replies: bool = True
+    """Whether the house keeps a line open and hears what people answer."""
+    url: HttpUrl = "https://api.dingtalk.com"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeishuAppConfig:
+    """An app of one's own organisation; without an app id the channel is not set up."""
+
+    __pydantic_config__: ClassVar = _STRICT
+    app_id: str = ""
+    app_secret: SecretReference = field(default="", repr=False)
+    replies: bool = True
+    url: HttpUrl = "https://open.feishu.cn"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeadmanConfig:
     """Whom to ping while everything works; ``every_s`` is in real seconds."""
 
@@ -244,6 +267,8 @@ class Config:
     limits: LimitsConfig = LimitsConfig()
     mail: MailConfig = MailConfig()
     notices: NoticesConfig = NoticesConfig()
+    dingtalk_app: DingTalkAppConfig = DingTalkAppConfig()
+    feishu_app: FeishuAppConfig = FeishuAppConfig()
     deadman: DeadmanConfig = DeadmanConfig()
     listener: tuple[ListenerConfig, ...] = ()
     uplink: tuple[UplinkConfig, ...] = ()
@@ -329,12 +354,21 @@ def _together(raw: dict[str, Any], store_sign_in: bool) -> list[str]:
     names = [one.get("name") for one in uplinks] if isinstance(uplinks, list) else []
     if len(set(map(str, names))) < len(names):
         problems.append("uplink: a name stands twice; what was sent is remembered by it")
+    for table, pair in _PAIRS.items():
+        given = raw.get(table)
+        if isinstance(given, dict) and bool(given.get(pair[0])) != bool(given.get(pair[1])):
+            missing = pair[bool(given.get(pair[0]))]
+            problems.append(f"{table}.{missing}: is needed beside the other; both are the app's")
     store = raw.get("store")
     if isinstance(store, dict):
         problems += _store_together(store, store_sign_in)
     return problems
 
 
+_PAIRS = {
+    "dingtalk_app": ("client_id", "client_secret"),
+    "feishu_app": ("app_id", "app_secret"),
+}
 _STORE_SIGN_IN = ("token", "user", "password")
 _NEEDED = {"url": "http://127.0.0.1:8086", "token": "env:INFLUX_TOKEN"}
 _NEEDED_BY: dict[str, tuple[str, ...]] = {
@@ -376,10 +410,13 @@ def _store_together(store: dict[str, Any], sign_in: bool) -> list[str]:
     return problems
 
 
+_SECRETS = ("password", "token", "client_secret", "app_secret")
+
+
 def _problem(path: Path, problem: Any) -> str:
     where = ".".join(str(part) for part in problem["loc"]) or "the file"
     text = _REMEDIES.get(problem["type"]) or problem["msg"].removeprefix("Value error, ")
-    is_secret = where.split(".")[-1] in ("password", "token") or where in (
+    is_secret = where.split(".")[-1] in _SECRETS or where in (
         "operations.url",
         "deadman.url",
     )

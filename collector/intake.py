@@ -296,7 +296,7 @@ class Intake:
         return ""
 
     def _foreign_again(self, judged: Judged, letter: Kept) -> str:
-        who = self.bindings.foreign.at(letter.topic)
+        who = self.bindings.foreign.past(letter.topic, letter.reason)
         if who is None:
             return letter.reason
         message = Message(letter.topic, letter.raw, False, 0)
@@ -726,6 +726,8 @@ def _foreign_record(part: object) -> Record | None:
         metric=part.get("metric", ""),
         unit=part["unit"],
         at_ms=part.get("at_ms"),
+        quality=Quality(part.get("quality", Quality.NOT_EVALUATED)),
+        reason=part.get("reason", ""),
     )
 
 

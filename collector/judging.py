@@ -14,7 +14,7 @@ from alerts.rules.engine import Engine
 from alerts.rules.inputs import Entry
 from alerts.rules.packs import Packs
 from alerts.rules.transition import Transition
-from alerts.store.errors import StoreUnavailable
+from alerts.store.errors import LeaseLost, StoreUnavailable
 from collector.delays import Delays
 from collector.follower import Follower
 from collector.snapshots import replace_snapshot
@@ -119,6 +119,8 @@ class Judging:
                 await asyncio.sleep(pause_s * (0.5 + self._jitter() / 2))
                 pause_s = min(pause_s * 2, longest_s)
                 continue
+            except LeaseLost:
+                raise
             except Exception as error:
                 if len(some) > 1:
                     waiting[:1] = [[one] for one in some]

@@ -6,6 +6,7 @@ import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from alerts.store.errors import LeaseLost
 from edge.errors import JournalDamaged
 
 log = logging.getLogger("collector.watch")
@@ -29,7 +30,7 @@ async def keep(
     *,
     jitter: Callable[[], float] = random.random,
 ) -> None:
-    """Run ``work`` until cancelled, again and again; only a damaged journal ends it."""
+    """Run ``work`` until cancelled, again and again; a damaged journal or a lost lease ends it."""
     loop = asyncio.get_running_loop()
     shortest_s, longest_s = BACK_OFF_S
     pause_s = shortest_s
@@ -39,8 +40,8 @@ async def keep(
             await work()
             why = "it ended by itself"
             log.error("task %s ended by itself; it is started again", name)
-        except JournalDamaged:
-            raise  # it must be opened anew, by a new process
+        except (JournalDamaged, LeaseLost):
+            raise  # it takes a new process, that opens the journal or asks for the lease anew
         except Exception as error:
             task = asyncio.current_task()
             if task is not None and task.cancelling():

@@ -1,16 +1,26 @@
 """Opening what the configuration names: the store, and the channels of the notices."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from alerts.notify.announcer import Announcer
+from alerts.notify.dingtalk import DingtalkRobot
+from alerts.notify.dingtalk_app import DingTalkApp, DingTalkSettings
 from alerts.notify.email import Email, MailSecurity, MailServer
+from alerts.notify.feishu import FeishuRobot
+from alerts.notify.feishu_app import FeishuApp, FeishuSettings
 from alerts.notify.log import LogLine
 from alerts.notify.outbound import Outbound
 from alerts.notify.port import Channel, Speaker
 from alerts.notify.webhook import Webhook
+from alerts.notify.wecom import WecomRobot
 from alerts.registry.model import ChannelKind
 from alerts.secrets import resolve
 from collector.config import Config, RetentionConfig, StoreKind
+from collector.replies.dingtalk import DingTalkLine
+from collector.replies.feishu import FeishuLine
+from collector.replies.line import Line
+from collector.replies.port import Hear
 from collector.stores.embedded import EmbeddedStore
 from collector.stores.kinds import ANSWERS_INFLUXQL, InfluxSettings, Kind
 from collector.stores.port import Store
@@ -69,8 +79,12 @@ def server_of(config: Config) -> InfluxSettings | None:
 
 def open_channels(config: Config, clock: Clock, speaker: Speaker) -> dict[ChannelKind, Channel]:
     """The channels that are set up; e-mail only where a mail server is named."""
+    outbound = Outbound(allow=config.notices.allow)
     channels: dict[ChannelKind, Channel] = {
-        ChannelKind.WEBHOOK: Webhook(Outbound(allow=config.notices.allow), clock),
+        ChannelKind.WEBHOOK: Webhook(outbound, clock),
+        ChannelKind.WECOM: WecomRobot(outbound, clock),
+        ChannelKind.DINGTALK: DingtalkRobot(outbound, clock),
+        ChannelKind.FEISHU: FeishuRobot(outbound, clock),
         ChannelKind.LOG: LogLine(),
         ChannelKind.ANNOUNCER: Announcer(speaker),
     }
@@ -86,7 +100,42 @@ def open_channels(config: Config, clock: Clock, speaker: Speaker) -> dict[Channe
             password=mail.password,
         )
         channels[ChannelKind.EMAIL] = Email(server, clock)
+    if settings := dingtalk_of(config):
+        outbound = Outbound(allow=config.notices.allow)
+        channels[ChannelKind.DINGTALK_APP] = DingTalkApp(settings, outbound, clock)
+    if app := feishu_of(config):
+        outbound = Outbound(allow=config.notices.allow)
+        channels[ChannelKind.FEISHU_APP] = FeishuApp(app, outbound, clock)
     return channels
+
+
+def open_lines(config: Config, channels: Mapping[ChannelKind, Channel], hear: Hear) -> list[Line]:
+    """The lines on which people answer, of the apps that are set up."""
+    lines: list[Line] = []
+    for app in channels.values():
+        if isinstance(app, DingTalkApp) and config.dingtalk_app.replies:
+            outbound = Outbound(allow=config.notices.allow)
+            lines.append(DingTalkLine(app.settings, outbound, app, hear))
+        elif isinstance(app, FeishuApp) and config.feishu_app.replies:
+            outbound = Outbound(allow=config.notices.allow)
+            lines.append(FeishuLine(app.settings, outbound, app, hear))
+    return lines
+
+
+def dingtalk_of(config: Config) -> DingTalkSettings | None:
+    app = config.dingtalk_app
+    if not app.client_id:
+        return None
+    return DingTalkSettings(client_id=app.client_id, client_secret=app.client_secret, url=app.url)
+
+
+def feishu_of(config: Config) -> FeishuSettings | None:
+    app = config.feishu_app
+    if not app.app_id:
+        return None
+    return FeishuSettings(
+        app_id=app.app_id, app_secret=app.app_secret, url=app.url, cell=config.cell
+    )
 
 
 def retention_of(days: RetentionConfig) -> Retention:

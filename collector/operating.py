@@ -15,6 +15,7 @@ from alerts.registry.model import ChannelKind, Registry
 from alerts.rules.packs import Packs
 from alerts.rules.transition import Transition
 from alerts.store.errors import StoreUnavailable
+from alerts.store.lease import RENEW_S, Lease, Taken
 from alerts.store.operations import Operations
 from edge.clock import Clock
 from edge.contract.settings import Reported
@@ -32,14 +33,22 @@ class Operating:
     """``why`` says why the database cannot be used, or ""."""
 
     def __init__(
-        self, operations: Operations, channels: Mapping[ChannelKind, Channel], clock: Clock
+        self,
+        operations: Operations,
+        channels: Mapping[ChannelKind, Channel],
+        clock: Clock,
+        lease: Lease,
     ) -> None:
         self.why = "not opened yet"
+        self._loop = asyncio.get_running_loop()
         self.operations = operations
+        self._lease = lease
+        self._is_ours = asyncio.Event()
         self._clock = clock
         # One thread: the database is called synchronously, and its writers queue anyhow.
         self._thread = ThreadPoolExecutor(1, "operations")
         self._ready = asyncio.Event()
+        self._ran_out = asyncio.Event()
         self._dispatcher = Dispatcher(operations, channels, clock, executor=self._thread)
 
     @property
@@ -47,11 +56,51 @@ class Operating:
         """Attempts to send since the start, by how they ended."""
         return self._dispatcher.attempts
 
-    async def open(self) -> None:
-        """Bring the schema to the newest, then stay; raises when the database is not there."""
+    async def open(self, taken: Callable[[Taken], Awaitable[None]] | None = None) -> None:
+        """Bring the schema to the newest, wait for the lease, and keep it; ``taken`` hears of it.
+
+        Raises when the database is not there, and LeaseLost when another watch took over.
+        """
         await self.ask(self.operations.set_up)
+        found = await self._stand_by()
+        if taken is not None:
+            await taken(found)
+        self._is_ours.set()
         self._ready.set()
-        await asyncio.Event().wait()
+        while True:
+            self._ran_out.clear()
+            try:
+                async with asyncio.timeout(RENEW_S):
+                    await self._ran_out.wait()
+            except TimeoutError:
+                pass
+            try:
+                await self.ask(self._lease.renew)
+            except StoreUnavailable:
+                await asyncio.sleep(POLL_S)
+
+    async def _stand_by(self) -> Taken:
+        told = ""
+        while True:
+            answer = await self.ask(self._lease.take)
+            if isinstance(answer, Taken):
+                return answer
+            self.why = str(answer)
+            if self.why != told:
+                log.warning("%s", answer)
+                told = self.why
+            await asyncio.sleep(POLL_S)
+
+    def presume(self) -> None:
+        """The lease was ours when the database was last heard: go on while it is away.
+
+        Nobody can take the lease of a database that is away, and nothing is written without it.
+        """
+        self._is_ours.set()
+
+    async def ours(self) -> None:
+        """Until the cell is ours to watch."""
+        await self._is_ours.wait()
 
     async def take(self, transitions: Sequence[Transition], packs: Packs) -> None:
         """Write transitions down, with all that follows."""
@@ -123,6 +172,20 @@ class Operating:
             except StoreUnavailable:
                 await asyncio.sleep(POLL_S)
 
+    def wake(self) -> None:
+        """Somebody acted: look at the outbox now (from any thread)."""
+        self._loop.call_soon_threadsafe(self._dispatcher.wake)
+
+    async def give_up(self) -> bool:
+        """Let another watch begin at once; whether the database heard it."""
+        if not self._lease.epoch:
+            return False
+        try:
+            await self.ask(self._lease.give_up)
+        except StoreUnavailable:
+            return False
+        return True
+
     async def close(self) -> None:
         await asyncio.get_running_loop().run_in_executor(self._thread, self.operations.close)
         self._thread.shutdown(wait=False, cancel_futures=True)
@@ -133,6 +196,8 @@ class Operating:
             answer = await asyncio.get_running_loop().run_in_executor(self._thread, work)
         except StoreUnavailable as error:
             self.why = str(error)
+            if not self._lease.is_sure:
+                self._ran_out.set()  # so that it is taken again at once
             raise
         self.why = ""
         return answer

@@ -41,6 +41,8 @@ _BEGINS = (
 )
 _ENDS = ((" is not registered", Why.UNREGISTERED),)
 _HOLDS = (
+    (" device with this address is registered", Why.UNREGISTERED),
+    (" may not speak from ", Why.UNREGISTERED),
     (" is not bound to device ", Why.UNBOUND),
     (" is not mapped for device ", Why.UNBOUND),
     ("; map them apart", Why.UNBOUND),

@@ -112,11 +112,6 @@ class Vitals:
         problems = watch.judging.engine.problems
         whys = {
             "link": _first(watch.listening.why, fallen.get("link"), fallen.get("sight")),
-            "listeners": _first(watch.listeners.why, fallen.get("listeners")),
-            "uplinks": _first(
-                *(one.why for one in watch.uplinks.values()),
-                *(fallen.get(name) for name in watch.uplinks),
-            ),
             "journal": _first(
                 watch.journaling.why,
                 watch.tending.why,
@@ -149,7 +144,20 @@ class Vitals:
                 ),
             ),
         }
+        # A part that nobody has set up neither works nor fails.
+        if watch.config.listener:
+            whys["listeners"] = _first(watch.listeners.why, fallen.get("listeners"))
+        if watch.uplinks:
+            whys["uplinks"] = _first(
+                *(one.why for one in watch.uplinks.values()),
+                *(fallen.get(name) for name in watch.uplinks),
+            )
         whys["whole-way"] = _first(watch.synthetic.why, fallen.get("whole-way"))
+        if watch.lines:
+            whys["replies"] = _first(
+                *(line.why for line in watch.lines),
+                *(fallen.get(f"replies-{line.name}") for line in watch.lines),
+            )
         if watch.deadman is not None:
             whys["dead-man"] = _first(watch.deadman.why, fallen.get("dead-man"))
         return [self._part(name, why, now_ms) for name, why in whys.items()]

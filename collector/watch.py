@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import logging
 import signal
+import socket
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
@@ -20,9 +21,11 @@ from alerts.notify.outbound import Outbound
 from alerts.packs import shipped
 from alerts.registry.model import Registry
 from alerts.rules.inputs import PacksRevised, RegistryRevised, Sight, Tick, What
+from alerts.rules.rule import Rule
 from alerts.rules.transition import Transition
 from alerts.secrets import resolve
-from alerts.store.errors import StoreMisfit
+from alerts.store.errors import LeaseLost, StoreMisfit
+from alerts.store.lease import Taken
 from alerts.store.operations import Operations
 from collector import log as logs
 from collector.commanding import Commanding
@@ -46,11 +49,12 @@ from collector.link.port import Broker
 from collector.listeners.door import HouseDoor
 from collector.listeners.room import Listeners
 from collector.listening import Listening
-from collector.opening import open_channels, open_store
+from collector.opening import open_channels, open_lines, open_store
 from collector.operating import Operating
 from collector.ordering import Ordering
 from collector.records import READINGS, Unreadable, dump_registry, entry, load_registry
 from collector.replaying import Replaying
+from collector.replies.room import Replies
 from collector.stores.port import Store
 from collector.synthetic import Synthetic
 from collector.tending import Tending, last_seen
@@ -101,6 +105,8 @@ class Watch:
             try:
                 await self._begin()
                 await self._work(writing)
+                if await self.operating.give_up():
+                    await self.journaling.write(Work(puts=[("leased", 0)]))
             finally:
                 writing.cancel()
                 await asyncio.gather(writing, return_exceptions=True)
@@ -112,8 +118,18 @@ class Watch:
         for channel in channels.values():
             stack.push_async_callback(channel.close)
         operations = Operations(config.operations_url.reveal(), link_base=config.public_url)
-        self.operating = Operating(operations, channels, clock)
+        holder = f"{socket.gethostname()}/{self.journaling.id}"
+        lease = operations.lease(holder, self.journaling.id)
+        self.operating = Operating(operations, channels, clock, lease)
         stack.push_async_callback(self.operating.close)
+        self.replies = Replies(
+            operations,
+            self.operating.keep_asking,
+            self._rule,
+            clock.now,
+            self.operating.wake,
+        )
+        self.lines = open_lines(config, channels, self.replies.hear)
         self.store: Store = open_store(config, clock=clock, refused=self._refused())
         stack.push_async_callback(self.store.close)
         self.followers = {
@@ -191,14 +207,16 @@ class Watch:
         """The first records: blind since we were last here, and the packs if they are new."""
         now_ms = self.clock.now_ms()
 
-        def look(journal: Journal) -> tuple[int, bool, object, object, object]:
+        def look(journal: Journal) -> tuple[int, bool, object, object, object, object]:
             newest, oldest = journal.read(max(0, journal.last - 1), 1), journal.read(0, 1)
             since_ms = min(now_ms, newest[-1].at_ms) if newest else now_ms
             is_cut = bool(oldest) and oldest[0].position != 1
             got = journal.get("packs"), journal.get("registry"), journal.get("whole-way")
-            return since_ms, is_cut, *got
+            return since_ms, is_cut, *got, journal.get("leased")
 
-        since_ms, is_cut, packs, registry, passed_ms = await self.journaling.call(look)
+        since_ms, is_cut, packs, registry, passed_ms, leased = await self.journaling.call(look)
+        if leased:
+            self.operating.presume()
         if isinstance(passed_ms, int):
             self.synthetic.resume(since_ms - passed_ms)
         # Rules that begin anew on a journal whose beginning is gone must hear both again.
@@ -240,12 +258,12 @@ class Watch:
     async def _work(self, writing: "asyncio.Task[None]") -> None:
         """All tasks, until asked to stop or the journal is damaged."""
         tasks: dict[str, Callable[[], Awaitable[None]]] = {
-            "operations": self.operating.open,
+            "operations": lambda: self.operating.open(self._taken),
             "registry": lambda: self.operating.watch_registry(self._adopt),
-            "link": self.listening.run,
-            "sight": self.listening.look,
-            "listeners": self.listeners.run,
-            "ticks": self._tick,
+            "link": self._ours(self.listening.run),
+            "sight": self._ours(self.listening.look),
+            "listeners": self._ours(self.listeners.run),
+            "ticks": self._ours(self._tick),
             "rules": self.judging.run,
             "climb": self.operating.climb,
             "notices": self.operating.dispatch,
@@ -261,7 +279,8 @@ class Watch:
             "status": self.vitals.run,
             "whole-way": self.synthetic.run,
             **({"dead-man": self.deadman.run} if self.deadman else {}),
-            **{name: uplink.run for name, uplink in self.uplinks.items()},
+            **{f"replies-{line.name}": self._ours(line.run) for line in self.lines},
+            **{name: self._ours(uplink.run) for name, uplink in self.uplinks.items()},
         }
         running = [
             asyncio.create_task(keep(name, work, self.falls), name=name)
@@ -279,6 +298,19 @@ class Watch:
                 raise result
         if writing.done():
             writing.result()
+
+    def _ours(self, work: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+        """``work`` once the cell is ours: until then nothing is heard, and nothing is said."""
+
+        async def waiting() -> None:
+            await self.operating.ours()
+            await work()
+
+        return waiting
+
+    async def _taken(self, taken: Taken) -> None:
+        await self.journaling.write(Work(puts=[("leased", taken.epoch)]))
+        log.info("this watch has the lease of the cell", extra={"facts": {"epoch": taken.epoch}})
 
     async def _adopt(self, registry: Registry) -> None:
         """From here on this registry holds: for the rules by the journal, for intake at once."""
@@ -342,6 +374,9 @@ class Watch:
         kind = Mqtt5Link if mqtt.protocol is Protocol.V5 else Mqtt311Link
         return kind(broker, sites=sites)
 
+    def _rule(self, id: str) -> Rule | None:
+        return self.judging.engine.packs.rules.get(id)
+
     async def _bury(self, transition: Transition, reason: str) -> None:
         """A transition that the operations database will never take becomes a dead letter."""
         raw, now_ms = orjson.dumps(transition, default=str), self.clock.now_ms()
@@ -382,7 +417,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ConfigError, StoreMisfit) as error:
         sys.stderr.write(f"{error}\n")
         return EXIT_CONFIG
-    except JournalError as error:
+    except (JournalError, LeaseLost) as error:
         sys.stderr.write(f"{error}\n")
         return EXIT_OUTSIDE
     return 0

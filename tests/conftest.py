@@ -23,13 +23,14 @@ from tests.services.servers import (
     Influxd1,
     Missing,
     Mosquitto,
+    Postgres,
     Victoria,
     find_chromium,
     find_faketime,
     find_influxd,
     find_influxd1,
     find_mosquitto,
-    find_postgres_url,
+    find_postgres,
     find_strace,
     find_victoria,
 )
@@ -45,7 +46,7 @@ FINDERS: dict[str, Callable[[], object]] = {
     "victoria": find_victoria,
     "chromium": find_chromium,
     "strace": find_strace,
-    "postgres": find_postgres_url,
+    "postgres": find_postgres,
 }
 
 MosquittoFactory = Callable[..., Mosquitto]
@@ -109,6 +110,13 @@ def influxdb1_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Influ
 def victoria_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Victoria]:
     """One VictoriaMetrics for the session; each test writes with a label `db` of its own."""
     with Victoria(tmp_path_factory.mktemp("victoria")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Postgres]:
+    """One PostgreSQL for the session; each test takes a database of its own with `new_database()`."""
+    with Postgres() as server:
         yield server
 
 

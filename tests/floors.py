@@ -24,13 +24,19 @@ PURE = (
     "alerts.registry.model",
     "alerts.registry.check",
     "alerts.registry.options",
+    "alerts.registry.addresses",
+    "alerts.notify.limits",
+    "alerts.notify.limiter",
+    "alerts.notify.cutting",
     "alerts.messages",
     "alerts.speech",
     "alerts.replay",
+    "alerts.trial",
     "collector.decoders",
     "collector.foreigners",
     "collector.intake",
     "collector.quality",
+    "collector.trial.ticks",
 )
 IO_MODULES = frozenset(
     [

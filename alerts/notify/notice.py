@@ -19,6 +19,15 @@ class NoticeReason(StrEnum):
     HUSHED = "hushed"  # somebody has it, or it is over: an announcer falls silent
 
 
+CALLING = (
+    NoticeReason.OPENED,
+    NoticeReason.REOPENED,
+    NoticeReason.SEVERITY,
+    NoticeReason.CLIMBED,
+)
+"""Those that ask somebody to take over."""
+
+
 class NoticeState(StrEnum):
     """What a channel can prove; "delivered" is never claimed."""
 

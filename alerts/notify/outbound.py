@@ -10,7 +10,7 @@ import socket
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -85,6 +85,18 @@ class Outbound:
 
     async def get(self, url: str, headers: Mapping[str, str] | None = None) -> Answer:
         return await self._request("GET", url, None, headers or {})
+
+    def socket(self, url: str, *, heartbeat_s: float) -> Any:
+        """``async with outbound.socket("wss://…") as socket``: a WebSocket, by the same rules.
+
+        Refused at once, or what aiohttp raises on entering. Frames are bounded; there is no end to
+        how long it stays open, but a ping that is not answered closes it.
+        """
+        scheme, colon, rest = url.partition(":")
+        self._checked({"wss": "https", "ws": "http"}.get(scheme, "") + colon + rest)
+        return self._open().ws_connect(
+            url, heartbeat=heartbeat_s, max_msg_size=ANSWER_MOST, autoping=True
+        )
 
     async def _request(
         self, method: str, text: str, body: bytes | None, headers: Mapping[str, str]

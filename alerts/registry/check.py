@@ -8,7 +8,7 @@ from datetime import datetime
 from difflib import get_close_matches
 from zoneinfo import ZoneInfo
 
-from alerts.registry import options
+from alerts.registry import addresses, options
 from alerts.registry.model import (
     Address,
     ChannelKind,
@@ -34,6 +34,7 @@ _CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 _MAILBOX = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,190}")
 # The outbound client reads the rest; here it is enough that nobody mistook the field.
 _WEB = re.compile(r"https?://[^\s/?#]+([/?#]\S*)?")
+_ACCOUNT = re.compile(r"[A-Za-z0-9_.$:+/=-]{1,64}")
 _ID_REMEDY = "use 1 to 64 of a-z, 0-9 and '-'"
 
 
@@ -256,6 +257,8 @@ class _Check:
             yield self._bad("people", n, f"{spot}.secret", "the secret itself stands here",
                             "put it in the environment or a file and write env:NAME or file:PATH; "
                             "take this one out of use")  # fmt: skip
+        for key, what, remedy in addresses.problems(address):
+            yield self._bad("people", n, f"{spot}.{key}", what, remedy)
         if is_reference(address.to) and address.channel is not ChannelKind.ANNOUNCER:
             return
         match address.channel:
@@ -267,6 +270,13 @@ class _Check:
                 if not is_mailbox(address.to):
                     yield self._bad("people", n, f"{spot}.to", f"{address.to!r} is no mail address",
                                     "write name@example.org or env:NAME")  # fmt: skip
+            case ChannelKind.DINGTALK_APP | ChannelKind.FEISHU_APP:
+                if not _ACCOUNT.fullmatch(address.to):
+                    yield self._bad("people", n, f"{spot}.to", f"{address.to!r} is no account",
+                                    "let the person write to the app: its answer names it")  # fmt: skip
+                elif address.group:
+                    yield self._bad("people", n, f"{spot}.group", "an account is one person's",
+                                    "remove it; groups are written to by a robot of their own")  # fmt: skip
             case ChannelKind.LOG:
                 if not address.to.strip():
                     yield self._bad("people", n, f"{spot}.to", "is empty", "write any name")

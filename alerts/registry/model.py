@@ -36,7 +36,12 @@ class ChannelKind(StrEnum):
     WEBHOOK = "webhook"
     EMAIL = "email"
     LOG = "log"
+    DINGTALK_APP = "dingtalk-app"
+    FEISHU_APP = "feishu-app"
     ANNOUNCER = "announcer"  # a device that speaks aloud, with a button to take over
+    WECOM = "wecom"  # the robot of a WeCom group
+    DINGTALK = "dingtalk"  # the robot of a DingTalk group
+    FEISHU = "feishu"  # the robot of a Feishu group
 
 
 class Source(StrEnum):
@@ -180,8 +185,9 @@ class Device:
 class Address:
     """A personal or group address on one channel; ``to`` may be a reference ``env:X``, ``file:X``.
 
-    An announcer is ``site/device``. ``secret`` signs a webhook (HMAC-SHA256) and is a reference,
-    never the secret itself.
+    An announcer is ``site/device``; a group's robot the reference to its URL, and behind " @" each
+    whom it mentions (``alerts/registry/addresses.py``). ``secret`` signs and is a reference, never
+    the secret itself.
     """
 
     __pydantic_config__: ClassVar = _STRICT

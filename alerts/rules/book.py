@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from alerts.rules.rule import Shift, State
+from alerts.rules.rule import Rule, Seat, Shift
 from alerts.rules.transition import Change
 from alerts.words import Severity
 
@@ -15,10 +15,9 @@ class Book:
         "subject",
     )  # fmt: skip
 
-    def __init__(self, state: State) -> None:
-        """``state`` is the subject's first in the plan's order."""
-        seat = state.seat
-        self.rule, self.order, self.subject = state.rule, state.order, seat.subject
+    def __init__(self, rule: Rule, seat: Seat, order: int) -> None:
+        """``seat`` and ``order`` are those of the subject's first state in the plan's order."""
+        self.rule, self.order, self.subject = rule, order, seat.subject
         self.place, self.port, self.device = seat.place, seat.port, seat.device
         self.levels: dict[str, Severity] = {}
         self.severity: Severity | None = None

@@ -1,10 +1,10 @@
 """Ears: which states hear what one device says, as compactly as a hundred thousand series ask for."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 
 from alerts.registry.model import Device
-from alerts.rules.rule import DeviceState, Ear
+from alerts.rules.rule import DeviceState, Ear, State
 
 Pattern = dict[str, tuple[int, ...]]
 """By metric, which ears of a spot hear it; one for all spots that are heard alike."""
@@ -62,11 +62,20 @@ class Ears:
             *(Spot("", "", _alone(each.state.rule.metrics[0]), (each,)) for each in own),
         )
 
-    def lose(self, state: object) -> None:
-        """This state hears nothing of it any more. New tuples: somebody may be walking the old."""
-        self.judges = tuple(each for each in self.judges if each is not state)
-        if any(ear.state is state for ear in self.all()):
-            self.spots = tuple(_without(spot, state) for spot in self.spots)
+    def swap(self, before: State, after: State, ear: Callable[[Ear], Ear]) -> None:
+        """``after`` for ``before``. New tuples: somebody may be walking the old."""
+        if isinstance(after, DeviceState):
+            self.judges = tuple(after if each is before else each for each in self.judges)
+        if any(each.state is before for each in self.all()):
+            self.spots = tuple(
+                Spot(
+                    spot.place,
+                    spot.port,
+                    spot.pattern,
+                    tuple(ear(each) if each.state is before else each for each in spot.ears),
+                )
+                for spot in self.spots
+            )
 
 
 @lru_cache(4096)
@@ -88,11 +97,3 @@ class Patterns:
             at += len(some)
         key = tuple(pattern)
         return Spot(place, port, self._known.setdefault(key, dict(key)), ears)
-
-
-def _without(spot: Spot, state: object) -> Spot:
-    pattern = {
-        metric: tuple(i for i in ears if spot.ears[i].state is not state)
-        for metric, ears in spot.pattern.items()
-    }
-    return Spot(spot.place, spot.port, pattern, spot.ears)

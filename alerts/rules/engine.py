@@ -6,11 +6,12 @@ Pure: no I/O, no clock, no randomness. All of its state is in ``dump``.
 import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from operator import attrgetter
 
 from alerts.registry.model import Registry
+from alerts.rules.aside import Aside
 from alerts.rules.book import Book
 from alerts.rules.ears import Ears
+from alerts.rules.faults import Chairs, Fault, fresh
 from alerts.rules.house import HouseTime
 from alerts.rules.inputs import (
     DeviceSaid,
@@ -24,15 +25,17 @@ from alerts.rules.inputs import (
 from alerts.rules.packs import PackError, Packs, Problem, problems, read_packs
 from alerts.rules.plan import Key, Plan
 from alerts.rules.planning import plan
-from alerts.rules.rule import DeviceState, Ear, HearingState, Shift, State
+from alerts.rules.rule import DeviceState, Ear, HearingState, Seat, Shift, State, numbers
 from alerts.rules.snapshot import Snapshot
 from alerts.rules.transition import SOURCE, UNTRUSTED, Change, Transition
+from alerts.words import Severity
 from edge.contract.quality import WITHHELD
 from edge.contract.reading import Batch, Form
 
 FORMS_KNOWN = 2**16  # some 10 MB when all are taken
 Heard = tuple[tuple[int, tuple[int, ...]], ...]
 """Index of a reading in its pack, and of the ears that hear it."""
+_BEHIND_ALL = 2**62  # the order of books that no state of the plan has
 _WITHHELD = frozenset(int(quality) for quality in WITHHELD)
 
 
@@ -56,7 +59,9 @@ class Engine:
         self._pack_problems: tuple[Problem, ...] = ()
         self._misfits: list[Problem] | None = None
         """Of these packs and this registry, once somebody has asked."""
-        self._aside: dict[Key, str] = {}
+        self._aside: dict[Key, Fault] = {}
+        self._chairs = Chairs(self._plan)
+        self._teller: Aside | None = None
         self._out: list[Transition] = []
         self._nth: dict[tuple[str, str], int] = {}
         self._entry = Entry(0, 0, Tick())
@@ -72,16 +77,16 @@ class Engine:
 
     @property
     def problems(self) -> list[Problem]:
-        """Packs that were refused, numbers that do not fit, and rules that were set aside."""
+        """Packs that were refused, numbers that do not fit, and rules that are set aside."""
         if self._misfits is None:  # thousands of overrides are not looked through each second
             self._misfits = [
                 problem for problem in problems(self._packs, self._registry) if not problem.warning
             ]
         found = [*self._pack_problems, *self._misfits]
-        for (rule, subject, _), error in self._aside.items():
+        for (rule, subject, _), fault in self._aside.items():
             where = f"rule {rule!r} on {subject}"
-            remedy = "it is set aside there until packs or registry are revised; report it"
-            found.append(Problem(self._packs.homes.get(rule, ""), where, error, remedy))
+            remedy = f"{fault.stands}; report it"
+            found.append(Problem(self._packs.homes.get(rule, ""), where, fault.error, remedy))
         return found
 
     def feed(self, entry: Entry) -> list[Transition]:
@@ -101,12 +106,11 @@ class Engine:
         elif isinstance(what, DeviceSaid):
             if ears := self._plan.of(what.site, what.device):
                 for state in ears.judges:
-                    state.said(what.status.state.value)
+                    self._guarded(state, partial(self._said, what.status.state.value))
         elif isinstance(what, Warning):
             self._warn(what)
         elif isinstance(what, RegistryRevised):
-            self._registry = what.registry
-            self._revise()
+            self._revise(self._packs, what.registry)
         elif isinstance(what, PacksRevised):
             self._revise_packs(what.packs)
         return self._out
@@ -124,9 +128,9 @@ class Engine:
             packs=dict(self._packs.texts),
             problems=self._pack_problems,
             house=self._house,
-            aside=self._aside,
+            aside={key: fault.dump() for key, fault in self._aside.items()},
             books=[book.dump() for book in self._standing()],
-            states=((state.key, state.dump()) for state in self._plan.states),
+            states=((state.key, state.dump()) for state in self._chairs.states()),
         ).encode()
 
     @classmethod
@@ -150,19 +154,22 @@ class Engine:
         engine._packs = read_packs(snapshot.packs)
         engine._pack_problems = snapshot.problems
         engine._house = snapshot.house
-        engine._plan = plan(engine._packs, engine._registry, engine._house)
+        engine._use_plan(plan(engine._packs, engine._registry, engine._house))
         known = engine._plan.known()
         for key, data in snapshot.states:
             if state := engine._plan.find(key, known, data):
                 state.load(data)
-        for key in snapshot.aside:
-            engine._plan.find(key, known)
+        for key, failed in snapshot.aside.items():
+            if (state := engine._plan.find(key, known)) is not None:
+                engine._aside[key] = fault = Fault.load(failed)
+                if fault.tried_ms is None:
+                    engine._chairs.clear(state)
+                else:
+                    engine._chairs.try_out(state, fault)
         engine._open_books()  # it reads the states' levels
         for dumped in snapshot.books:
             if book := engine._book_of(dumped[0], dumped[1], known):
                 book.load(dumped)
-        for key, error in snapshot.aside.items():
-            engine._set_aside(key, error)
         engine._gather_waiting()
         return engine
 
@@ -194,7 +201,7 @@ class Engine:
                     try:
                         shifts = ear.take(value, at_ms, watched_ms)
                     except Exception as error:
-                        self._set_aside(ear.state.key, repr(error))
+                        self._set_aside(ear.state, error)
                         continue
                     if shifts is not None:
                         self._after(ear.state, shifts)
@@ -220,7 +227,7 @@ class Engine:
                 try:
                     shifts = ear.take(value, at_ms, watched_ms)
                 except Exception as error:
-                    self._set_aside(ear.state.key, repr(error))
+                    self._set_aside(ear.state, error)
                     continue
                 if shifts is not None:
                     self._after(ear.state, shifts)
@@ -244,6 +251,8 @@ class Engine:
 
     def _tick(self) -> None:
         watched_ms = self._house.watched_ms
+        if self._aside:
+            self._try_again()
         for order in sorted(self._waiting):
             # Who hears another rule may have stopped waiting by what that one has just said.
             if waiting := self._waiting.get(order):
@@ -274,6 +283,11 @@ class Engine:
         assert isinstance(state, DeviceState)
         return state.heard(self._entry.at_ms, self._house.watched_ms)
 
+    def _said(self, word: str, state: State) -> Sequence[Shift]:
+        assert isinstance(state, DeviceState)
+        state.said(word)
+        return ()
+
     def _look(self, state: State) -> Sequence[Shift]:
         assert isinstance(state, DeviceState)
         house = self._house
@@ -283,18 +297,29 @@ class Engine:
         try:
             shifts = act(state)
         except Exception as error:
-            self._set_aside(state.key, repr(error))
+            self._set_aside(state, error)
             return
+        if self._aside and (fault := self._aside.get(state.key)):
+            fault.ran += 1
         self._after(state, shifts)
 
     def _after(self, state: State, shifts: Sequence[Shift]) -> None:
         """Write down what a state has brought, and whether it now waits for time to pass."""
-        if state.waits():
+        if self._chairs.is_out(state):
+            return
+        try:
+            waits = state.waits()
+        except Exception as error:
+            self._set_aside(state, error)
+            return
+        if waits:
             self._waiting[state.order] = state
         else:
             self._waiting.pop(state.order, None)
         if not shifts:
             return
+        if self._aside and (fault := self._aside.get(state.key)):
+            fault.level = None  # it speaks for itself from now on
         book = self._book(state)
         what = self._entry.what
         doubtful = state.order in self._doubtful or (isinstance(what, Batch) and what.untrusted)
@@ -345,34 +370,133 @@ class Engine:
             )
         )
 
-    def _set_aside(self, key: Key, error: str) -> None:
-        self._aside[key] = error
-        state = self._plan.withdraw(key)
+    # A rule that raises
+
+    def _set_aside(self, state: State, error: Exception) -> None:
+        """It is out until it is tried again; what it said last stands, and that it failed is told."""
+        if self._chairs.is_out(state):
+            return
+        key = state.key
+        fault = self._aside.setdefault(key, Fault())
+        self._chairs.clear(state)
         self._listening.clear()
-        if state is not None:
-            self._waiting.pop(state.order, None)
-            self._book(state).levels.pop(state.device, None)
+        self._waiting.pop(state.order, None)
+        if book := self._books.get(key[:2]):
+            fault.level = book.levels.get(state.device)
+        fault.failed(error, self._house.watched_ms)
+        self._say_failed(state, fault, self._fault_level(state))
+
+    def _try_again(self) -> None:
+        """Put back what has waited long enough; believe what has run through for a while."""
+        watched_ms = self._house.watched_ms
+        due: dict[str, list[Key]] = {}
+        for key, fault in list(self._aside.items()):
+            if fault.is_due(watched_ms):
+                due.setdefault(key[0], []).append(key)
+            elif fault.is_proven(watched_ms):
+                self._believe(key, fault)
+        for keys in due.values():
+            try:
+                found = fresh(keys, self._packs, self._registry, self._house)
+            except Exception as error:
+                for key in keys:
+                    self._aside[key].failed(error, watched_ms)
+                continue
+            for key, state in found.items():
+                self._try(key, state)
+
+    def _try(self, key: Key, state: State) -> None:
+        """A fresh state goes on trial in the place of the one that failed."""
+        fault = self._aside[key]
+        fault.begin(self._house.watched_ms)
+        self._chairs.seat(key, state, fault)
+        self._listening.clear()
+        self._after(state, ())
+        if isinstance(state, HearingState):
+            for book in self._standing():  # it has not been told what stands
+                if book.rule.id in state.rule.rules_heard and self._is_near(book, state):
+                    self._guarded(state, partial(self._told, book, self._entry.at_ms))
+
+    def _is_near(self, book: Book, state: State) -> bool:
+        here = self._plan.hearing.get(book.subject.site, {}).get(book.place, ())
+        return any(each is state for each in here)
+
+    def _believe(self, key: Key, fault: Fault) -> None:
+        """The fresh state has run through: the fault is over, and what the state says holds."""
+        del self._aside[key]
+        state = self._chairs.believe(key)
+        self._listening.clear()
+        if fault.level is not None:
+            book = self._book(state)
+            facts = {"reason": "tried again"}
+            end = Shift(self._entry.at_ms, book.since_ms, state.severity(), facts=facts)
+            self._note(book, key[2], end, state.order in self._doubtful)
+        self._say_failed(state, fault, None)
+
+    def _say_failed(self, state: State, fault: Fault, severity: Severity | None) -> None:
+        """By the rule of the packs that tells of failed rules, if there is one."""
+        if book := self._fault_book(state.seat):
+            at_ms = self._entry.at_ms
+            since_ms = at_ms if book.severity is None else book.since_ms
+            shift = Shift(at_ms, since_ms, severity, facts=fault.facts(state.rule.id))
+            self._note(book, _line(state.key), shift)
+
+    def _note(self, book: Book, line: str, shift: Shift, doubtful: bool = False) -> None:
+        change = book.note(line, shift)
+        if change is not None:
+            self._tell(book, change, shift, book.device, doubtful)
+            self._pass_on(book, shift.at_ms)
+
+    def _fault_level(self, state: State) -> Severity | None:
+        return self._teller.severity_for(state.rule.cls) if self._teller else None
+
+    def _fault_book(self, seat: Seat) -> Book | None:
+        """Of the rule that tells of failed rules, at this subject; None when it is not judged there."""
+        if self._teller is None:
+            return None
+        key = self._teller.id, str(seat.subject)
+        if key not in self._books:
+            made = numbers(self._registry.overrides, key[0], seat.subject.site, seat.place)
+            if not made.get("on", self._teller.on):
+                return None
+            self._books[key] = Book(self._teller, seat, _BEHIND_ALL)
+        return self._books[key]
 
     def _revise_packs(self, texts: Mapping[str, str]) -> None:
         try:
-            self._packs = read_packs(texts)
+            packs = read_packs(texts)
         except PackError as error:
             self._pack_problems = error.problems
             return
-        self._pack_problems = ()
-        self._revise()
+        self._revise(packs, self._registry)
 
-    def _revise(self) -> None:
+    def _revise(self, packs: Packs, registry: Registry) -> None:
         """Plan anew; subjects that are still there keep their states, all others end."""
-        before, standing = self._plan.states, self._standing()
+        before, standing, faults = list(self._chairs.states()), self._standing(), self._aside
+        levels = {key: dict(book.levels) for key, book in self._books.items()}
+        made = plan(packs, registry, self._house)
+        self._packs, self._registry, self._pack_problems = packs, registry, ()
         self._aside, self._misfits = {}, None
-        self._plan = plan(self._packs, self._registry, self._house)
-        known = self._plan.known()
+        self._use_plan(made)
+        known = made.known()
+        broken: list[tuple[State, Exception]] = []
         for old in before:
             dumped = old.dump()
-            state = self._plan.find(old.key, known, dumped)
+            state = made.find(old.key, known, dumped)
             if type(old) is type(state) and state is not None:
-                state.load(dumped)
+                try:
+                    state.load(dumped)
+                except Exception as error:
+                    broken.append((state, error))
+                    level = levels.get(old.key[:2], {}).get(old.key[2])
+                    self._aside[old.key] = Fault(level=level)
+        for key, fault in faults.items():
+            if (state := made.find(key, known)) is not None:
+                self._aside[key] = fault
+                # What is set aside is tried again at once: the revision may have mended it.
+                if fault.tried_ms is None:
+                    fault.begin(self._house.watched_ms)
+                self._chairs.try_out(state, fault)
         self._open_books()
         for old_book in standing:
             book = self._book_of(old_book.rule.id, str(old_book.subject), known)
@@ -390,11 +514,18 @@ class Engine:
         for book in self._standing():
             self._pass_on(book, self._entry.at_ms)
         self._gather_waiting()
+        for state, why in broken:
+            self._set_aside(state, why)
+
+    def _use_plan(self, made: Plan) -> None:
+        self._plan, self._chairs = made, Chairs(made)
+        rules = self._packs.rules.values()
+        self._teller = next((rule for rule in rules if isinstance(rule, Aside)), None)
 
     def _standing(self) -> list[Book]:
         """The books in which something stands, in the plan's order."""
         found = [book for book in self._books.values() if book.severity is not None]
-        return sorted(found, key=attrgetter("order"))
+        return sorted(found, key=lambda book: (book.order, str(book.subject)))
 
     def _book(self, state: State) -> Book:
         """The state's book, which several devices may share; most are never opened."""
@@ -402,7 +533,7 @@ class Engine:
         book = self._books.get((rule, subject))
         if book is None:
             first = self._plan.firsts.get((rule, subject), state)
-            book = self._books[rule, subject] = Book(first)
+            book = self._books[rule, subject] = Book(first.rule, first.seat, first.order)
         return book
 
     def _book_of(self, rule: str, subject: str, known: Mapping[Key, State]) -> Book | None:
@@ -418,14 +549,37 @@ class Engine:
         """One book for each (rule, subject) of which a state holds something for true."""
         self._books = {}
         self._listening.clear()
-        for state in self._plan.states:
+        for state in self._chairs.states():
             severity = state.severity()
             if severity is not None:
                 self._book(state).levels[state.device] = severity
+        if self._aside:
+            planned = self._plan.known()
+            for key, fault in self._aside.items():
+                state = planned[key]
+                if fault.level is not None:
+                    self._book(state).levels.setdefault(key[2], fault.level)
+                told, level = self._fault_book(state.seat), self._fault_level(state)
+                if told is not None and level is not None:
+                    told.levels[_line(key)] = level
 
     def _gather_waiting(self) -> None:
-        states = self._plan.states
-        self._waiting = {state.order: state for state in states if state.waits()}
+        states = self._chairs.states()
+        self._waiting = {state.order: state for state in states if _may_wait(state)}
         self._doubtful = self._plan.heard_of(
             (device.site, device.id) for device in self._registry.devices if device.is_foreign
         )
+
+
+def _line(key: Key) -> str:
+    """What stands in the book of failed rules for one of them."""
+    rule, _, device = key
+    return f"{rule} {device}"
+
+
+def _may_wait(state: State) -> bool:
+    """Whether it waits; also one that cannot say so: the next tick finds that out, and sets it aside."""
+    try:
+        return state.waits()
+    except Exception:
+        return True

@@ -1,6 +1,7 @@
 """The kinds of rules, by the word that a pack uses: a new kind is a file and a line here."""
 
 from alerts.rules.absence import Absence
+from alerts.rules.aside import Aside
 from alerts.rules.balance import Balance
 from alerts.rules.baseline import Baseline
 from alerts.rules.circuit import Circuit
@@ -33,4 +34,5 @@ KINDS: dict[str, type[Rule]] = {
     "session": Session,
     "pattern": Pattern,
     "combination": Combination,
+    "set-aside": Aside,
 }

@@ -62,6 +62,7 @@ clear = "…"
 | session | one `aspect` of a charging session: `duration` (hours), `float` (minutes), `plateau` (hours), `float-rise` (percent), `step` (W), `energy` (Wh) | `aspect`, `start_w`, `float_w`, `idle_w`, `window` | as threshold | as threshold: at the latest when the session ends |
 | pattern | how often the value turned by `percent` and `least` within `window` | `window`, `percent`, `least` | as threshold | as threshold |
 | combination | whether parts hold together: `rule` with `at_least`, official `warning` with `colour`, `metric` with `above` or `below` | steps: `all`, `any` | all of `all`, and any of `any`, for `for` | no longer, for `keep` |
+| set-aside | whether a rule has failed there: an error inside the program | steps: `classes`, of the rule that failed | at once; see below | it has run through again for ten minutes |
 
 Steps of a limit have `above`, `below` or `outside = [low, high]`; `clear` (one side) or `back`
 (distance, both sides); `for`, `keep`, `samples`, `bands`. Outside of its bands a step is as good as
@@ -71,6 +72,12 @@ for `wait`, so that what comes up to `wait` out of order makes no difference; th
 `stale` says what silence means after a value beyond the limit: `nothing` (it neither raises nor clears;
 that the device is missed is said by an absence rule) or `counts` (the last value goes on counting
 towards `for`, since the silence may be the danger).
+
+A rule that raises an error is taken out at that subject and nowhere else: what it said last stands, all
+other rules go on. A fresh state is tried a minute later, then after twice as long each time up to an
+hour, on the time that the house has seen, and at each revision of packs or registry. Once it has run
+through for ten minutes, what it says holds and the incident of kind `set-aside` ends. The part `rules`
+of `/readyz` names rule, subject and error meanwhile.
 
 Near by means the same site, the nearest four gauges, and within 5 km where places have coordinates.
 An official warning is a record of the journal; `rainstorm`, `waterlogging`, `flood` and `heat` are its

@@ -1,6 +1,6 @@
 """The plan: which states there are, and who hears what; ``alerts.rules.planning`` makes it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,7 +27,6 @@ class Plan:
     firsts: dict[tuple[str, str], State] = field(default_factory=dict)
     """By rule and subject, the first state where several devices tell of the subject."""
     own: Own = field(default_factory=Own)
-    withdrawn: set[Key] = field(default_factory=set)
 
     def of(self, site: str, device: str) -> Ears | None:
         return self.ears.get(site, {}).get(device)
@@ -39,6 +38,14 @@ class Plan:
                 if all(ear.state.rule is not rule for ear in ears.own()):
                     self._meet(ears, rule, metric)
         return ears.of(place, port, metric)
+
+    def every(self) -> Sequence[State]:
+        """All states that a reading may ever meet: for whoever asks what is judged at all."""
+        for devices in self.ears.values():
+            for ears in devices.values():
+                for metric in self.own.metrics:
+                    self.hear(ears, "", "", metric)
+        return self.states
 
     def known(self) -> dict[Key, State]:
         """The states by their keys."""
@@ -72,29 +79,28 @@ class Plan:
                 found.update(range(own, own + len(self.own.rules)))
         return frozenset(found)
 
-    def withdraw(self, key: Key) -> State | None:
-        """Take a state out of everything that would feed it."""
-        self.withdrawn.add(key)
-        state = next((each for each in self.states if each.key == key), None)
-        if state is None:
-            return None
-        # New lists: the engine may be walking the old ones.
-        self.states = [each for each in self.states if each is not state]
-        for devices in self.ears.values():
-            for ears in devices.values():
-                ears.lose(state)
-        for places in self.hearing.values():
-            for place, hearing in places.items():
-                places[place] = [each for each in hearing if each is not state]
-        for site, hearing in self.warned.items():
-            self.warned[site] = [each for each in hearing if each is not state]
-        return state
+    def swap(self, before: State, after: State, ear: Callable[[Ear], Ear]) -> None:
+        """Seat ``after`` wherever ``before`` sits, its ears as ``ear`` makes them of those there."""
+        seat, rule = before.seat, before.rule
+        alone = rule.PER_DEVICE and not rule.near
+        only = self.of(seat.subject.site, seat.device) if alone else None
+        everybody = (each for devices in self.ears.values() for each in devices.values())
+        for ears in everybody if only is None else (only,):
+            ears.swap(before, after, ear)
+        lists = [
+            self.hearing.get(seat.subject.site, {}).get(seat.place, []),
+            self.warned.get(seat.subject.site, []),
+        ]
+        for hearing in lists:  # in place: the engine may be walking them
+            for i, each in enumerate(hearing):
+                if each is before and isinstance(after, HearingState):
+                    hearing[i] = after
 
     def _meet(
         self, ears: Ears, rule: Rule, metric: str, dumped: list[Any] | None = None
     ) -> State | None:
         state = self.own.begin(ears, rule)
-        if state is None or state.key in self.withdrawn or state.dump() == dumped:
+        if state is None or state.dump() == dumped:
             return None
         ears.gain(metric, state)
         self.states.append(state)

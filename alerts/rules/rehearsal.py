@@ -7,7 +7,7 @@ from alerts.rules.rule import Mistake, Rule
 from edge.contract.metrics import METRICS
 
 _NAMES = frozenset({"where", "place", "port", "device"})
-_WORDS = frozenset({"status", "warning", "issuer", "issued"})
+_WORDS = frozenset({"status", "warning", "issuer", "issued", "rule", "error"})
 _LONG = "长" * (NAME_MOST // 3)  # a name of twenty signs; longer ones are cut at sixty
 SENTENCE_MOST = 700  # bytes: four of them and the frame fit a WeCom text of 2,048
 _FAR = (-1e9, 1e9)

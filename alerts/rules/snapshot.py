@@ -29,7 +29,8 @@ class Snapshot:
     packs: Mapping[str, str]
     problems: tuple[Problem, ...]
     house: HouseTime
-    aside: Mapping[Key, str]
+    aside: Mapping[Key, list[Any]]
+    """What ``Fault.dump`` gave."""
     books: Sequence[list[Any]]
     states: Iterable[tuple[Key, list[Any]]]
 
@@ -43,7 +44,7 @@ class Snapshot:
                 "packs": self.packs,
                 "problems": [[p.path, p.where, p.what, p.remedy, p.warning] for p in self.problems],
                 "house": self.house.dump(),
-                "aside": [[*key, error] for key, error in self.aside.items()],
+                "aside": [[*key, *fault] for key, fault in self.aside.items()],
                 "books": self.books,
             }
         )
@@ -73,7 +74,7 @@ class Snapshot:
                 packs=raw["packs"],
                 problems=tuple(Problem(*problem) for problem in raw["problems"]),
                 house=HouseTime(*raw["house"]),
-                aside={(rule, subject, device): e for rule, subject, device, e in raw["aside"]},
+                aside={(rule, subject, device): f for rule, subject, device, *f in raw["aside"]},
                 books=raw["books"],
                 states=[((rule, subject, device), s) for rule, subject, device, s in raw["states"]],
             )

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import (
     Connection,
@@ -24,14 +24,30 @@ from sqlalchemy.engine import make_url
 from alerts.store import tables as t
 from alerts.store.errors import StoreMisfit, StoreUnavailable
 
-HEAD = "0004"  # the newest migration; a test compares it with migrations/versions
+HEAD = "0006"  # the newest migration; a test compares it with migrations/versions
 BUSY_MS = 5000  # the desk waits so long for the watch's transaction, and the watch for the desk's
 SET_UP_LOCK = 0x53574D  # any number, the same in every process
 MIGRATIONS = Path(__file__).parent / "migrations"
 
+_ONE_THAT_ENDS = {"options": "-c idle_in_transaction_session_timeout=15s"}
+"""A process that is stopped in the middle of a transaction must not keep its locks for ever."""
+
+
+class Fence(Protocol):
+    """What stands before the work of a process that may lose its right to write."""
+
+    def stand(self) -> None:
+        """Raises when there is to be no work now."""
+
+    def check(self, connection: Connection) -> None:
+        """Raises when this transaction must not write; what it has locked stays so to the commit."""
+
 
 class Database:
     """Short transactions; writers queue before they read (SQLite: BEGIN IMMEDIATE)."""
+
+    fence: Fence | None = None
+    """Set by the watch, for all that it does here; the desk and the commands have none."""
 
     def __init__(self, url: str) -> None:
         try:
@@ -45,7 +61,12 @@ class Database:
             parsed = parsed.set(drivername="postgresql+psycopg")
         self._shown = parsed.render_as_string(hide_password=True)
         try:
-            self._engine = create_engine(parsed, pool_pre_ping=not _is_sqlite(parsed.drivername))
+            if _is_sqlite(parsed.drivername):
+                self._engine = create_engine(parsed)
+            else:
+                self._engine = create_engine(
+                    parsed, pool_pre_ping=True, connect_args=_ONE_THAT_ENDS
+                )
         except (sql.NoSuchModuleError, ModuleNotFoundError) as error:
             raise StoreMisfit(
                 f"{self._shown}: no driver for it; PostgreSQL needs pip install shouwang[postgres]"
@@ -59,19 +80,21 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """One consistent look."""
+        if self.fence is not None:
+            self.fence.stand()
         with self._errors(), self._engine.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """One transaction: all of it, or nothing. It moves ``mark``."""
-        with self._begin() as connection:
+        with self._fenced() as connection:
             yield connection
             connection.execute(update(t.cell).values(mark=t.cell.c.mark + 1))
 
     def prove(self) -> None:
         """A transaction that writes what stands there already; it moves no ``mark``."""
-        with self._begin() as connection:
+        with self._fenced() as connection:
             connection.execute(update(t.cell).values(mark=t.cell.c.mark))
 
     def set_up(self) -> None:
@@ -86,7 +109,7 @@ class Database:
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
         # Under the write lock from the start: the watch and the desk may both come to this.
-        with self._begin() as connection:
+        with self.begin() as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(text(f"SELECT pg_advisory_xact_lock({SET_UP_LOCK})"))
             config.attributes["connection"] = connection
@@ -108,14 +131,24 @@ class Database:
         self._engine.dispose()
 
     def _version(self) -> str | None:
-        with self.read() as connection:
+        with self._errors(), self._engine.connect() as connection:
             if not inspect(connection).has_table("alembic_version"):
                 return None
             version: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
             return version
 
     @contextmanager
-    def _begin(self) -> Iterator[Connection]:
+    def _fenced(self) -> Iterator[Connection]:
+        if self.fence is not None:
+            self.fence.stand()
+        with self.begin() as connection:
+            if self.fence is not None:
+                self.fence.check(connection)
+            yield connection
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """A transaction that no fence stands before, and that moves no ``mark``."""
         with self._errors(), self._engine.connect() as connection:
             writer = connection.execution_options(writes=True)
             with writer.begin():

@@ -3,6 +3,7 @@
 StoreError
   StoreUnavailable    wait and try again: locked, unreachable, disk full
   StoreMisfit         mend the configuration: wrong URL, a database newer than this program
+  LeaseLost           end: another watch writes now
   RegistryMisfit      mend the registry: ids that clash or point nowhere
 """
 
@@ -17,6 +18,10 @@ class StoreUnavailable(StoreError):
 
 class StoreMisfit(StoreError):
     """Not with this configuration."""
+
+
+class LeaseLost(StoreError):
+    """Another watch has taken over this cell; this one must write nothing more."""
 
 
 class RegistryMisfit(StoreError):

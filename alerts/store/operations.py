@@ -13,7 +13,7 @@ from alerts.incidents.acts import Conflict, Done, Refusal, Refused, Result
 from alerts.incidents.duties import SecondLook, duty_of
 from alerts.incidents.lifecycle import Act, Change, Event, Timers
 from alerts.incidents.model import DutyKind, Incident, State, StoryKind, StoryLine
-from alerts.notify.notice import Considered, Notice, NoticeReason, NoticeState
+from alerts.notify.notice import CALLING, Considered, Notice, NoticeReason, NoticeState
 from alerts.notify.outcome import Outcome
 from alerts.registry.model import Address, ChannelKind, Person, Registry
 from alerts.rules.transition import Transition
@@ -31,10 +31,11 @@ from alerts.store.incident_rows import (
     story_row,
     transition_row,
 )
+from alerts.store.lease import Lease
 from alerts.store.orders import Orders
 from alerts.store.reads import Reads
 from alerts.store.registry_rows import changes, write_registry
-from alerts.store.telling import CALLING, UNSENT, Rulebook, Teller, Words, level_of
+from alerts.store.telling import UNSENT, Rulebook, Teller, Words, level_of
 from alerts.words import Severity
 
 CLIMB_AT_ONCE = 200  # incidents in one transaction, so that the desk's acts wait only briefly
@@ -77,6 +78,12 @@ class Operations(Reads, Orders):
 
     def close(self) -> None:
         self._database.close()
+
+    def lease(self, holder: str, journal: str) -> Lease:
+        """The lease that everything here waits for from now on, still to be taken."""
+        lease = Lease(self._database, holder, journal)
+        self._database.fence = lease
+        return lease
 
     def prove(self) -> None:
         """Commit, and change nothing; StoreUnavailable when nothing can be written now."""
@@ -187,10 +194,16 @@ class Operations(Reads, Orders):
         """What time brings about; None is the next tier. One incident is in one of them at most."""
         i, d = t.incident.c, t.duty.c
         incidents = select(t.incident)
-        looked_for = select(d.incident).where(
-            d.is_open.is_(True),
-            d.kind == DutyKind.SECOND_LOOK.value,
-            d.opened_at <= now - self._timers.second_look,
+        # Worked out first: PostgreSQL would read all incidents there ever were for the LIMIT 1.
+        looked_for = (
+            select(d.incident)
+            .where(
+                d.is_open.is_(True),
+                d.kind == DutyKind.SECOND_LOOK.value,
+                d.opened_at <= now - self._timers.second_look,
+            )
+            .cte("looked_for")
+            .prefix_with("MATERIALIZED")
         )
         return [
             (None, incidents.where(i.state == State.OPEN.value, i.next_step_at <= now)),
@@ -200,7 +213,7 @@ class Operations(Reads, Orders):
             ),
             (
                 Event.TIMED_OUT,
-                incidents.where(i.state == State.RECOVERED.value, i.id.in_(looked_for)),
+                incidents.where(i.state == State.RECOVERED.value, i.id.in_(select(looked_for))),
             ),
         ]
 

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, func, select
 
 from alerts.incidents.model import Duty, Incident, State, StoryLine
-from alerts.notify.notice import Considered, Notice, NoticeReason, NoticeState
+from alerts.notify.notice import CALLING, Considered, Notice, NoticeReason, NoticeState
 from alerts.registry.model import ChannelKind, Registry
 from alerts.rules.transition import Transition
 from alerts.store import tables as t
@@ -23,6 +23,8 @@ from alerts.store.incident_rows import (
 )
 from alerts.store.registry_rows import read_registry
 from alerts.words import NIGHT_CLASSES, Severity
+
+CALLS_MOST = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,6 +252,15 @@ class Reads:
                 incidents=_count(connection, t.incident.c.id),
                 notices={NoticeState(state): count for state, count in states},
             )
+
+    def calls(self, person: str) -> list[Incident]:
+        """Open incidents that ``person`` was called to, the newest first; those he has as well."""
+        n, i = t.notice.c, t.incident.c
+        called = select(n.incident).where(
+            n.person == person, n.reason.in_([reason.value for reason in CALLING])
+        )
+        query = select(t.incident).where(i.is_open.is_(True), i.id.in_(called))
+        return self._incidents(query.order_by(i.id.desc()).limit(CALLS_MOST))
 
     def _incidents(self, query: Select[Any]) -> list[Incident]:
         with self._database.read() as connection:

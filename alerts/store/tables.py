@@ -76,6 +76,16 @@ cell = Table(
     Column("mark", BigInteger, nullable=False),  # rises with every change that pages show
 )
 
+lease = Table(
+    "lease",
+    METADATA,
+    Column("id", SmallInteger, primary_key=True, autoincrement=False),  # one row: 1
+    Column("epoch", BigInteger, nullable=False),  # rises with each taking
+    Column("holder", Text, nullable=False),
+    Column("journal", WORD, nullable=False),  # the holder's
+    Column("until_ms", BigInteger, nullable=False),  # by the database's clock, never the house's
+)
+
 site = Table(
     "site",
     METADATA,
@@ -370,6 +380,7 @@ notice = Table(
     Column("detail", Text, nullable=False),
     UniqueConstraint("incident", "channel", "to", "reason", "step", "round", "level"),
     Index(None, "state", "due_at"),
+    Index(None, "channel", "incident"),
 )
 
 considered = Table(

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from alerts.incidents import who
 from alerts.incidents.model import Incident, StoryKind, StoryLine
-from alerts.notify.notice import NoticeReason, NoticeState
+from alerts.notify.notice import CALLING, NoticeReason, NoticeState
 from alerts.registry.model import Address, ChannelKind, Person, Registry
 from alerts.speech import bounded, spoken_words
 from alerts.store import tables as t
@@ -18,13 +18,6 @@ from alerts.words import Language
 
 log = logging.getLogger("alerts.store")
 
-# Reasons that ask somebody to take over; the others tell how it went on.
-CALLING = (
-    NoticeReason.OPENED,
-    NoticeReason.REOPENED,
-    NoticeReason.SEVERITY,
-    NoticeReason.CLIMBED,
-)
 _SAID_BY_SILENCE = (NoticeReason.RECOVERED, NoticeReason.CLOSED)
 _ANNOUNCED = (*CALLING, NoticeReason.SECOND_LOOK)
 UNSENT = (NoticeState.WAITING.value, NoticeState.RETRYING.value)
@@ -59,11 +52,11 @@ class Teller:
         now: datetime,
     ) -> bool:
         """Write it all down; whether anybody of the incident's tier has a notice on the way."""
-        verdicts = who.consider(
-            incident, reason, registry, now, self._history(connection, incident)
-        )
+        is_first = reason is NoticeReason.OPENED  # nobody can have been told before
+        history = who.History() if is_first else self._history(connection, incident)
+        verdicts = who.consider(incident, reason, registry, now, history)
         rule = rulebook.rules.get(incident.rule) if rulebook else None
-        taken = self._addresses_told(connection, incident, reason)
+        taken = set() if is_first else self._addresses_told(connection, incident, reason)
         rows: list[dict[str, Any]] = []
         told: list[str] = []
         for verdict in verdicts:

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
+from alerts.registry.model import Registry
 from benchmarks.drain import ours, village
 from benchmarks.drain.load import leave_session, publish
 from benchmarks.drain.measure import CONNECT_S, DRAIN_S, Consumer
@@ -19,15 +20,25 @@ class House:
     """``with House(folder, devices) as house``: all are running and the watch is connected.
 
     ``kind`` is the watch's (``ours.command``); ``desk`` starts the desk beside it, at ``desk_port``.
+    ``known``, ``database`` and ``more`` are those of ``ours.settle``.
     """
 
     def __init__(
-        self, folder: Path, devices: int, *, kind: str = "whole", desk: bool = False
+        self,
+        folder: Path,
+        devices: int,
+        *,
+        kind: str = "whole",
+        desk: bool = False,
+        known: Registry | None = None,
+        database: str = "",
+        more: str = "",
     ) -> None:
         self.devices = devices
         self.desk_port = free_port()
         self._kind = kind
         self._with_desk = desk
+        self._known, self._database, self._more = known, database, more
         self.sent = 0
         self._folder = folder
         self._stack = ExitStack()
@@ -45,8 +56,12 @@ class House:
                 self.influx,
                 self.bucket,
                 desk_port=self.desk_port,
+                known=self._known,
+                database=self._database,
+                more=self._more,
             )
             self.env = dict(os.environ) | {"INFLUX_TOKEN": self.influx.token}
+            self.env |= {ours.DATABASE: self._database}
             # What is sent from now on waits for the watch, however long it takes to subscribe.
             address = self.broker.host, self.broker.port
             leave_session(*address, ours.CLIENT, ours.SUBSCRIPTIONS, version=5)

@@ -47,9 +47,9 @@ def latency(
         with Pace(house.broker, DEVICES, per_s, span_s, folder / "devices.log") as pace:
             time.sleep(warm_s)
             before, cores = house.progress, process.cores_s()
-            with _people(house, pages_per_s, seconds, folder / "people.log") as people:
+            with people(house, pages_per_s, seconds, folder / "people.log") as crowd:
                 visible = _watch_store(house.influx, house.bucket, seconds, 1000 * DEVICES / per_s)
-                seen = _seen(people, folder / "people.log")
+                seen = seen_by(crowd, folder / "people.log")
             after, cores_after = house.progress, process.cores_s()
             sent = pace.wait(span_s + CONNECT_S)
         house.sent += sent.messages
@@ -81,7 +81,8 @@ def latency(
     }
 
 
-def _people(house: House, per_s: float, seconds: float, log: Path) -> "subprocess.Popen[bytes]":
+def people(house: House, per_s: float, seconds: float, log: Path) -> "subprocess.Popen[bytes]":
+    """A process that looks at so many pages a second (``pages.py``); it must be heard out."""
     url = f"http://127.0.0.1:{house.desk_port}"
     command = [sys.executable, "-m", "benchmarks.drain.pages", url, str(house.devices)]
     with log.open("ab") as errors:
@@ -90,13 +91,14 @@ def _people(house: House, per_s: float, seconds: float, log: Path) -> "subproces
         )
 
 
-def _seen(people: "subprocess.Popen[bytes]", log: Path) -> Seen:
+def seen_by(crowd: "subprocess.Popen[bytes]", log: Path) -> Seen:
+    """What they saw, when they are done; RuntimeError when the process fell."""
     try:
-        told, _ = people.communicate(timeout=CONNECT_S)
+        told, _ = crowd.communicate(timeout=CONNECT_S)
     except subprocess.TimeoutExpired:
-        people.kill()
+        crowd.kill()
         raise
-    if people.returncode != 0:
+    if crowd.returncode != 0:
         raise RuntimeError(f"nobody looks any more: {log.read_text(errors='replace')[-2000:]}")
     return Seen(**orjson.loads(told))
 

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import orjson
 
+from alerts.registry.model import Registry
 from alerts.rules.inputs import Entry
 from alerts.store.operations import Operations
 from benchmarks.drain.measure import Consumer
@@ -47,6 +48,7 @@ from tests.services.servers import Influxd, Mosquitto
 
 CELL = "bench"
 CLIENT = f"shouwang-{CELL}"
+DATABASE = "BENCH_OPERATIONS"  # the variable that holds its URL
 SUBSCRIPTIONS = FILTERS
 LOOK_S = 0.05
 TIMING_S = 0.002
@@ -91,8 +93,15 @@ def settle(
     bucket: str,
     *,
     desk_port: int = 0,
+    known: Registry | None = None,
+    database: str = "",
+    more: str = "",
 ) -> Path:
-    """A configuration, and an operations database in which the devices are registered."""
+    """A configuration, and an operations database in which the devices are registered.
+
+    ``known`` is registered instead of the village, in ``database`` (a URL), where one is named;
+    ``more`` stands at the end of the configuration.
+    """
     (folder / "state").mkdir(parents=True)
     config = folder / "shouwang.toml"
     text = _CONFIG.format(
@@ -103,10 +112,13 @@ def settle(
         bucket=bucket,
         desk_port=desk_port,
     )
-    config.write_text(text, "utf-8")
-    with Operations(f"sqlite:///{folder / 'state' / 'operations.db'}") as operations:
+    if database:
+        text += f'[operations]\nurl = "env:{DATABASE}"\n'
+    config.write_text(text + more, "utf-8")
+    with Operations(database or f"sqlite:///{folder / 'state' / 'operations.db'}") as operations:
         operations.set_up()
-        operations.save_registry(registry(devices), "bench", "a village", datetime.now(UTC))
+        found = known or registry(devices)
+        operations.save_registry(found, "bench", "a village", datetime.now(UTC))
     return config
 
 

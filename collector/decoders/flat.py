@@ -13,7 +13,7 @@ MOST_LEAVES = 2_000
 DEEPEST = 12  # of what is taken apart into leaves
 MOST_LEVELS = 60  # of any message
 
-Leaf = float | str | bool
+Leaf = float | str | bool | None
 
 
 def loads(payload: bytes) -> Any:
@@ -33,7 +33,7 @@ def loads(payload: bytes) -> Any:
 
 
 def leaves(body: Any) -> dict[str, Leaf]:
-    """By dotted name; elements of lists are counted from 1. Nulls are left out."""
+    """By dotted name; elements of lists are counted from 1."""
     found: dict[str, Leaf] = {}
     for name, leaf in _walk(body, "", 0):
         if len(found) >= MOST_LEAVES:
@@ -80,5 +80,5 @@ def _walk(body: Any, name: str, depth: int) -> Iterator[tuple[str, Leaf]]:
     elif isinstance(body, list):
         for nth, value in enumerate(body, 1):
             yield from _walk(value, f"{name}.{nth}" if name else str(nth), depth + 1)
-    elif isinstance(body, int | float | str):
+    elif body is None or isinstance(body, int | float | str):
         yield name, body

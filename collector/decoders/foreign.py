@@ -241,6 +241,10 @@ def _rejected(topic: str, record: Record, reason: str) -> Rejected:
         body["metric"] = record.metric
     if record.at_ms is not None:
         body["at_ms"] = record.at_ms
+    if record.quality is not Quality.NOT_EVALUATED:
+        body["quality"] = record.quality
+    if record.reason:
+        body["reason"] = record.reason
     # A name may hold half a surrogate pair, which orjson refuses.
     body = {key: _clean(value) if isinstance(value, str) else value for key, value in body.items()}
     return Rejected(topic, reason, orjson.dumps(body))

@@ -14,9 +14,10 @@ from collector.decoders.refused import Refused
 MAX_BYTES = 200_000
 MOST_LINES = 5_000
 MOST_RECORDS = 5_000
+MOST_BROKEN = 20  # lines that one line's texts may be written over
 _MEASUREMENT = re.compile(r"(?:[^, \\]|\\.?)+")
 _KEY = re.compile(r"(?:[^,= \\]|\\.?)+")
-_TEXT = re.compile(r'"(?:[^"\\]|\\.)*"')
+_TEXT = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _BARE = re.compile(r"[^, ]+")
 _STAMP = re.compile(r" +(-?\d{1,19})? *", re.ASCII)
 _ESCAPED = re.compile(r"\\([,= ])")
@@ -37,17 +38,44 @@ def told(payload: bytes, precision: str = "ns", tags: tuple[str, ...] = ()) -> T
         raise Garbled(f"the message has more than {MOST_LINES} lines")
     records: list[Record] = []
     refused = Refused()
-    for raw in payload.split(b"\n"):
+    lines = payload.split(b"\n")
+    at = 0
+    while at < len(lines):
+        raw, after = lines[at], lines[at + 1 : at + MOST_BROKEN]
+        at += 1
         line = raw.strip()
         if not line or line.startswith(b"#"):
             continue
         try:
             records += _line(line, precision, tags)
+        except _Unclosed as error:
+            found, more = _over_several(line, after, precision, tags)
+            records += found
+            at += more
+            if not more:
+                refused.add(str(error), raw)
         except Garbled as error:
             refused.add(str(error), raw)
         if len(records) > MOST_RECORDS:
             raise Garbled(f"more than {MOST_RECORDS} values in one message")
     return Told(records=tuple(records), refused=refused.told())
+
+
+class _Unclosed(Garbled):
+    """A text that does not end on its line."""
+
+
+def _over_several(
+    line: bytes, after: list[bytes], precision: str, wanted: tuple[str, ...]
+) -> tuple[list[Record], int]:
+    """The records of a line whose texts hold line ends, and of how many further lines it took."""
+    for more, part in enumerate(after, 1):
+        line += b"\n" + part
+        try:
+            return _line(line.rstrip(), precision, wanted), more
+        except Garbled:
+            continue
+    return [], 0
 
 
 def _line(raw: bytes, precision: str, wanted: tuple[str, ...]) -> list[Record]:
@@ -97,7 +125,7 @@ def _value(text: str, at: int) -> tuple[float | None, int]:
     if text.startswith('"', at):
         found = _TEXT.match(text, at)
         if found is None:
-            raise Garbled("a text has no closing quote")
+            raise _Unclosed("a text has no closing quote")
         return None, found.end()
     found = _BARE.match(text, at)
     if found is None:

@@ -4,7 +4,7 @@ from typing import Any
 
 from collector.decoders import flat
 from collector.decoders.moments import iso_ms
-from collector.decoders.port import Garbled, Record, Told
+from collector.decoders.port import Garbled, Record, Told, missing
 
 MOST_FRAMES = 2**32
 
@@ -33,11 +33,14 @@ def uplink(
 
 
 def values(decoded: Any, at_ms: int | None) -> list[Record]:
-    """The numbers and booleans of a decoded object by dotted name; texts measure nothing."""
+    """Numbers, booleans and nulls of a decoded object by dotted name; texts measure nothing."""
     if not isinstance(decoded, dict):
         raise Garbled("the decoded payload is an object")
     found = []
     for name, leaf in flat.leaves(decoded).items():
+        if leaf is None:
+            found.append(missing(name, at_ms=at_ms))
+            continue
         value = float(leaf) if isinstance(leaf, bool) else flat.number(leaf)
         if value is not None and not isinstance(leaf, str):
             found.append(Record(name, value, at_ms=at_ms))

@@ -16,7 +16,7 @@ from alerts.registry.options import EPOCHS, ISO
 from collector.decoders.flat import loads, number
 from collector.decoders.moments import epoch_ms, iso_ms, pattern_ms
 from collector.decoders.pointer import ABSENT, look_up
-from collector.decoders.port import Garbled, Record, Told
+from collector.decoders.port import Garbled, Record, Told, missing
 from collector.decoders.refused import Refused
 
 MOST_SAMPLES = 5_000
@@ -74,7 +74,10 @@ def _take(
     for pointer in shape.values:
         raw = look_up(sample, pointer)
         is_empty = is_empty and raw is ABSENT
-        if raw is ABSENT or raw is None:
+        if raw is ABSENT:
+            continue
+        if raw is None:
+            records.append(missing(pointer, at_ms=at_ms))
             continue
         value = _value(raw, shape.words)
         if value is None:

@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 from edge.contract.quality import Quality
 
+NO_VALUE = "the source says: no value"
+
 
 class Record(NamedTuple):
     """One value as the source told it.
@@ -24,6 +26,11 @@ class Record(NamedTuple):
     quality: Quality = Quality.NOT_EVALUATED
     reason: str = ""
     spare: bool = False
+
+
+def missing(name: str, metric: str = "", at_ms: int | None = None) -> Record:
+    """A null: told of a series that is mapped, and nobody's loss where it is not."""
+    return Record(name, None, metric, "", at_ms, Quality.MISSING, NO_VALUE, spare=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

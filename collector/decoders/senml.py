@@ -5,7 +5,8 @@ Units are SenML's symbols. Our own devices' packs are read by ``edge/contract/se
 asks for ``run`` and ``seq``; a foreign pack numbers nothing.
 """
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Any
 
@@ -45,6 +46,8 @@ def told(payload: bytes, now_ms: int) -> Told:
         raise Garbled("a SenML pack is an array of at least one record")
     if len(records) > MAX_RECORDS:
         raise Garbled(f"the pack has {len(records)} records; at most {MAX_RECORDS}")
+    if label := _not_understood(records):
+        raise Garbled(f"label {label[:64]!r} must be understood and is not")
     base: dict[str, Any] = {}
     found: list[Record] = []
     refused = Refused()
@@ -55,7 +58,7 @@ def told(payload: bytes, now_ms: int) -> Told:
             _take(base, record)
             read = _read(base, record, now_ms)
         except Garbled as error:
-            refused.add(str(error), repr(record).encode("utf-8", "replace"))
+            refused.add(str(error), _raw(record))
         else:
             found += [read] if read else []
     return Told(records=tuple(found), refused=refused.told())
@@ -80,9 +83,12 @@ def _take(base: dict[str, Any], record: Mapping[str, Any]) -> None:
     for label in ("bn", "bt", "bu", "bv", "bver"):
         if label in record:
             base[label] = record[label]
-    for label in record:
-        if label.endswith("_"):  # section 4.4
-            raise Garbled(f"label {label[:64]!r} must be understood and is not")
+
+
+def _not_understood(records: Sequence[Any]) -> str:
+    """A label that must be understood "to correctly process the Pack" (section 4.4), or ""."""
+    labels = (label for record in records if isinstance(record, dict) for label in record)
+    return next((label for label in labels if label.endswith("_")), "")
 
 
 def _read(base: Mapping[str, Any], record: Mapping[str, Any], now_ms: int) -> Record | None:
@@ -93,7 +99,9 @@ def _read(base: Mapping[str, Any], record: Mapping[str, Any], now_ms: int) -> Re
     name = _text(base, "bn") + _text(record, "n")
     at_ms = _at_ms(base, record, now_ms)
     given = [label for label in ("v", "vb", "vs", "vd", "s") if label in record]
-    if given == ["vb"]:
+    if len({*given} - {"s"}) > 1:  # section 4.2
+        raise Garbled(f"a record has one value, got {given}")
+    if "vb" in given:
         if not isinstance(record["vb"], bool):
             raise Garbled("'vb' is true or false")
         value = float(record["vb"])
@@ -128,3 +136,8 @@ def _text(fields: Mapping[str, Any], label: str) -> str:
     if not isinstance(raw, str):
         raise Garbled(f"{label!r} is a string")
     return raw
+
+
+def _raw(record: Mapping[str, Any]) -> bytes:
+    """A refused record as JSON; what JSON has no word for, as Python writes it."""
+    return json.dumps(record, ensure_ascii=False, default=repr).encode("utf-8", "replace")

@@ -8,7 +8,7 @@ are never fresh: the caller leaves them out. A relay's word is what was ordered,
 import re
 
 from collector.decoders.flat import leaves, loads, number
-from collector.decoders.port import Garbled, Record, Told
+from collector.decoders.port import Garbled, Record, Told, missing
 
 # Field -> (metric, unit), by Shelly's documentation of each component's status. Without a metric the
 # mapping must say what it is.
@@ -40,7 +40,10 @@ _GEN1 = {
 _GEN1_WORDS = {"on": 1.0, "off": 0.0, "true": 1.0, "false": 0.0, "1": 1.0, "0": 0.0,
                "open": 1.0, "close": 0.0}  # fmt: skip
 _GEN1_FLAGS = {"flood": "water", "smoke": "smoke", "state": "door"}
-_GEN1_TOPIC = re.compile(r"shellies/[^/]+/(relay|emeter|meter|sensor|ext_temperature)/(.+)")
+_GEN1_TOPIC = re.compile(
+    r"shellies/[^/]+/"
+    r"(?:(relay|emeter|meter|light|roller|sensor|ext_temperature|ext_humidity)/(.+)|(temperature|voltage))"
+)
 _COMPONENT = re.compile(r"[a-z0-9]+:\d{1,4}")
 
 
@@ -59,6 +62,8 @@ def told(topic: str, payload: bytes) -> Told:
             raise Garbled(f"online is true or false, got {payload[:20]!r}")
         return Told(online=word == b"true")
     gen1 = _GEN1_TOPIC.fullmatch(topic)
+    if gen1 and gen1[3]:  # of the plug itself: in its box, and at its terminals
+        return Told(records=_gen1("", [gen1[3]], payload))
     if gen1:
         return Told(records=_gen1(gen1[1], gen1[2].split("/"), payload))
     before, _, last = topic.rpartition("/")
@@ -77,6 +82,9 @@ def _component(name: str, body: object, at_ms: int | None) -> tuple[Record, ...]
     records = []
     for field, leaf in leaves(body).items():
         full = f"{name}.{field}"
+        if leaf is None:
+            records.append(missing(full, at_ms=at_ms))
+            continue
         if isinstance(leaf, bool):
             metric = "port-state" if field == "output" else _GEN2_FLAGS.get((kind, field), "")
             records.append(Record(full, float(leaf), metric, "", at_ms, spare=not metric))
@@ -91,7 +99,10 @@ def _component(name: str, body: object, at_ms: int | None) -> tuple[Record, ...]
             phase, plain = _PHASE.match(field), _PHASE.sub("", field, count=1)
             is_known = plain in _GEN2
             metric, unit = _GEN2.get(plain, ("", "°C" if field.endswith("tC") else ""))
-            metric = "" if phase else metric
+            if phase:
+                metric = ""
+            elif (kind, field) == ("em1", "act_power"):  # a meter of one phase
+                metric = "power"
         records.append(Record(full, value, metric, unit, at_ms, spare=not is_known))
     return tuple(records)
 
@@ -117,7 +128,7 @@ def _gen1(component: str, path: list[str], payload: bytes) -> tuple[Record, ...]
     name = f"{component}:{path[0]}" if numbered else component
     field = "/".join(path[1:] if numbered else path)
     text = payload.decode("ascii", "replace").strip().lower()
-    full = f"{name}.{field}" if field else name
+    full = ".".join(filter(None, (name, field)))
     if component == "relay" and not field:
         # "overpower": it has switched itself off.
         reason = "it switched itself off: too much power" if text == "overpower" else ""
@@ -133,4 +144,7 @@ def _gen1(component: str, path: list[str], payload: bytes) -> tuple[Record, ...]
         metric = ""
     if component == "ext_temperature":
         unit = "°C"
-    return (Record(full, value, metric, unit, spare=not (metric or unit)),)
+    elif component == "ext_humidity":
+        metric, unit = "humidity", "%"
+    is_known = bool(component and (metric or unit))
+    return (Record(full, value, metric, unit, spare=not is_known),)

@@ -1,7 +1,7 @@
 """Tasmota: ``tele/<name>/SENSOR`` and ``STATE``, ``stat/<name>/...``, ``tele/<name>/LWT``.
 
 The message's ``Time`` is the plug's local time without a zone, so it is believed only where the
-mapping names the zone; ``Epoch`` (with its option switched on) is UTC. Names are the payload's own,
+mapping names the zone; seconds since 1970 (``Time 2`` and ``Time 3``) are UTC. Names are the payload's own,
 such as ``ENERGY.Power``; a plug with several phases or sockets counts them: ``ENERGY.Power.2``.
 POWER is what the plug has ordered its relay, no proof of it: a port-state, not our ``relay``.
 """
@@ -11,7 +11,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from collector.decoders.flat import Leaf, leaves, loads, number
-from collector.decoders.port import Garbled, Record, Told
+from collector.decoders.port import Garbled, Record, Told, missing
 
 ONLINE, OFFLINE = b"Online", b"Offline"
 # A leaf's name -> (metric, unit); Tasmota's documentation of ENERGY and of its sensors.
@@ -74,11 +74,15 @@ def _record(
     word = _WORDS.get(leaf) if isinstance(leaf, str) else None
     if _POWER.fullmatch(name):
         return None if word is None else Record(name, word, "port-state", "", at_ms)
-    value = word if isinstance(leaf, str) else number(leaf)
-    if value is None or name == "Epoch":
+    if name in ("Time", "Epoch"):
         return None
     plain = _INDEX.sub("", name)
     metric, unit = _METRICS.get(plain, ("", ""))
+    if leaf is None:
+        return missing(name, metric, at_ms)
+    value = word if isinstance(leaf, str) else number(leaf)
+    if value is None:
+        return None
     spare = not metric and (is_state or plain.startswith(_SPARE) or plain.endswith(".DewPoint"))
     if plain.endswith((".Temperature", ".DewPoint")):
         unit = degrees  # which temperature it is, the mapping says
@@ -88,10 +92,11 @@ def _record(
 
 
 def _at_ms(body: dict[str, object], zone: ZoneInfo | None) -> int | None:
-    epoch = body.get("Epoch")
-    if isinstance(epoch, int) and not isinstance(epoch, bool) and 0 < epoch < 2**40:
-        return epoch * 1000
     text = body.get("Time")
+    # "Time 2" sends both, "Time 3" seconds alone.
+    for epoch in (body.get("Epoch"), text):
+        if isinstance(epoch, int) and not isinstance(epoch, bool) and 0 < epoch < 2**40:
+            return epoch * 1000
     if not isinstance(text, str):
         return None
     try:

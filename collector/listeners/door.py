@@ -3,15 +3,14 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
-from ipaddress import ip_address
 
-from alerts.registry.model import Device, Format, Registry
-from alerts.registry.options import peers
+from alerts.registry.model import Format, Registry
 from alerts.rules.inputs import What
 from collector.decoders.foreign import Mapping
 from collector.decoders.port import Told
 from collector.intake import Judged
 from collector.journaling import Journaling, Work
+from collector.listeners import strangers
 from collector.listeners.port import Heard, Recent
 from edge.clock import Clock
 from edge.journal.rows import DeadLetter
@@ -49,11 +48,8 @@ class HouseDoor:
 
     def refusal(self, format: str, address: str, peer: str) -> str:
         mapping = self._mappings.get((format, address.lower()))
-        if mapping is None:
-            return f"no {format} device with this address is registered"
-        if not _may_speak(mapping.device, peer):
-            return f"device {mapping.device.id} may not speak from {peer}; see its option peers"
-        return ""
+        device = None if mapping is None else mapping.device
+        return strangers.refusal(device, format, peer)
 
     def take(self, format: str, topic: str, heard: Heard) -> "asyncio.Future[object]":
         mapping = self._mappings[format, heard.address.lower()]
@@ -113,15 +109,3 @@ class HouseDoor:
         done: asyncio.Future[object] = asyncio.ensure_future(self._journaling.submit(work))
         done.add_done_callback(lambda done: done.cancelled() or self._noted(judged))
         return done
-
-
-def _may_speak(device: Device, peer: str) -> bool:
-    try:
-        allowed = peers(device.options)
-        if not allowed:
-            return True
-        at = ip_address(peer.partition("%")[0])
-        at = getattr(at, "ipv4_mapped", None) or at
-        return any(at in network for network in allowed)
-    except ValueError:
-        return False  # what cannot be read lets nobody in

@@ -73,5 +73,8 @@ async def metrics(asked: Asked) -> web.Response:
 
 def _why(error: Exception) -> str:
     """The kind of failure; its words may hold an address or a secret and stay in the log."""
+    if isinstance(error, TimeoutError) and not str(error):
+        logger.warning("not ready: no answer within %g s", STORE_S)
+        return f"no answer within {STORE_S:g} s; see that it runs and can be reached"
     logger.warning("not ready: %s", error)
     return f"{type(error).__name__}; see the log"

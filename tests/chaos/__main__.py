@@ -18,7 +18,7 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from tests.chaos import broker_death, clocks, half_truths, power_cut
+from tests.chaos import broker_death, clocks, half_truths, power_cut, rule_kills
 from tests.chaos.scene import Report
 from tests.services.servers import (
     Missing,
@@ -36,6 +36,7 @@ EXPERIMENTS: dict[str, tuple[Run, tuple[Callable[[], object], ...]]] = {
     power_cut.NAME: (power_cut.run, (find_mosquitto, find_strace)),
     clocks.NAME: (clocks.run, (find_mosquitto, find_faketime)),
     half_truths.NAME: (half_truths.run, (find_mosquitto, find_influxd)),
+    rule_kills.NAME: (rule_kills.run, ()),
 }
 
 

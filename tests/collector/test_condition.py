@@ -68,7 +68,12 @@ class World:
         self.lags = {"rules": Lag(), "store": Lag()}
         self.channel = Channel()
         self.operations = Operations(f"sqlite:///{folder / 'operations.db'}")
-        self.operating = Operating(self.operations, {ChannelKind.LOG: self.channel}, Clock())
+        self.operating = Operating(
+            self.operations,
+            {ChannelKind.LOG: self.channel},
+            Clock(),
+            self.operations.lease("house", "journal"),
+        )
         self.condition = Condition(
             self.writer,
             lambda: self.writer.why,

@@ -8,6 +8,16 @@ ROWS = [
     ("t", "laobakou/ph is not bound to device box", Why.UNBOUND),
     ("t", "'a' is not mapped for device box", Why.UNBOUND),
     ("t", "device box of site s is not registered", Why.UNREGISTERED),
+    (
+        "hj212/ST9",
+        "no hj212 device with this address is registered; it spoke from 192.0.2.7",
+        Why.UNREGISTERED,
+    ),
+    (
+        "hj212/ST1",
+        "device st may not speak from 192.0.2.7; see its option peers",
+        Why.UNREGISTERED,
+    ),
     ("t", "value must be finite", Why.VALUE),
     ("t", "time 1e+12 s lies before the year 2000 or more than a day ahead", Why.TIME),
     ("t", "not JSON: unexpected character", Why.GARBLED),

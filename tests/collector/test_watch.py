@@ -72,6 +72,8 @@ async def test_a_reading_is_journalled_stored_and_received(
     assert status.counters["readings"] == 100
     assert status.counters["falls"] == 0
     assert {part.name: part.why for part in status.parts if not part.ok} == {}
+    not_set_up = {"listeners", "uplinks", "dead-man"}
+    assert not_set_up.isdisjoint(part.name for part in status.parts)
     assert _held(tmp_path) == {("riverside/box", "run-1"): Ranges([(0, 99)])}
     assert _stored(tmp_path) == 100
 

@@ -322,6 +322,7 @@ class MemoryHistory:
 
     def __init__(self) -> None:
         self.known: dict[Series, list[Point]] = {}
+        self.is_stalled = False
 
     def add(self, point: Point) -> None:
         self.known.setdefault(point.series, []).append(point)
@@ -352,6 +353,8 @@ class MemoryHistory:
     async def points(
         self, series: Series, since_ms: int, until_ms: int, most: int, *, marked: bool
     ) -> Columns:
+        if self.is_stalled:
+            await asyncio.Event().wait()
         span = [
             p
             for p in self.known.get(series, [])

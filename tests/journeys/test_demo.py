@@ -55,7 +55,7 @@ def test_replaying_the_journal_gives_the_transitions_of_the_live_run(
     undisturbed: tuple[Left, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     left, folder = undisturbed
-    assert main(["replay", "--config", str(folder / "shouwang.toml")]) == 0
+    assert main(["replay", "--lang", "en", "--config", str(folder / "shouwang.toml")]) == 0
     told = capsys.readouterr().out
     count = len(left.live)
     assert f"{count} transitions; {count} as they did ring, 0 only then, 0 only now" in told
@@ -81,7 +81,7 @@ def test_replaying_the_recording_as_a_table_gives_the_transitions_of_the_live_ru
     start_ms = datetime.fromisoformat(scenario.RIVER_START).timestamp() * 1000
     replayed = {
         (told["rule"], told["change"], told["at_ms"] - start_ms, told["value"])
-        for told in json.loads(found.read_text("utf-8"))
+        for told in json.loads(found.read_text("utf-8"))["transitions"]
         if told["at_ms"] - start_ms < scenario.LENGTH_S * 1000
     }
     live = {

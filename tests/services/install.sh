@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what tests and benchmarks use: Mosquitto, libfaketime, strace, Chromium with Chinese letters,
-# InfluxDB 2.7 and 1, VictoriaMetrics.
+# InfluxDB 2.7 and 1, VictoriaMetrics, PostgreSQL.
 # What is there already is left alone, so a second run takes no time.
 #
 # Exit codes: 0 all there, 1 an installation failed, 3 something is missing (the message says what to do).
@@ -30,6 +30,7 @@ has strace || wanted+=(strace)
 has chromium || has chromium-browser || has google-chrome || wanted+=(chromium)
 has influxd || wanted+=(influxdb)
 has victoria-metrics || wanted+=(victoria-metrics)
+compgen -G "/usr/lib/postgresql/*/bin/initdb" >/dev/null || has initdb || wanted+=(postgresql)
 # Without a CJK font the pages under test are rows of boxes.
 [[ -n "$(fc-list :lang=zh family 2>/dev/null)" ]] || wanted+=(fontconfig fonts-noto-cjk)
 # influxd: Flux's Rust core is linked by a C compiler.
@@ -47,7 +48,7 @@ if ((${#wanted[@]})); then
     apt-get install -y -qq --no-install-recommends "${wanted[@]}" >/dev/null
   # systemd starts what it finds enabled all the same, now or at the next boot.
   if command -v systemctl >/dev/null; then
-    for unit in mosquitto influxdb victoria-metrics; do
+    for unit in mosquitto influxdb victoria-metrics postgresql; do
       [[ " ${wanted[*]} " != *" $unit "* ]] ||
         as_root systemctl disable --now "$unit" >/dev/null 2>&1 || true
     done
@@ -67,4 +68,5 @@ for name in chromium chromium-browser google-chrome; do
 done
 say "InfluxDB 1 $(influxd version 2>/dev/null | sed -nE 's/^InfluxDB v([^ ]+).*/\1/p')  $(command -v influxd)"
 say "Victoria   $(dpkg-query -W -f '${Version}' victoria-metrics 2>/dev/null || true)  $(command -v victoria-metrics)"
+say "PostgreSQL $(dpkg-query -W -f '${Version}' postgresql 2>/dev/null || true)  $(compgen -G '/usr/lib/postgresql/*/bin/postgres' || command -v postgres)"
 say "InfluxDB   $(basename "$influxd" | sed 's/influxd-//')  $influxd"

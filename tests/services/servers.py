@@ -10,11 +10,13 @@ import getpass
 import http.client
 import json
 import os
+import pwd
 import secrets
 import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
@@ -91,12 +93,22 @@ def find_chromium() -> Path:
     return _find("SHOUWANG_CHROMIUM", ["chromium", "chromium-browser", "google-chrome"])
 
 
-def find_postgres_url() -> str:
-    """The URL of a PostgreSQL database that tests may use: SHOUWANG_POSTGRES_URL."""
-    url = os.environ.get("SHOUWANG_POSTGRES_URL")
-    if not url:
-        raise Missing("SHOUWANG_POSTGRES_URL is not set")
-    return url
+def find_postgres() -> Path:
+    """Where PostgreSQL's programs are: SHOUWANG_POSTGRES, else the newest of Debian's folders."""
+    named = os.environ.get("SHOUWANG_POSTGRES")
+    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda at: int(at.parent.name))
+    candidates = [str(folder / "postgres") for folder in reversed(folders)]
+    postgres = _find("SHOUWANG_POSTGRES", [*([named] if named else candidates), "postgres"])
+    if not (postgres.resolve().parent / "initdb").is_file():
+        raise Missing(f"{postgres} has no initdb beside it; name one in SHOUWANG_POSTGRES")
+    if os.geteuid() == 0:
+        try:
+            pwd.getpwnam(Postgres.account)
+        except KeyError:
+            raise Missing(
+                f"PostgreSQL does not run as root, and there is no user {Postgres.account}"
+            ) from None
+    return postgres.resolve()
 
 
 def free_port() -> int:
@@ -148,7 +160,12 @@ class Server:
         self.folder.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                self._command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder
+                self._command(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+                **self._account(),
             )
         self._wait_until(self._answers)
 
@@ -178,6 +195,10 @@ class Server:
     def go_on(self) -> None:
         """After ``pause``."""
         os.kill(self.pid, signal.SIGCONT)
+
+    def _account(self) -> dict[str, Any]:
+        """Whose process it is, as words for `subprocess`; empty: one's own."""
+        return {}
 
     def _command(self) -> Sequence[str]:
         raise NotImplementedError
@@ -473,6 +494,117 @@ class Victoria(HttpServer):
             "-retentionPeriod=100y",
             "-memory.allowedBytes=64MB",
         ]
+
+
+class Postgres(Server):
+    """PostgreSQL with one user and password; each caller takes a database of its own.
+
+    It refuses to run as root: there it runs as the user of its package, in a folder of that user's.
+    """
+
+    account = "postgres"
+    user = "tests"
+    password = "password-of-the-tests"
+
+    def __init__(self, *, port: int | None = None, syncs: bool = False) -> None:
+        # Not below pytest's folder, which other users may not enter.
+        super().__init__(Path(tempfile.mkdtemp(prefix="shouwang-postgres-")), port=port)
+        self._binary = find_postgres()
+        self._syncs = syncs
+        self._number = 0
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def start(self) -> None:
+        if not (self.folder / "data").exists():
+            self._init()
+        super().start()
+
+    def stop(self) -> None:
+        """Ends it at once and in order: clients are cut off (SIGINT; SIGTERM would wait for them)."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGINT)
+        super().stop()
+
+    def pause(self) -> None:
+        """Stalls it with all its connections, each of which is a process."""
+        for pid in (self.pid, *self._children()):
+            os.kill(pid, signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        for pid in (*self._children(), self.pid):
+            os.kill(pid, signal.SIGCONT)
+
+    def new_database(self, *, template: str = "template1") -> str:
+        """The URL of a database of the caller's own."""
+        self._number += 1
+        name = f"test{self._number}"
+        self.run(f'CREATE DATABASE {name} TEMPLATE "{template}"')
+        return self.url(name)
+
+    def url(self, name: str) -> str:
+        return f"postgresql://{self.user}:{self.password}@{self.host}:{self.port}/{name}"
+
+    def run(self, statement: str) -> None:
+        """One statement, outside a transaction."""
+        import psycopg
+
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(statement)
+
+    def _init(self) -> None:
+        word = self.folder / "password"
+        word.write_text(self.password)
+        for path in (self.folder, word):
+            if owner := self._account():
+                shutil.chown(path, owner["user"], owner["group"])
+        subprocess.run(
+            [
+                str(self._binary.parent / "initdb"),
+                *("-D", str(self.folder / "data"), "-U", self.user, "--pwfile", str(word)),
+                *("--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C", "--no-sync"),
+            ],
+            check=True,
+            capture_output=True,
+            cwd=self.folder,
+            **self._account(),
+        )
+
+    def _account(self) -> dict[str, Any]:
+        if os.geteuid() != 0:
+            return {}
+        entry = pwd.getpwnam(self.account)
+        return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+
+    def _children(self) -> list[int]:
+        return [
+            int(pid)
+            for pid in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        ]
+
+    def _command(self) -> Sequence[str]:
+        # Its machine is not ours to cut off, so nothing that a test does asks for a sync to disk.
+        fsync = "on" if self._syncs else "off"
+        settings = {"listen_addresses": self.host, "port": self.port, "fsync": fsync}
+        settings |= {"unix_socket_directories": "", "max_connections": 200}
+        words = [f"{name}={value}" for name, value in settings.items()]
+        return [
+            str(self._binary),
+            "-D",
+            str(self.folder / "data"),
+            *(part for word in words for part in ("-c", word)),
+        ]
+
+    def _answers(self) -> bool:
+        import psycopg
+
+        try:
+            psycopg.connect(self.url("postgres"), connect_timeout=1).close()
+        except psycopg.OperationalError:
+            return False
+        return True
 
 
 def _find(variable: str, candidates: Sequence[str]) -> Path:

@@ -1,6 +1,3 @@
-"""One contract for every channel, against real local servers."""
-
-import asyncio
 import hashlib
 import hmac
 import json
@@ -8,307 +5,29 @@ import logging
 import shutil
 import ssl
 import subprocess
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
 from pathlib import Path
-from typing import Any
 
 import pytest
-from aiohttp import web
-from aiosmtpd.smtp import SMTP
 
-from alerts.notify.announcer import Announcer
-from alerts.notify.email import Email, MailSecurity, MailServer
+from alerts.notify.answers import retry_after
 from alerts.notify.log import LogLine
-from alerts.notify.notice import Notice, NoticeReason
-from alerts.notify.outbound import Outbound
+from alerts.notify.notice import NoticeReason
 from alerts.notify.outcome import Accepted, Rejected, Retry
-from alerts.notify.port import Channel
-from alerts.notify.webhook import Webhook, retry_after
 from alerts.registry.check import is_mailbox
-from alerts.registry.model import Address, ChannelKind, Device, Names, Registry
-from alerts.words import IncidentClass, Language, Severity
-from collector.commanding import Commanding
-from collector.intake import Bindings, Intake
+from alerts.registry.model import Address, ChannelKind
+from alerts.words import IncidentClass
 from collector.link.mqtt5 import Mqtt5Link
 from collector.link.port import Broker
 from edge.clock import Clock
 from edge.contract.command import Verb
-from tests.collector.box import KEY, Box
+from tests.alerts.notify.worlds import T0, AnnouncerWorld, EmailWorld, WebhookWorld, notice
 from tests.services.servers import Mosquitto
-
-T0 = datetime(2026, 11, 22, 10, 34, tzinfo=UTC)
-LINK = "http://127.0.0.1:8600/i/7?a=1&b=2"
-
-
-def notice(address: Address, **more: object) -> Notice:
-    values: dict[str, Any] = {
-        "id": 42, "incident": 7, "reason": NoticeReason.OPENED, "step": 0, "person": "chen",
-        "address": address, "language": Language.ZH, "cls": IncidentClass.SAFETY,
-        "severity": Severity.MAJOR, "title": "【要处理】2 号充电棚 7 号插座：功率过高",
-        "text": f"功率 1130 瓦，超过 <b>800</b> 瓦。\n点开处理：{LINK}", "link": LINK,
-        "created_at": T0, "due_at": T0,
-    }  # fmt: skip
-    return Notice(**(values | more))
-
-
-class World:
-    """A channel, the server behind it, and how that server behaves: fine, busy, refusing, hanging."""
-
-    channel: Channel
-    address: Address
-    mode = "fine"
-    refusal: str
-    received: list[Any]
-
-    async def down(self) -> None:
-        raise NotImplementedError
-
-    def lose(self, name: str) -> Address:
-        """The address when its reference leads nowhere: to ``env:name``, which is not set."""
-        return replace(self.address, to=f"env:{name}")
-
-    def refer(self, name: str, monkeypatch: pytest.MonkeyPatch) -> Address:
-        """The address behind ``env:name``."""
-        monkeypatch.setenv(name, self.address.to)
-        return replace(self.address, to=f"env:{name}")
-
-
-class WebhookWorld(World):
-    refusal = "HTTP 400 refusing"
-
-    def __init__(self) -> None:
-        self.received = []
-        self.headers = {"Retry-After": "90"}
-
-    async def _hook(self, request: web.Request) -> web.Response:
-        self.received.append((request.headers.copy(), await request.read()))
-        if self.mode == "hanging":
-            await asyncio.sleep(3)
-        status = {"busy": 429, "broken": 503, "refusing": 400}.get(self.mode, 204)
-        return web.Response(status=status, headers=self.headers, text=self.mode)
-
-    async def down(self) -> None:
-        await self.runner.cleanup()
-
-    @asynccontextmanager
-    async def there(self, clock: Clock) -> AsyncIterator["WebhookWorld"]:
-        app = web.Application()
-        app.router.add_post("/hook", self._hook)
-        self.runner = web.AppRunner(app, shutdown_timeout=0.1)
-        await self.runner.setup()
-        site = web.TCPSite(self.runner, "127.0.0.1", 0)
-        await site.start()
-        port = self.runner.addresses[0][1]
-        self.channel = Webhook(Outbound(allow={f"127.0.0.1:{port}"}, total_s=1), clock)
-        self.address = Address(
-            channel=ChannelKind.WEBHOOK, to=f"http://127.0.0.1:{port}/hook", secret="env:HOOK_KEY"
-        )
-        yield self
-        await self.channel.close()
-        await self.runner.cleanup()
-
-
-class EmailWorld(World):
-    refusal = "SMTP 550 no"
-
-    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
-        self.received = []
-        self._tls = tls
-
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
-        if self.mode == "hanging":
-            await asyncio.sleep(3)
-        answers = {"busy": "451 4.7.1 too fast", "broken": "421 closing", "refusing": "550 no"}
-        if self.mode in answers:
-            return answers[self.mode]
-        self.received.append(envelope.content)
-        return "250 2.0.0 queued as ABC"
-
-    async def down(self) -> None:
-        self.server.close()
-        await self.server.wait_closed()
-
-    @asynccontextmanager
-    async def there(self, clock: Clock) -> AsyncIterator["EmailWorld"]:
-        loop = asyncio.get_running_loop()
-        self.server = await loop.create_server(
-            lambda: SMTP(
-                self, hostname="mail.test", tls_context=self._tls, require_starttls=bool(self._tls)
-            ),
-            "127.0.0.1",
-            0,
-        )
-        trusting = ssl.create_default_context()
-        trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
-        self.channel = Email(
-            MailServer(
-                host="127.0.0.1",
-                port=self.server.sockets[0].getsockname()[1],
-                security=MailSecurity.STARTTLS if self._tls else MailSecurity.NONE,
-                sender="watch@linjiang.example.org",
-            ),
-            clock,
-            tls=trusting if self._tls else None,
-            timeout_s=1,
-        )
-        self.address = Address(channel=ChannelKind.EMAIL, to="chen@example.org")
-        yield self
-        self.server.close()
-
-
-class AnnouncerWorld(World):
-    """A box on a real broker, and the watch's own way to it."""
-
-    refusal = "the loudspeaker is broken"
-    modes = {"busy": "stale", "hanging": "silent"}  # noqa: RUF012
-
-    def __init__(self, broker: Mosquitto) -> None:
-        self._broker = broker
-        self.box = Box(broker.host, broker.port, "riverside", "guard-room")
-        self.address = Address(channel=ChannelKind.ANNOUNCER, to="riverside/guard-room")
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        object.__setattr__(self, name, value)
-        if name == "mode":
-            self.box.mode = self.modes.get(value, value)
-            if value == "broken":
-                self.box.close()
-
-    @property
-    def received(self) -> list[Any]:  # type: ignore[override]
-        return self.box.heard
-
-    async def down(self) -> None:
-        await asyncio.to_thread(self.box.close)
-        await self._until(lambda: not self.commanding.is_online("riverside", "guard-room"))
-
-    def lose(self, name: str) -> Address:
-        self._use(f"env:{name}")
-        return self.address
-
-    def refer(self, name: str, monkeypatch: pytest.MonkeyPatch) -> Address:
-        monkeypatch.setenv(name, KEY)
-        self._use(f"env:{name}")
-        return self.address
-
-    @asynccontextmanager
-    async def there(self, clock: Clock | None = None) -> AsyncIterator["AnnouncerWorld"]:
-        link = Mqtt5Link(Broker.at(self._broker.url, "a-watch"))
-        self.commanding = Commanding(lambda: link, result_s=0.5)
-        self._intake = Intake(Bindings(Registry()), {})
-        self._use("env:BOX_KEY")
-        self.channel = Announcer(self.commanding)
-        async with link:
-            hearing = asyncio.create_task(self._hear(link))
-            await self._until(lambda: link.connected)
-            await asyncio.to_thread(self.box.start)
-            await self._until(lambda: self.commanding.is_online("riverside", "guard-room"))
-            yield self
-            hearing.cancel()
-            await asyncio.gather(hearing, return_exceptions=True)
-        await asyncio.to_thread(self.box.close)
-
-    def _use(self, key: str) -> None:
-        guard_room = Device(
-            id="guard-room", site="riverside", names=Names(zh="岗亭"), bindings=(), command_key=key
-        )
-        registry = Registry(devices=(guard_room,))
-        self.commanding.use(registry)
-        self._intake.bindings = Bindings(registry)
-
-    async def _hear(self, link: Mqtt5Link) -> None:
-        async for messages in link.batches():
-            judged = self._intake.judge(messages, 0)
-            for site, device, status in judged.statuses:
-                self.commanding.saw(site, device, status)
-            for answer in judged.answers:
-                self.commanding.heard(answer.site, answer.device, answer.result)
-            await link.ack(messages)
-
-    async def _until(self, holds: Callable[[], bool]) -> None:
-        async with asyncio.timeout(10):
-            while not holds():  # noqa: ASYNC110 - another thread has no event
-                await asyncio.sleep(0.01)
-
-
-@pytest.fixture(autouse=True)
-def key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOOK_KEY", "a key of the demo")
-    monkeypatch.setenv("BOX_KEY", KEY)
-
-
-@pytest.fixture
-def broker(mosquitto_server: Callable[..., Mosquitto]) -> Mosquitto:
-    return mosquitto_server()
-
-
-@pytest.fixture(params=["webhook", "email", pytest.param("announcer", marks=pytest.mark.mosquitto)])
-async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
-    if request.param == "announcer":
-        made: Any = AnnouncerWorld(request.getfixturevalue("broker"))
-    else:
-        made = {"webhook": WebhookWorld, "email": EmailWorld}[request.param]()
-    async with made.there(Clock()) as there:
-        yield there
-
-
-async def test_what_the_server_takes_is_accepted_with_its_word(world: World) -> None:
-    outcome = await world.channel.send(notice(world.address))
-    assert isinstance(outcome, Accepted)
-    assert outcome.proof
-    assert len(world.received) == 1
-
-
-@pytest.mark.parametrize("mode", ["busy", "broken", "hanging"])
-async def test_trouble_that_passes_is_retried(world: World, mode: str) -> None:
-    world.mode = mode
-    outcome = await world.channel.send(notice(world.address))
-    assert isinstance(outcome, Retry), outcome
-    assert outcome.why
-
-
-async def test_a_server_that_is_down_is_retried_and_reached_when_it_is_back(world: World) -> None:
-    await world.down()
-    assert isinstance(await world.channel.send(notice(world.address)), Retry)
-
-
-async def test_a_refusal_is_final_and_says_why(world: World) -> None:
-    world.mode = "refusing"
-    outcome = await world.channel.send(notice(world.address))
-    assert isinstance(outcome, Rejected)
-    assert world.refusal in outcome.why
-
-
-async def test_a_reference_that_leads_nowhere_is_retried_and_named(world: World) -> None:
-    address = world.lose("SHOUWANG_NOBODY")
-    outcome = await world.channel.send(notice(address))
-    assert isinstance(outcome, Retry)
-    assert "env:SHOUWANG_NOBODY" in outcome.why
-    assert not world.received
-
-
-async def test_an_address_may_be_a_reference(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    address = world.refer("SHOUWANG_THERE", monkeypatch)
-    assert isinstance(await world.channel.send(notice(address)), Accepted)
-
-
-async def test_each_attempt_is_known_as_the_same_notice(world: World) -> None:
-    for _ in range(2):
-        await world.channel.send(notice(world.address))
-    if world.address.channel is ChannelKind.WEBHOOK:
-        ids = [headers["Idempotency-Key"] for headers, _ in world.received]
-        assert ids == ["42", "42"]
-    elif world.address.channel is ChannelKind.ANNOUNCER:
-        assert [command.target for command in world.received] == ["7", "7"]
-    else:
-        ids = [message_from_bytes(raw)["Message-ID"] for raw in world.received]
-        assert ids[0] == ids[1] == "<notice-42-1795343640000@linjiang.example.org>"
 
 
 async def test_a_webhook_is_signed_over_its_time_and_body() -> None:

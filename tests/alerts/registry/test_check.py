@@ -56,6 +56,10 @@ def announcer(to: str) -> tuple[Address, ...]:
     return (Address(channel=ChannelKind.ANNOUNCER, to=to),)
 
 
+def on(channel: ChannelKind, to: str, group: bool = True) -> tuple[Address, ...]:
+    return (Address(channel=channel, to=to, group=group),)
+
+
 def announced_elsewhere(registry: Registry) -> Registry:
     box = Device(id="box", site="far", names=Names(zh="甲"), bindings=(), command_key="env:X")
     far = replace(registry, sites=(*registry.sites, Site(id="far", names=Names(zh="远"))))
@@ -159,6 +163,15 @@ ROWS: list[tuple[str, Callable[[Registry], Registry], str]] = [
     ("a mapping to what is not bound", plug(bindings=maps(X="frequenzy")), "did you mean 'frequency'?"),
     ("a mapping of our own device", first("devices", bindings=maps(X="frequency")), "bindings[1].mapping: the device speaks our"),
     ("an address of our own device", first("devices", address="x"), "devices[laobakou-01].address: the device speaks our"),
+    ("a robot's key in the open", first("people", addresses=on(ChannelKind.WECOM, "https://qyapi.weixin.qq.com/x?key=1")),
+     "addresses[1].to: the robot's key itself stands here"),
+    ("a robot of no reference", first("people", addresses=on(ChannelKind.FEISHU, "hook")), "addresses[1].to: no reference"),
+    ("a robot without its group", first("people", addresses=on(ChannelKind.WECOM, "env:X", group=False)),
+     "addresses[1].group: a robot writes to a group"),
+    ("a mention of everybody", first("people", addresses=on(ChannelKind.DINGTALK, "env:X @all")), "addresses[1].to: mentions @all"),
+    ("a mention of nobody", first("people", addresses=on(ChannelKind.DINGTALK, "env:X @李 四")), "'李 四' is nobody to mention"),
+    ("a mobile number at Feishu", first("people", addresses=on(ChannelKind.FEISHU, "env:X @13800001111")),
+     "'13800001111' is no open_id"),
     ("an announcer that is no device", first("people", addresses=announcer("linjiang/laobakou-1")),
      "addresses[1].to: there is no device 'linjiang/laobakou-1'; did you mean 'linjiang/laobakou-01'?"),
     ("an announcer behind a reference", first("people", addresses=announcer("env:BOX")),

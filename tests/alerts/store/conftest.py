@@ -1,17 +1,14 @@
-"""The operations database on SQLite, and on PostgreSQL where the environment names one."""
+"""The operations database on SQLite and on PostgreSQL."""
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import MetaData, create_engine
 
 from alerts.notify.notice import NoticeReason
 from alerts.store.operations import Operations
 from tests.alerts.incidents.community import NOW, REGISTRY
-from tests.services.servers import find_postgres_url
 
 Opener = Callable[..., Operations]
 
@@ -41,28 +38,11 @@ def words(
     return f"{reason} {incident.id}", f"{language} {to.id} {step} {link}"
 
 
-def postgres_url() -> str:
-    """The server of the environment, emptied."""
-    url = find_postgres_url().replace("postgresql://", "postgresql+psycopg://", 1)
-    engine = create_engine(url)
-    with engine.begin() as connection:
-        there = MetaData()
-        there.reflect(connection)
-        there.drop_all(connection)
-    engine.dispose()
-    return url
-
-
-# No recipe of `make services` brings PostgreSQL yet, so its absence is no failure: it is left out.
-SERVERS = ["sqlite"]
-if os.environ.get("SHOUWANG_POSTGRES_URL"):
-    SERVERS.append("postgres")
-
-
-@pytest.fixture(params=SERVERS)
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "postgres":
-        return postgres_url()
+        database: str = request.getfixturevalue("postgres_server").new_database()
+        return database
     return f"sqlite:///{tmp_path / 'operations.db'}"
 
 

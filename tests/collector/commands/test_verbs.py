@@ -162,8 +162,12 @@ CELL = [
         ["there is nothing to take back"],
     ),
     (["deadletter", "list"], 0, ["4", "a/b", "no reading", "?[31mred"]),
-    (["replay"], 0, ["0 transitions; 0 as they did ring"]),
-    (["replay", "--journal", "state/journal.db", "--config", "good.toml"], 0, ["0 transitions"]),
+    (["replay", "--lang", "en"], 0, ["0 transitions; 0 as they did ring"]),
+    (
+        ["replay", "--journal", "state/journal.db", "--config", "good.toml", "--lang", "en"],
+        0,
+        ["0 transitions"],
+    ),
 ]
 
 
@@ -179,7 +183,7 @@ def test_in_a_cell(cell, say, words, code, told):
 
 def test_a_journal_from_elsewhere_is_replayed_without_a_database(cell, say):
     (cell / "state" / "operations.db").unlink()
-    code, text = say(["replay", "--journal", "state/journal.db"])
+    code, text = say(["replay", "--journal", "state/journal.db", "--lang", "en"])
     assert code == 0, text
     assert "as they did ring" not in text
     assert not (cell / "state" / "operations.db").exists()

@@ -8,7 +8,13 @@ from collector.decoders.port import Garbled
 
 def test_leaves_have_dotted_names_and_lists_are_counted_from_one() -> None:
     body = {"ENERGY": {"Power": [3, 4], "Period": None}, "on": True, "s": "x"}
-    assert leaves(body) == {"ENERGY.Power.1": 3, "ENERGY.Power.2": 4, "on": True, "s": "x"}
+    assert leaves(body) == {
+        "ENERGY.Power.1": 3,
+        "ENERGY.Power.2": 4,
+        "ENERGY.Period": None,
+        "on": True,
+        "s": "x",
+    }
 
 
 @pytest.mark.parametrize(

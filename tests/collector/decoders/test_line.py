@@ -108,6 +108,26 @@ def test_a_bad_line_sinks_alone(line) -> None:
     assert [raw for _, raw in said.refused] == [line]
 
 
+@pytest.mark.parametrize(
+    ("line", "names"),
+    [
+        (b'm s="one\ntwo",f=1 1720000000000000000', ["m.f"]),
+        (b'm f=1,s="\n\n# no comment\n",g=2', ["m.f", "m.g"]),
+        (b'm s="a\r\nb\\"\nc",t="d\ne",f=1\r', ["m.f"]),
+    ],
+)
+def test_a_text_may_hold_line_ends(line, names) -> None:
+    said = told(b"before f=1\n" + line + b"\nafter f=2")
+    assert [r.name for r in said.records] == ["before.f", *names, "after.f"]
+    assert said.refused == ()
+
+
+def test_a_text_that_is_never_closed_swallows_no_line() -> None:
+    said = told(b'm f="open\nm g=1\nm s="x",h=2\nm f="open\n' + b"m k=1\n" * 50)
+    assert [r.name for r in said.records] == ["m.g", "m.h", *["m.k"] * 50]
+    assert [raw for _, raw in said.refused] == [b'm f="open'] * 2
+
+
 def test_seconds_taken_for_nanoseconds_are_refused_not_believed() -> None:
     said = told(b"m f=1 1720000000123456789", "s")
     assert said.records == ()

@@ -7,7 +7,7 @@ import pytest
 
 from collector.decoders.pointed import Shape, told
 from collector.decoders.pointer import ABSENT, look_up
-from collector.decoders.port import Garbled, Record
+from collector.decoders.port import Garbled, Record, missing
 
 # A sonde's gateway: a head, then samples with their own times in local time.
 CAPTURED = json.dumps(
@@ -40,6 +40,7 @@ def test_samples_with_times_of_their_own_are_read() -> None:
         Record("/o2/mgl", 8.31, at_ms=AT_MS),
         Record("/o2/sat", 96.0, at_ms=AT_MS),
         Record("/pump", 1.0, at_ms=AT_MS),
+        missing("/err", at_ms=AT_MS),
         Record("/o2/mgl", 8.29, at_ms=AT_MS + 60_000),
         Record("/o2/sat", 95.0, at_ms=AT_MS + 60_000),
         Record("/pump", 0.0, at_ms=AT_MS + 60_000),
@@ -97,7 +98,7 @@ def test_a_sample_with_a_time_that_is_none_is_refused_alone(time) -> None:
 def test_values_are_numbers_booleans_and_known_words(raw, value) -> None:
     shape = Shape(values=("/v",), words={"ON": 1})
     said = told(json.dumps({"v": raw}).encode(), shape)
-    assert [r.value for r in said.records] == ([] if value is None else [value])
+    assert [r.value for r in said.records] == [value]
     assert said.refused == ()
 
 

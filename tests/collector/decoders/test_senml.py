@@ -2,6 +2,7 @@
 
 import json
 
+import cbor2
 import pytest
 
 from collector.decoders.port import Garbled, Record
@@ -55,7 +56,8 @@ def test_json_resolves_as_cbor_does(pack, expected) -> None:
     [
         ({"n": "a", "v": "1"}, "'v' is a finite number"),
         ({"n": "a", "vb": 1}, "'vb' is true or false"),
-        ({"n": "a", "v": 1, "must_": 1}, "must be understood"),
+        ({"n": "a", "v": 1, "vb": True}, "has one value, got ['v', 'vb']"),
+        ({"n": "a", "vb": True, "vs": "on"}, "has one value, got ['vb', 'vs']"),
         ({"v": 1}, "has a name"),
         ({"n": 5, "v": 1}, "'n' is a string"),
         ({"n": "a", "v": 1, "t": 1e15}, "is no time"),
@@ -66,6 +68,30 @@ def test_a_record_that_is_wrong_is_refused_alone(record, reason) -> None:
     said = told(json.dumps([{"n": "good", "v": 1}, record]).encode(), NOW_MS)
     assert [r.name for r in said.records] == ["good"]
     assert reason in said.refused[0][0]
+
+
+@pytest.mark.parametrize("nth", [0, 1, 2])
+def test_a_pack_with_a_label_that_must_be_understood_is_garbled(nth) -> None:
+    pack = [{"n": name, "v": 1} for name in "abc"]
+    pack[nth] |= {"factor_": 10}
+    for payload in (json.dumps(pack).encode(), cbor2.dumps(pack)):
+        with pytest.raises(Garbled, match="'factor_' must be understood"):
+            told(payload, NOW_MS)
+
+
+def test_a_refused_record_is_kept_as_json() -> None:
+    said = told(b'[{"n": "a", "v": "1", "why": "\xe6\xb0\xb4"}]', NOW_MS)
+    assert json.loads(said.refused[0][1]) == {"n": "a", "v": "1", "why": "水"}
+    for odd, kept in ((b"\x00", "b'\\x00'"), ({1: [None]}, {"1": [None]}), ("²", "²")):
+        said = told(cbor2.dumps([{0: "a", 2: odd}]), NOW_MS)
+        assert json.loads(said.refused[0][1]) == {"n": "a", "v": kept}
+    said = told(cbor2.dumps([{0: "a", 2: 1, 6: -(2**64)}]), NOW_MS)
+    assert json.loads(said.refused[0][1])["t"] == -(2**64)
+
+
+def test_a_sum_may_stand_beside_a_value() -> None:
+    (record,) = told(b'[{"n": "a", "v": 2, "s": 7}]', NOW_MS).records
+    assert record.value == 2.0
 
 
 def test_a_base_time_that_is_wrong_spoils_what_follows_until_the_next() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.decoders.port import Garbled, Record
+from collector.decoders.port import Garbled, Record, missing
 from collector.decoders.shelly import patterns, told
 
 CAPTURED = orjson.loads((Path(__file__).parent / "shelly_status.json").read_bytes())
@@ -62,6 +62,8 @@ def test_the_sockets_of_a_captured_event_are_told_apart_and_dated():
         ("a/status/flood:0", {"id": 0, "alarm": False}, [("flood:0.alarm", 0.0, "water", "")]),
         ("a/status/em:0", {"a_act_power": 12.5}, [("em:0.a_act_power", 12.5, "", "W")]),
         ("a/status/switch:0", {"apower": None, "output": False}, [("switch:0.output", 0.0, "port-state", "")]),
+        ("a/status/em1:0", {"act_power": -1899.8, "aprt_power": 1974.5, "pf": 0.82},
+         [("em1:0.act_power", -1899.8, "power", "W"), ("em1:0.pf", 0.82, "power-factor", "")]),
         ("a/status/ble", {"x": 1}, []),
         ("a/rpc", {"method": "Switch.Set"}, []),
         ("a/events/rpc", {"method": "NotifyEvent", "params": {"ts": 1.0}}, []),
@@ -74,11 +76,26 @@ def test_the_sockets_of_a_captured_event_are_told_apart_and_dated():
         ("shellies/s/sensor/flood", b"true", [("sensor.flood", 1.0, "water", "")]),
         ("shellies/s/sensor/state", b"close", [("sensor.state", 0.0, "door", "")]),
         ("shellies/s/ext_temperature/0", b"21.5", [("ext_temperature:0", 21.5, "", "°C")]),
+        ("shellies/s/ext_humidity/0", b"55", [("ext_humidity:0", 55.0, "humidity", "%")]),
+        ("shellies/s/light/0/power", b"7.5", [("light:0.power", 7.5, "power", "W")]),
+        ("shellies/s/roller/0/power", b"80", [("roller:0.power", 80.0, "power", "W")]),
+        ("shellies/s/temperature", b"44.1", []),
         ("shellies/s/announce", b"{}", []),
     ],
 )  # fmt: skip
 def test_each_topic(topic, body, records):
     assert wanted(topic, body) == records
+
+
+def test_a_first_generations_own_heat_and_mains_are_there_to_be_mapped():
+    for name, value, unit in (("temperature", 44.1, "°C"), ("voltage", 229.5, "V")):
+        (record,) = told(f"shellies/s/{name}", b"%f" % value).records
+        assert (record.name, record.value, record.unit, record.spare) == (name, value, unit, True)
+
+
+def test_a_null_is_a_missing_value_of_whoever_maps_it():
+    body = b'{"id":100,"tC":null,"errors":["read"]}'
+    assert told("a/status/temperature:100", body).records == (missing("temperature:100.tC"),)
 
 
 @pytest.mark.parametrize(("word", "online"), [(b"true", True), (b"false", False)])

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.decoders.port import Garbled, Record
+from collector.decoders.port import Garbled, Record, missing
 from collector.decoders.tasmota import patterns, told
 
 SENSOR = (
@@ -55,10 +55,18 @@ def test_what_it_says_of_itself_is_spare_but_for_its_signal():
         (SENSOR, SHANGHAI, AT_MS),
         (SENSOR, None, None),
         (SENSOR.replace(b'{"Time"', b'{"Epoch":1795184110,"Time"', 1), None, AT_MS + 1000),
+        (SENSOR.replace(b'"2026-11-20T22:15:09"', b"1795184109"), None, AT_MS),
         (SENSOR.replace(b"22:15:09", b"22:15:09+08:00"), None, AT_MS),
         (SENSOR.replace(b'"Time":"2026-11-20T22:15:09",', b""), SHANGHAI, None),
     ],
-    ids=["its zone is registered", "nobody knows its zone", "epoch", "an offset", "no time"],
+    ids=[
+        "its zone is registered",
+        "nobody knows its zone",
+        "epoch",
+        "epoch alone",
+        "an offset",
+        "no time",
+    ],
 )
 def test_its_local_time_is_believed_where_its_zone_is_known(payload, zone, at_ms):
     records = told("tele/plug/SENSOR", payload, zone).records
@@ -87,6 +95,13 @@ def test_its_local_time_is_believed_where_its_zone_is_known(payload, zone, at_ms
 )  # fmt: skip
 def test_each_topic(topic, payload, records):
     assert wanted(topic, payload) == records
+
+
+def test_a_null_is_a_missing_value_of_whoever_maps_it():
+    payload = b'{"DS18B20":{"Id":"01","Temperature":null},"ENERGY":{"Voltage":null}}'
+    heat, volts = told("tele/plug/SENSOR", payload).records
+    assert heat == missing("DS18B20.Temperature")
+    assert volts == missing("ENERGY.Voltage", "voltage")
 
 
 @pytest.mark.parametrize(("word", "online"), [(b"Online", True), (b"Offline", False)])

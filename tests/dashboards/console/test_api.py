@@ -8,6 +8,7 @@ import pytest
 from aiohttp.test_utils import TestClient
 
 from alerts.incidents.model import State
+from dashboards.console import health
 from tests.dashboards.desk_fixture import NOW, House
 
 BODY = {"Content-Type": "application/json"}
@@ -235,6 +236,15 @@ async def test_the_house_says_it_is_ready_only_when_each_part_is(client: TestCli
     assert parts["operations"]["ok"]
     assert "last spoke" in parts["watch"]["why"]
     assert (await client.get("/healthz")).status == 200
+
+
+async def test_a_store_that_does_not_answer_is_told_in_words(
+    client: TestClient, here: House, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(health, "STORE_S", 0.05)
+    here.history.is_stalled = True
+    parts = (await (await client.get("/readyz")).json())["parts"]
+    assert parts["store"]["why"] == ("no answer within 0.05 s; see that it runs and can be reached")
 
 
 async def test_the_meter_is_prometheus_text(client: TestClient):

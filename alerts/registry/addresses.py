@@ -1,0 +1,79 @@
+"""How ``to`` reads on channels that need more than one word there. Pure; check and channels use it.
+
+A group's robot is a reference to its URL, with those it mentions behind it:
+``env:SHED_ROBOT @13800001111 @zhang``.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from alerts.registry.model import Address, ChannelKind
+from alerts.secrets import is_reference
+
+ROBOTS = frozenset({ChannelKind.WECOM, ChannelKind.DINGTALK, ChannelKind.FEISHU})
+_MENTION = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_MOBILE = re.compile(r"1\d{10}", re.ASCII)
+_EVERYBODY = frozenset({"all", "everyone", "here"})
+_ROBOT_REMEDY = "put the robot's URL in the environment or a file and write env:NAME or file:PATH"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Robot:
+    """``hook`` is the reference to the robot's URL; ``mentions`` as written, good or bad."""
+
+    hook: str
+    mentions: tuple[str, ...] = ()
+
+    @property
+    def mobiles(self) -> tuple[str, ...]:
+        return tuple(each for each in self.mentions if _MOBILE.fullmatch(each))
+
+    @property
+    def users(self) -> tuple[str, ...]:
+        """User ids; what is none mentions nobody."""
+        return tuple(
+            each
+            for each in self.mentions
+            if _MENTION.fullmatch(each)
+            and not _MOBILE.fullmatch(each)
+            and each.lower() not in _EVERYBODY
+        )
+
+
+def robot(to: str) -> Robot:
+    """``to`` of a robot taken apart."""
+    hook, *mentions = to.split(" @")
+    return Robot(hook=hook.strip(), mentions=tuple(each.strip() for each in mentions))
+
+
+def where(address: Address) -> tuple[ChannelKind, str]:
+    """What a service counts messages by: a robot is one, whoever it mentions."""
+    to = robot(address.to).hook if address.channel in ROBOTS else address.to
+    return address.channel, to
+
+
+def problems(address: Address) -> Iterator[tuple[str, str, str]]:
+    """(key, what is wrong, the remedy) of an address on a channel that is spoken of here."""
+    if address.channel in ROBOTS:
+        yield from _robot_problems(address)
+
+
+def _robot_problems(address: Address) -> Iterator[tuple[str, str, str]]:
+    read = robot(address.to)
+    if not is_reference(read.hook):
+        what = "the robot's key itself stands here" if "://" in read.hook else "no reference"
+        remedy = (
+            f"{_ROBOT_REMEDY}; take this one out of use" if "://" in read.hook else _ROBOT_REMEDY
+        )
+        yield "to", what, remedy
+    for each in read.mentions:
+        if each.lower() in _EVERYBODY:
+            yield "to", f"mentions @{each}", "name those who are meant, or leave it out"
+        elif not _MENTION.fullmatch(each):
+            yield "to", f"{each!r} is nobody to mention", "write @USER-ID or @MOBILE-NUMBER"
+        elif address.channel is ChannelKind.FEISHU and not each.startswith("ou_"):
+            remedy = "Feishu's robots know people by their open_id alone: write @ou_…"
+            yield "to", f"{each!r} is no open_id", remedy
+    if not address.group:
+        yield "group", "a robot writes to a group", "add group = true"

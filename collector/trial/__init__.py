@@ -1,0 +1,1 @@
+"""`shouwang replay`: rules on trial. What is asked, from where readings come, the run, its reports."""
