@@ -12,7 +12,7 @@ import tracemalloc
 from alerts.registry.model import Binding, Device, Names, Place, PlaceKind, Registry
 from benchmarks.report import Figure, report
 from collector.quality.control import QualityControl
-from edge.contract.reading import Batch
+from edge.contract.reading import Batch, Form
 
 START_MS = 1_790_000_000_000
 MINUTE_MS = 60_000
@@ -22,6 +22,7 @@ SONDE = (("do", 8.0, 0.05), ("ph", 7.2, 0.02), ("conductivity", 400.0, 5.0),
 ROUNDS, PACKS, BACKLOGS = 50, 200, 2
 BACKLOG = 100  # packs in one message: 500 readings
 DEVICES = 2_000  # of five series each
+_FORMS: dict[str, Form] = {}  # as the decoder gives packs of one time; backlogs have none
 
 
 def main() -> None:
@@ -70,15 +71,21 @@ def _batch(
     device: str, at_ms: int, packs: int, chance: random.Random, factor: float = 1.0
 ) -> Batch:
     count = packs * len(SONDE)
+    form = _FORMS.get(device)
+    if form is None:
+        metrics = [metric for metric, *_ in SONDE]
+        form = Form("s", device, ["p"] * len(SONDE), [""] * len(SONDE), metrics)
+        _FORMS[device] = form
     return Batch(
         site="s",
         device=device,
         run="r",
         first=0,
         count=count,
-        place=["p"] * count,
-        port=[""] * count,
-        metric=[metric for metric, *_ in SONDE] * packs,
+        place=form.place * packs if packs > 1 else form.place,
+        port=form.port * packs if packs > 1 else form.port,
+        metric=form.metric * packs if packs > 1 else form.metric,
+        form=form if packs == 1 else None,
         value=[
             round(chance.gauss(level, spread) * factor, 3)
             for _ in range(packs)

@@ -6,11 +6,12 @@ one command at a time per device. Nonces stay in memory and in no log.
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from alerts.notify.port import Unfit, Unheard
+from alerts.registry.index import devices_of
 from alerts.registry.model import Device, Registry
 from alerts.secrets import SecretError, resolve
 from edge.contract.command import LEAST_KEY_BYTES, MAX_BYTES, STALE, Command, Result, Verb, sign
@@ -54,13 +55,13 @@ class Commanding:
         self.sent = 0
         self._link = link
         self._result_s = result_s
-        self._devices: dict[tuple[str, str], Device] | None = None
+        self._devices: Mapping[tuple[str, str], Device] | None = None
         self._peers: dict[tuple[str, str], _Peer] = {}
 
     def use(self, registry: Registry) -> None:
         """From now on this registry says which devices take commands, and where their keys are."""
-        self._devices = {(device.site, device.id): device for device in registry.devices}
-        self._peers = {k: peer for k, peer in self._peers.items() if k in self._devices}
+        known = self._devices = devices_of(registry)
+        self._peers = {key: peer for key, peer in self._peers.items() if key in known}
 
     def saw(self, site: str, device: str, status: Status) -> None:
         """A device's birth, last will or farewell."""

@@ -14,6 +14,7 @@ from edge.contract.topics import ROOT, Kind
 
 QUIET_S = 60.0  # real seconds without an excess until a flood counts as over
 STRANGERS = ("", "")
+TOPICS_KNOWN = 2**16  # some 5 MB when all are taken
 _BULK = (f"/{Kind.READINGS.value}", f"/{Kind.HEALTH.value}")
 
 Device = tuple[str, str]
@@ -72,6 +73,8 @@ class Floods:
         self._allowance = allowance
         self._of = of
         self._buckets: dict[tuple[Device, bool], Bucket] = {}
+        self._known: dict[str, Bucket] = {}
+        """By topic."""
         self._since_s: dict[Device, float] = {}
         """When the last excess came, of floods that last."""
 
@@ -97,12 +100,22 @@ class Floods:
                 over[device] = over.get(device, 0) + 1
         return admitted, over
 
+    def forget(self) -> None:
+        """Other topics are whose they were no longer; the buckets stay as they are."""
+        self._known.clear()
+
     def _bucket(self, topic: str, now_s: float) -> Bucket:
+        if (known := self._known.get(topic)) is not None:
+            return known
         device = self._of(topic) or STRANGERS
         key = device, not topic.startswith(ROOT) or topic.endswith(_BULK)
         bucket = self._buckets.get(key)
         if bucket is None:
             bucket = self._buckets[key] = Bucket.full(self._allowance, now_s)
+        if device != STRANGERS:  # whose names are anybody's to make up
+            if len(self._known) >= TOPICS_KNOWN:
+                self._known.clear()
+            self._known[topic] = bucket
         return bucket
 
     def begun(self, over: Iterable[Device], now_s: float) -> list[Device]:

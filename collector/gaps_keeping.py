@@ -101,7 +101,7 @@ class GapsKeeping:
             if number % BREATH == 0:
                 await asyncio.sleep(0)
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(None, replace_snapshot, self._path, b"\n".join(lines))
+        await loop.run_in_executor(None, replace_snapshot, self._path, [b"\n".join(lines)])
         await self._follower.move(position)
 
     async def _tell(self) -> None:

@@ -7,6 +7,7 @@ anything is held, so it keeps what it has until it is registered. A dead letter 
 if it had just come, but for its time of arrival.
 """
 
+from bisect import insort
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Mapping as Map
 from dataclasses import replace
@@ -15,7 +16,8 @@ from hmac import compare_digest
 
 import orjson
 
-from alerts.registry.model import Registry
+from alerts.registry.index import devices_of
+from alerts.registry.model import Device, Registry
 from alerts.rules.inputs import DeviceSaid, GivenUp
 from collector.decoders.doubles import Doubles
 from collector.decoders.foreign import Mapping, Newest, bind
@@ -62,17 +64,15 @@ class Bindings:
     def __init__(self, registry: Registry) -> None:
         self.foreign = Foreigners(registry)
         self._bound: set[Form] = set()
-        self._by_device = {
-            (device.site, device.id): device for device in registry.devices if not device.is_foreign
-        }
+        self._devices = devices_of(registry)
 
     def knows(self, site: str, device: str) -> bool:
         """Whether this is a registered device of ours."""
-        return (site, device) in self._by_device
+        return self._ours(site, device) is not None
 
     def allows(self, site: str, device: str) -> Callable[[_Key], bool]:
         """What says whether this device may speak of a (place, port, metric)."""
-        found = self._by_device.get((site, device))
+        found = self._ours(site, device)
         if found is None:
             return lambda key: False
         own: dict[tuple[str, str], tuple[str, ...]] = {}
@@ -80,6 +80,10 @@ class Bindings:
             spot = binding.place, binding.port
             own[spot] = own.get(spot, ()) + binding.metrics
         return lambda key: key[2] in own.get(key[:2], ()) or key in _ABOUT_ITSELF
+
+    def _ours(self, site: str, device: str) -> Device | None:
+        found = self._devices.get((site, device))
+        return None if found is None or found.is_foreign else found
 
     def bind(self, batch: Batch) -> bool:
         """Whether the device may speak of all that its batch is about."""
@@ -199,21 +203,23 @@ class Intake:
     def intervals(
         self, spoke: Iterable[tuple[str, str, int]]
     ) -> dict[str, dict[str, list[tuple[int, int]]]]:
-        """By stream and run, the held intervals around these."""
-        found: dict[str, dict[str, set[tuple[int, int]]]] = {}
-        latest: dict[tuple[str, str], tuple[int, int]] = {}
+        """By stream and run, the held intervals around these, in order."""
+        found: dict[str, dict[str, list[tuple[int, int]]]] = {}
         for name, run, seq in spoke:
-            lo, hi = latest.get((name, run), (1, 0))
-            if lo <= seq <= hi:
+            runs = found.get(name)
+            pairs = None if runs is None else runs.get(run)
+            if pairs is not None and pairs[-1][0] <= seq <= pairs[-1][1]:
                 continue
             around = self._held[name, run].around(seq)
-            if around is not None:
-                latest[name, run] = around
-                found.setdefault(name, {}).setdefault(run, set()).add(around)
-        return {
-            name: {run: sorted(pairs) for run, pairs in runs.items()}
-            for name, runs in found.items()
-        }
+            if around is None:
+                continue
+            if runs is None:
+                found[name] = {run: [around]}
+            elif pairs is None:
+                runs[run] = [around]
+            elif around not in pairs:
+                insort(pairs, around)
+        return found
 
     # One message: what may go wrong comes first, what is noted as held comes last
 

@@ -239,11 +239,16 @@ class Judging:
             waiting.pop(0)
 
     async def _save(self, loop: asyncio.AbstractEventLoop) -> None:
+        position, took_s, pieces = self.engine.position, 0.0, []
         began_s = loop.time()
-        position, data = self.engine.position, self.engine.dump()
-        self._save_took_s = loop.time() - began_s
+        for piece in self.engine.dump_in_pieces():
+            pieces.append(piece)
+            took_s += loop.time() - began_s
+            await asyncio.sleep(0)  # the link goes on meanwhile; nobody else feeds the engine
+            began_s = loop.time()
+        self._save_took_s = took_s
         # The file's fsync takes milliseconds that the link need not wait for.
-        replacing = loop.run_in_executor(None, replace_snapshot, self._path, data)
+        replacing = loop.run_in_executor(None, replace_snapshot, self._path, pieces)
         try:
             await asyncio.shield(replacing)
         except asyncio.CancelledError:

@@ -123,6 +123,7 @@ class Listening:
             [(device.site, device.id) for device in registry.devices]
             + [(site.id, SERVER) for site in registry.sites]
         )
+        self._floods.forget()
         sites = tuple(site.id for site in registry.sites)
         if sites != self._sites:
             self._sites = sites

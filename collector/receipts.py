@@ -22,19 +22,18 @@ class Receipts:
 
     def __init__(self) -> None:
         self.sent = 0
-        self._due: dict[str, dict[str, Ranges]] = {}
+        self._due: dict[str, dict[str, list[tuple[int, int]]]] = {}
         self._asked = asyncio.Event()
 
     def add(self, intervals: Mapping[str, Mapping[str, list[tuple[int, int]]]]) -> None:
         """By stream (``site/device``) and run, intervals that are on disk."""
         for stream, runs in intervals.items():
-            due = self._due.setdefault(stream, {})
+            due = self._due.get(stream)
+            if due is None:  # nothing to merge with, as mostly where devices are many
+                self._due[stream] = dict(runs)
+                continue
             for run, pairs in runs.items():
-                ranges = due.get(run)
-                if ranges is None:
-                    ranges = due[run] = Ranges()
-                for lo, hi in pairs:
-                    ranges.add(lo, hi)
+                due[run] = list(Ranges((*due.get(run, ()), *pairs)))
         if intervals:
             self._asked.set()
 
@@ -53,7 +52,7 @@ class Receipts:
             await asyncio.sleep(min(REST_MOST_S, len(due) * REST_S))
 
 
-def _payloads(runs: Mapping[str, Ranges]) -> list[bytes]:
+def _payloads(runs: Mapping[str, Sequence[tuple[int, int]]]) -> list[bytes]:
     """The payloads of one device; one, unless there are very many gaps."""
     if sum(map(len, runs.values())) <= MOST_INTERVALS:
         return [encode_received(runs)]

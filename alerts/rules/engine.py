@@ -4,7 +4,7 @@ Pure: no I/O, no clock, no randomness. All of its state is in ``dump``.
 """
 
 import gc
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 from alerts.registry.model import Registry
@@ -117,6 +117,10 @@ class Engine:
 
     def dump(self) -> bytes:
         """All of the engine as JSON."""
+        return b"".join(self.dump_in_pieces())
+
+    def dump_in_pieces(self) -> Iterator[bytes]:
+        """The same; nothing may be fed until it has ended."""
         return Snapshot(
             journal=self.journal,
             position=self.position,
@@ -126,7 +130,7 @@ class Engine:
             house=self._house,
             aside={key: fault.dump() for key, fault in self._aside.items()},
             books=[book.dump() for book in self._standing()],
-            states={state.key: state.dump() for state in self._chairs.states()},
+            states=((state.key, state.dump()) for state in self._chairs.states()),
         ).encode()
 
     @classmethod
@@ -152,7 +156,7 @@ class Engine:
         engine._house = snapshot.house
         engine._use_plan(plan(engine._packs, engine._registry, engine._house))
         known = engine._plan.known()
-        for key, data in snapshot.states.items():
+        for key, data in snapshot.states:
             if state := engine._plan.find(key, known, data):
                 state.load(data)
         for key, failed in snapshot.aside.items():

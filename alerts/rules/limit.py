@@ -216,9 +216,6 @@ class LimitState(State):
         """From now on values hold so long."""
         self.terms = _holding(self.terms, hold_ms)
 
-    def take(self, value: float, at_ms: int, watched_ms: int) -> Sequence[Shift] | None:
-        return self.judge(value, at_ms, watched_ms)
-
     def judge(self, value: float, at_ms: int, watched_ms: int) -> Sequence[Shift] | None:
         """Take in one measure; None when nothing is under way."""
         last_ms = self.last_ms
@@ -247,6 +244,8 @@ class LimitState(State):
         if breach.calm:
             self.breach = None
         return shifts
+
+    take = judge  # where the value is the measure
 
     def severity(self) -> Severity | None:
         return None if self.breach is None else self.breach.severity

@@ -39,6 +39,14 @@ class Plan:
                     self._meet(ears, rule, metric)
         return ears.of(place, port, metric)
 
+    def every(self) -> Sequence[State]:
+        """All states that a reading may ever meet: for whoever asks what is judged at all."""
+        for devices in self.ears.values():
+            for ears in devices.values():
+                for metric in self.own.metrics:
+                    self.hear(ears, "", "", metric)
+        return self.states
+
     def known(self) -> dict[Key, State]:
         """The states by their keys."""
         return {state.key: state for state in self.states}

@@ -135,22 +135,19 @@ class Mqtt5Link(LinkBase):
         wire = self._wire
         if wire is None or wire.ended.done():
             return 0
-        codes: list[asyncio.Future[int]] = []
+        few = _Few(len(messages))
         packets: list[bytes] = []
-        make, loop = mqtt5.PublishPacket, asyncio.get_running_loop()
+        make = mqtt5.PublishPacket
         for topic, payload in messages:
             number = wire.next_id()
-            code = wire.pubacks[number] = loop.create_future()
-            codes.append(code)
+            wire.pubacks[number] = few
             packets.append(make(topic, payload, qos=_AT_LEAST_ONCE, packet_id=number).write())
         wire.write_raw(b"".join(packets))
         if len(wire.pubacks) > UNCONFIRMED_MOST:
             wire.end(f"{self.broker} {CONFIRMS_NOTHING}")
-        # Not gather, which would cancel the codes: the acks may yet come.
-        await asyncio.wait((codes[-1],), timeout=PUBLISH_S)
-        if not all(code.done() for code in codes):
-            await asyncio.wait(codes, timeout=PUBLISH_S)
-        return sum(code.done() and code.result() < _NOT_SENT_FROM for code in codes)
+        # Not wait_for, which would cancel what the acks that may yet come are counted by.
+        await asyncio.wait((few.all,), timeout=PUBLISH_S)
+        return few.taken
 
     def _pause(self) -> None:
         if self._wire is not None:
@@ -159,6 +156,25 @@ class Mqtt5Link(LinkBase):
     def _resume(self) -> None:
         if self._wire is not None:
             self._wire.resume()
+
+
+class _Few:
+    """The PUBACKs of several publications, counted; used as a future of each of them."""
+
+    __slots__ = ("all", "left", "taken")
+
+    def __init__(self, count: int) -> None:
+        self.left, self.taken = count, 0
+        self.all: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def done(self) -> bool:
+        return self.left == 0
+
+    def set_result(self, code: int) -> None:
+        self.taken += code < _NOT_SENT_FROM
+        self.left -= 1
+        if self.left == 0:
+            self.all.set_result(None)
 
 
 class _Wire(asyncio.Protocol):
@@ -177,7 +193,7 @@ class _Wire(asyncio.Protocol):
         self._number = 0
         self.connack: asyncio.Future[mqtt5.ConnAckPacket] = loop.create_future()
         self.ended: asyncio.Future[str] = loop.create_future()
-        self.pubacks: dict[int, asyncio.Future[int]] = {}
+        self.pubacks: dict[int, asyncio.Future[int] | _Few] = {}
         self._answers: dict[int, asyncio.Future[Any]] = {}  # SUBACK and UNSUBACK
 
     # Out

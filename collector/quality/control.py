@@ -55,20 +55,21 @@ class QualityControl:
         amendments = _NONE
         for i, (series, number, at_ms) in enumerate(zip(row, values, batch.at_ms, strict=True)):
             # A value that no test can mark is settled here, and to the same end as by `_look`.
-            if number is not None and series.low <= number <= series.high:
-                if series.is_plain:
+            limits = series.limits
+            if number is not None and limits.low <= number <= limits.high:
+                if limits.is_plain:
                     continue
-                last_ms, last = series.at_ms, series.value
+                last_ms, last, trigger = series.at_ms, series.value, limits.trigger
                 step = number - last
                 if (
                     last_ms < at_ms < series.due_ms
-                    and -series.trigger <= step <= series.trigger
-                    and at_ms - last_ms <= series.gap_ms
+                    and -trigger <= step <= trigger
+                    and at_ms - last_ms <= limits.gap_ms
                 ):
                     if series.run_low <= number <= series.run_high:
                         series.run_count += 1
                     elif (
-                        step > series.tolerance or step < -series.tolerance
+                        step > limits.tolerance or step < -limits.tolerance
                     ) and series.calm_low <= number <= series.calm_high:
                         series.run_low = series.run_high = number
                         series.run_since_ms = at_ms
@@ -94,8 +95,8 @@ class QualityControl:
             if number is None or (quality == _FAIL and not stuck):
                 series.broke(max(at_ms, series.at_ms))
             elif series.limits.is_rain:
-                self._rained(batch, series, number, at_ms)
-            elif at_ms > series.at_ms and not series.is_plain:
+                self._rained(batch, i, series, number, at_ms)
+            elif at_ms > series.at_ms and not series.limits.is_plain:
                 self._follow(series, number, at_ms)
                 if stuck:
                     limits = series.limits
@@ -124,8 +125,8 @@ class QualityControl:
             if not is_late:
                 series.broke(at_ms)
         elif series.limits.is_rain:
-            marks |= self._rained(batch, series, number, at_ms)
-        elif not (is_late or series.is_plain):
+            marks |= self._rained(batch, i, series, number, at_ms)
+        elif not (is_late or series.limits.is_plain):
             found, amendments = self._in_order(batch, row, i)
             marks |= found
         if not marks:
@@ -146,48 +147,48 @@ class QualityControl:
         assert number is not None
         limits, last_ms, elapsed_ms = series.limits, series.at_ms, at_ms - series.at_ms
         marks, amendments = 0, _NONE
-        if last_ms and elapsed_ms > series.gap_ms:
+        if last_ms and elapsed_ms > limits.gap_ms:
             marks = Check.GAP.suspect
-        elif abs(number - series.value) > series.trigger:
+        elif abs(number - series.value) > limits.trigger:
             marks = moves.rate(limits, number - series.value, elapsed_ms)
             spiked = moves.spike(limits, series.before, series.value, number)
-            if spiked and not self._rains(batch.site, series):
+            if spiked and not self._rains(batch.site, batch.place[i], series):
                 amendments = _amend_last(batch, row, i, spiked)
         self._follow(series, number, at_ms)
         stuck = rest.flat(limits, series, at_ms)
         if stuck > series.flat:
             quality = _FAIL if stuck & value.WITHHELD_BY else _SUSPECT
             since_ms = series.run_since_ms
-            amendments += (_amendment(batch, series, since_ms, last_ms, quality, stuck),)
+            amendments += (_amendment(batch, i, since_ms, last_ms, quality, stuck),)
         series.flat = stuck
         marks |= stuck | rest.attenuated(limits, series, at_ms)
         if limits.bounds.neighbour:
-            there = self._roster.beside(batch.site, series)
+            there = self._roster.beside(batch.site, batch.place[i], limits.metric)
             marks |= neighbour.apart(limits, number, at_ms, there)
         return marks, amendments
 
     def _follow(self, series: Series, number: float, at_ms: int) -> None:
         """The value is the newest of its series now."""
-        if at_ms - series.at_ms > series.gap_ms:
+        if at_ms - series.at_ms > series.limits.gap_ms:
             series.broke(at_ms)
             series.rest_anew()
         series.move(number, at_ms)
         series.before, series.value, series.at_ms = series.value, number, at_ms
         series.due_ms = min(series.run_since_ms + series.limits.flat_ms, series.calm_due_ms)
 
-    def _rained(self, batch: Batch, series: Series, mm: float, at_ms: int) -> int:
+    def _rained(self, batch: Batch, i: int, series: Series, mm: float, at_ms: int) -> int:
         """Take the rain in; the marks of a gauge by its neighbours."""
-        gauges = self._rain.setdefault((batch.site, series.place), {})
-        key = batch.device, series.port
+        gauges = self._rain.setdefault((batch.site, batch.place[i]), {})
+        key = batch.device, batch.port[i]
         gauge = gauges.get(key)
         if gauge is None:
             gauge = gauges[key] = Rain()
         if mm:
             gauge.add(mm, at_ms)
-        beside = self._roster.neighbours(batch.site, series.place)
+        beside = self._roster.neighbours(batch.site, batch.place[i])
         if at_ms <= series.at_ms or not beside:
             return 0
-        if at_ms - series.at_ms > series.gap_ms:
+        if at_ms - series.at_ms > series.limits.gap_ms:
             series.run_since_ms = at_ms
         series.at_ms = at_ms
         if at_ms - series.run_since_ms < HOUR_MS or not series.limits.bounds.neighbour:
@@ -195,12 +196,12 @@ class QualityControl:
         there = [tuple(self._rain.get((batch.site, place), {}).values()) for place in beside]
         return neighbour.silent(series.limits, gauges.values(), there, at_ms)
 
-    def _rains(self, site: str, series: Series) -> bool:
+    def _rains(self, site: str, here: str, series: Series) -> bool:
         """Whether rain explains a spike of this series at its newest value."""
         most = series.limits.bounds.rain_mm
         return most > 0 and any(
             gauge.hour_mm(series.at_ms) > most
-            for place in (series.place, *self._roster.neighbours(site, series.place))
+            for place in (here, *self._roster.neighbours(site, here))
             for gauge in self._rain.get((site, place), {}).values()
         )
 
@@ -213,18 +214,18 @@ def _amend_last(batch: Batch, row: Sequence[Series], i: int, marks: int) -> tupl
             batch.marks[n] = batch.marks.get(n, 0) | marks
             batch.quality[n] = max(batch.quality[n], _SUSPECT)
             return _NONE
-    return (_amendment(batch, series, series.at_ms, series.at_ms, _SUSPECT, marks),)
+    return (_amendment(batch, i, series.at_ms, series.at_ms, _SUSPECT, marks),)
 
 
 def _amendment(
-    batch: Batch, series: Series, since_ms: int, until_ms: int, quality: int, marks: int
+    batch: Batch, i: int, since_ms: int, until_ms: int, quality: int, marks: int
 ) -> Amendment:
     return Amendment(
         site=batch.site,
         device=batch.device,
-        place=series.place,
-        port=series.port,
-        metric=series.metric,
+        place=batch.place[i],
+        port=batch.port[i],
+        metric=batch.metric[i],
         since_ms=since_ms,
         until_ms=until_ms,
         quality=quality,

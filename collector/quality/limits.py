@@ -31,6 +31,10 @@ class Limits:
     low: float
     high: float
     trigger: float
+    tolerance: float
+    """Of a stuck sensor."""
+    gap_ms: float
+    """A reading later than this is after a gap."""
     spike_suspect: float
     spike_fail: float
     rate_suspect: float
@@ -42,8 +46,8 @@ class Limits:
 
 
 @lru_cache(65_536)
-def limits_of(metric: str, bounds: Thresholds, has_neighbours: bool, is_awaited: bool) -> Limits:
-    """``is_awaited``: its readings come at an interval, so that a gap can be told."""
+def limits_of(metric: str, bounds: Thresholds, has_neighbours: bool, gap_ms: float) -> Limits:
+    """One for all series that are measured alike; without an interval no gap can be told (NEVER)."""
     known = METRICS[metric]
     spike, rate = _or_never(bounds.spike_suspect), _or_never(bounds.rate_suspect)
     flat_ms = _or_never(bounds.flat_suspect_h) * HOUR_MS
@@ -55,7 +59,7 @@ def limits_of(metric: str, bounds: Thresholds, has_neighbours: bool, is_awaited:
     is_rain = metric == RAIN
     has_neighbours = has_neighbours and bounds.neighbour > 0
     rests = min(trigger, flat_ms, flat_fail_ms, calm_ms) == NEVER
-    gaps = is_awaited and known.cls is ReadingClass.SERIES and not known.counts
+    gaps = gap_ms < NEVER and known.cls is ReadingClass.SERIES and not known.counts
     if known.is_flag or is_rain:
         low = high = 0.0  # the usual: no danger, no rain
     if has_neighbours:
@@ -70,6 +74,8 @@ def limits_of(metric: str, bounds: Thresholds, has_neighbours: bool, is_awaited:
         low=low,
         high=high,
         trigger=trigger,
+        tolerance=bounds.flat_tolerance,
+        gap_ms=gap_ms,
         spike_suspect=spike,
         spike_fail=_or_never(bounds.spike_fail),
         rate_suspect=rate / HOUR_MS,

@@ -14,53 +14,28 @@ LEAST = 5  # readings in a run before it can be called stuck: two equal ones are
 class Series:
     """``at_ms`` is the time of its newest reading, ``value`` the newest that is not withheld.
 
-    A hot object: ``QualityControl.judge`` reads and writes it itself, and what it holds of its
-    limits is a copy, for speed. Before ``due_ms`` it can be neither stuck nor attenuated: a stretch
-    that begins anew only puts that off, so it need not be reckoned with each value.
+    A hot object: ``QualityControl.judge`` reads and writes it itself; there may be a hundred thousand,
+    so what many have in common is in their limits. Before ``due_ms`` it can be neither stuck nor
+    attenuated: a stretch that begins anew only puts that off, so it need not be reckoned with each
+    value.
     """
 
     __slots__ = (
-        "at_ms",
-        "before",
-        "calm_due_ms",
-        "calm_high",
-        "calm_low",
-        "calm_since_ms",
-        "due_ms",
-        "flat",
-        "gap_ms",
-        "high",
-        "is_plain",
-        "limits",
-        "low",
-        "metric",
-        "place",
-        "port",
-        "run_count",
-        "run_high",
-        "run_low",
-        "run_since_ms",
-        "tolerance",
-        "trigger",
-        "value",
-    )
+        "at_ms", "before", "calm_high", "calm_low", "calm_since_ms", "due_ms", "flat", "limits",
+        "run_count", "run_high", "run_low", "run_since_ms", "value",
+    )  # fmt: skip
 
-    def __init__(self, place: str, port: str, metric: str) -> None:
-        self.place, self.port, self.metric = place, port, metric
-        self.flat = 0
-        """The mark of the run that is under way, if it is called stuck."""
+    def __init__(self, limits: Limits) -> None:
         self.run_low = self.run_high = self.calm_low = self.calm_high = UNKNOWN
         self.run_since_ms = self.calm_since_ms = self.run_count = 0
         self.broke(0)
+        self.fit(limits)
 
-    def fit(self, limits: Limits, gap_ms: float) -> None:
-        """From now on this is measured by these; a reading later than ``gap_ms`` is after a gap."""
-        self.limits, self.gap_ms = limits, gap_ms
-        self.is_plain, self.trigger = limits.is_plain, limits.trigger
-        self.tolerance = limits.bounds.flat_tolerance
-        self.low, self.high = limits.low, limits.high
-        self.calm_due_ms = self.calm_since_ms + limits.calm_ms
+    def fit(self, limits: Limits) -> None:
+        """From now on this is measured by these."""
+        self.limits = limits
         self.flat, self.due_ms = 0, 0.0
+        """``flat`` is the mark of the run that is under way, if it is called stuck."""
         # Where a test is off a value may rest as long as it likes.
         if min(limits.flat_ms, limits.calm_ms) == NEVER:
             self.run_low, self.run_high = -NEVER, NEVER
@@ -71,6 +46,11 @@ class Series:
         elif self.calm_low == -NEVER:
             self.calm_low = self.calm_high = UNKNOWN
 
+    @property
+    def calm_due_ms(self) -> float:
+        """When the calm that is under way has lasted too long."""
+        return self.calm_since_ms + self.limits.calm_ms
+
     def broke(self, at_ms: int) -> None:
         """Nothing is known of the way to the next value: no step to it is judged."""
         self.at_ms = at_ms
@@ -79,7 +59,7 @@ class Series:
     def rest_anew(self) -> None:
         """Both stretches begin with the next value."""
         self.run_low = self.run_high = self.calm_low = self.calm_high = UNKNOWN
-        self.fit(self.limits, self.gap_ms)
+        self.fit(self.limits)
 
     def move(self, value: float, at_ms: int) -> None:
         """A value, taken into both stretches; one that it breaks begins anew with it."""
@@ -89,7 +69,7 @@ class Series:
             return
         # Where nothing is known, both stay NaN and their span is within no tolerance.
         low, high = min(low, value), max(high, value)
-        if high - low <= self.tolerance:
+        if high - low <= limits.tolerance:
             self.run_low, self.run_high = low, high
             self.run_count += 1
         else:
@@ -105,4 +85,3 @@ class Series:
         else:
             self.calm_low, self.calm_high = self.run_low, self.run_high
             self.calm_since_ms = self.run_since_ms
-            self.calm_due_ms = self.run_since_ms + limits.calm_ms

@@ -17,12 +17,13 @@ from typing import Any
 
 from alerts.rules.inputs import Sight
 from alerts.store.operations import Operations
-from collector import judging, snapshots, watch
+from collector import judging, watch
 from collector.config import read_config
 from collector.follower import Follower
 from collector.journaling import Journaling, Work
 from collector.operating import Operating
 from collector.records import entry
+from collector.snapshots import replace_snapshot
 from edge.clock import VARIABLE, Clock
 from edge.journal.tail import Tail
 
@@ -63,23 +64,22 @@ def arm(name: str, nth: int) -> None:
     elif name == "told":
         _after(Operating, "take", pass_by)
     elif name == "saving":
-        replace_snapshot = snapshots.replace_snapshot
 
-        def half(path: Path, data: bytes) -> None:
+        def half(path: Path, pieces: Iterable[bytes]) -> None:
+            data = b"".join(pieces)
             if left == 1:
                 path.with_name(path.name + ".new").write_bytes(data[: len(data) // 2])
             pass_by()
-            replace_snapshot(path, data)
+            replace_snapshot(path, [data])
 
-        judging.replace_snapshot = half  # type: ignore[attr-defined]
+        setattr(judging, "replace_snapshot", half)  # noqa: B010 - it only imports it
     elif name == "saved":
-        replace_whole = snapshots.replace_snapshot
 
-        def whole(path: Path, data: bytes) -> None:
-            replace_whole(path, data)
+        def whole(path: Path, pieces: Iterable[bytes]) -> None:
+            replace_snapshot(path, pieces)
             pass_by()
 
-        judging.replace_snapshot = whole  # type: ignore[attr-defined]
+        setattr(judging, "replace_snapshot", whole)  # noqa: B010 - it only imports it
     elif name == "revising":
         _before(watch.Watch, "_adopt", pass_by, lambda one, registry: registry != one._known)
     elif name == "revised":

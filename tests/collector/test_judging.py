@@ -1,7 +1,7 @@
 import asyncio
 import json
 import threading
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,8 +61,9 @@ class Counter:
         self.position = entry.position
         return [transition(self.journal, entry.position)]
 
-    def dump(self) -> bytes:
-        return f"{self.journal} {self.position}".encode()
+    def dump_in_pieces(self) -> Iterator[bytes]:
+        yield f"{self.journal} ".encode()
+        yield f"{self.position}".encode()
 
     @classmethod
     def load(cls, data: bytes) -> "Counter":
@@ -337,13 +338,13 @@ async def test_ended_in_the_midst_of_saving_it_saves_again_only_when_that_is_don
     go_on, under_way, most = threading.Event(), list[bytes](), 0
     replace = replace_snapshot
 
-    def slow(path: Path, data: bytes) -> None:
+    def slow(path: Path, pieces: Sequence[bytes]) -> None:
         nonlocal most
-        under_way.append(data)
+        under_way.append(b"".join(pieces))
         most = max(most, len(under_way))
         go_on.wait(SOON_S)
-        replace(path, data)
-        under_way.remove(data)
+        replace(path, pieces)
+        under_way.remove(b"".join(pieces))
 
     monkeypatch.setattr(judging, "replace_snapshot", slow)
     rules = Judging(Follower(writing, "rules"), path, book.take, book.bury)

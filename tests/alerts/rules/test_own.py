@@ -91,14 +91,14 @@ def test_a_revision_keeps_what_a_device_said_and_makes_nothing_new() -> None:
 def test_one_that_was_set_aside_is_not_made_again_until_a_revision(monkeypatch) -> None:
     from alerts.rules.limit import LimitState
 
-    judge = LimitState.judge
+    take = LimitState.take
 
     def fragile(state, value, at_ms, watched_ms):
         if value == 61.0 and state.rule.id == "hot":
             raise ZeroDivisionError("no such luck")
-        return judge(state, value, at_ms, watched_ms)
+        return take(state, value, at_ms, watched_ms)
 
-    monkeypatch.setattr(LimitState, "judge", fragile)
+    monkeypatch.setattr(LimitState, "take", fragile)
     engine = begun(cpu(0, 61.0), cpu(1, 62.0))
     assert [key[0] for key in states(engine)] == ["warm"]
     again = Engine.load(engine.dump())
