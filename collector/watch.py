@@ -12,6 +12,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 
 import orjson
@@ -19,11 +20,12 @@ import orjson
 from alerts.notify.outbound import Outbound
 from alerts.packs import shipped
 from alerts.registry.model import Registry
-from alerts.rules.inputs import PacksRevised, RegistryRevised, Sight, Tick, What
+from alerts.rules.inputs import PacksRevised, RegistryRevised, Sight, Standing, Tick, What
 from alerts.rules.transition import Transition
 from alerts.secrets import resolve
-from alerts.store.errors import StoreMisfit
+from alerts.store.errors import StoreMisfit, StoreUnavailable
 from alerts.store.operations import Operations
+from alerts.store.rules_seen import RulesSeen
 from collector import log as logs
 from collector.commanding import Commanding
 from collector.condition import Condition
@@ -49,7 +51,16 @@ from collector.listening import Listening
 from collector.opening import open_channels, open_store
 from collector.operating import Operating
 from collector.ordering import Ordering
-from collector.records import READINGS, Unreadable, dump_registry, entry, load_registry
+from collector.reconciling import Gap, Held, dump_gap, load_gap, reconcile
+from collector.records import (
+    READINGS,
+    Unreadable,
+    dump_registry,
+    dump_standing,
+    entry,
+    load_registry,
+    load_standing,
+)
 from collector.replaying import Replaying
 from collector.stores.port import Store
 from collector.synthetic import Synthetic
@@ -69,7 +80,12 @@ log = logging.getLogger("collector.watch")
 TICK_HOUSE_S, TICK_LEAST_S = 5.0, 0.25  # house seconds; and real ones, on a fast clock
 RETAIN_S = 300.0  # real seconds
 RETAIN_AGAIN_S = 1.0  # real seconds between capped runs while more is waiting
+COMPARE_S = 3.0  # real seconds at a start; a database that is away holds up no reading for longer
 RECALL_ROWS = 20_000  # a day of a small community; about a second to read
+
+
+_RECONCILED, _STANDING, _GAP = "reconciled", "standing", "gap"  # what the journal remembers
+Puts = list[tuple[str, str | int | bytes]]
 
 
 class Watch:
@@ -81,6 +97,9 @@ class Watch:
         self.falls = Falls()
         self.house = House()
         self._known: Registry | None = None
+        self._standing: Standing | None = None
+        """What the rules are still to take over from the operations database."""
+        self._gap: Gap | None = None
         self._stopped = asyncio.Event()
 
     def stop(self) -> None:
@@ -191,20 +210,22 @@ class Watch:
         """The first records: blind since we were last here, and the packs if they are new."""
         now_ms = self.clock.now_ms()
 
-        def look(journal: Journal) -> tuple[int, bool, object, object, object]:
+        def look(journal: Journal) -> tuple[int, int, int, object, object, object]:
             newest, oldest = journal.read(max(0, journal.last - 1), 1), journal.read(0, 1)
-            since_ms = min(now_ms, newest[-1].at_ms) if newest else now_ms
-            is_cut = bool(oldest) and oldest[0].position != 1
+            last_ms = newest[-1].at_ms if newest else 0
+            first = oldest[0].position if oldest else 0
             got = journal.get("packs"), journal.get("registry"), journal.get("whole-way")
-            return since_ms, is_cut, *got
+            return first, last_ms, min(now_ms, last_ms or now_ms), *got
 
-        since_ms, is_cut, packs, registry, passed_ms = await self.journaling.call(look)
+        first, last_ms, since_ms, packs, registry, passed_ms = await self.journaling.call(look)
+        after, found = await self._reconcile(first, last_ms, now_ms)
+        is_cut = first > 1
         if isinstance(passed_ms, int):
             self.synthetic.resume(since_ms - passed_ms)
         # Rules that begin anew on a journal whose beginning is gone must hear both again.
         again = is_cut and self.judging.engine.position == 0
         said: list[tuple[int, What]] = [(now_ms, Sight(False, since_ms))]
-        puts: list[tuple[str, str | int | bytes]] = []
+        puts = found
         texts = shipped()
         body = orjson.dumps(texts, option=orjson.OPT_SORT_KEYS)
         if packs != body or again:
@@ -218,7 +239,53 @@ class Watch:
             else:
                 self._use(self._known, fresh=False)
         await self._recall()
-        await self.journaling.write(Work(said=said, puts=puts))
+        await self.journaling.write(Work(said=said, puts=puts, after=after))
+
+    async def _reconcile(self, first: int, last_ms: int, now_ms: int) -> tuple[int, Puts]:
+        """Behind which position the journal goes on, and what it must remember."""
+
+        def look(journal: Journal) -> tuple[object, object, object]:
+            return journal.get(_RECONCILED), journal.get(_STANDING), journal.get(_GAP)
+
+        reconciled, standing, gap = await self.journaling.call(look)
+        if isinstance(standing, bytes) and standing:
+            self._standing = load_standing(standing)
+        if isinstance(gap, bytes):
+            self._gap = load_gap(gap)
+        engine = self.judging.engine
+        held = Held(
+            first=first,
+            last=self.journaling.last,
+            last_ms=last_ms,
+            judged=engine.position,
+            told=engine.told,
+            reconciled=reconciled if isinstance(reconciled, int) else -1,
+        )
+        finding = reconcile(held, await self._rules_seen(), now_ms)
+        puts: Puts = []
+        if finding.why:
+            log.error("%s", finding.why)
+        if finding.begins_anew:
+            self.judging.begin_anew()
+        if finding.standing is not None:
+            self._standing = finding.standing
+            puts += [(_STANDING, dump_standing(finding.standing)), (_RECONCILED, held.told)]
+        if finding.gap is not None:
+            self._gap = finding.gap
+            puts.append((_GAP, dump_gap(finding.gap)))
+        return finding.after, puts
+
+    async def _rules_seen(self) -> RulesSeen:
+        """What the operations database knows; nothing when it is away: readings do not wait for it."""
+        operations = self.operating.operations
+        try:
+            async with asyncio.timeout(COMPARE_S):
+                await self.operating.ask(operations.set_up)
+                return await self.operating.ask(partial(operations.rules_seen, self.journaling.id))
+        except (StoreUnavailable, TimeoutError) as error:
+            why = str(error) or f"no answer within {COMPARE_S:g} s"
+            log.warning("journal and operations database are not compared at this start: %s", why)
+            return RulesSeen()
 
     async def _recall(self) -> None:
         """Quality's memory, from the last of what was judged; the link is not open yet."""
@@ -282,11 +349,18 @@ class Watch:
 
     async def _adopt(self, registry: Registry) -> None:
         """From here on this registry holds: for the rules by the journal, for intake at once."""
+        now_ms = self.clock.now_ms()
+        said: list[tuple[int, What]] = []
+        puts: Puts = []
         if registry != self._known:
-            said = [(self.clock.now_ms(), RegistryRevised(registry))]
-            puts = [("registry", dump_registry(registry))]
+            said.append((now_ms, RegistryRevised(registry)))
+            puts.append(("registry", dump_registry(registry)))
+        if self._standing is not None:  # not before the rules know places and packs
+            said.append((now_ms, self._standing))
+            puts.append((_STANDING, b""))
+        if said:
             await self.journaling.write(Work(said=said, puts=puts))
-            self._known = registry
+            self._known, self._standing = registry, None
             log.info("the registry is at revision %d", registry.revision)
         self._use(registry)
 
@@ -313,6 +387,8 @@ class Watch:
             said += self.tending.figures(self.house, now_ms)
             said += self.condition.figures(self.house, self.vitals.devices, now_ms)
             said += self.synthetic.figures(self.house, now_ms)
+            if self._gap is not None:
+                said += self._gap.figures(self.house, now_ms)
             await self.journaling.write(Work(said=said))
 
     # Store and journal

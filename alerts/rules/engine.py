@@ -19,6 +19,8 @@ from alerts.rules.inputs import (
     PacksRevised,
     RegistryRevised,
     Sight,
+    Standing,
+    Stands,
     Tick,
     Warning,
 )
@@ -30,7 +32,9 @@ from alerts.rules.transition import SOURCE, UNTRUSTED, Change, Transition
 from alerts.words import Severity
 from edge.contract.quality import WITHHELD
 from edge.contract.reading import Batch, Form
+from edge.contract.subject import Subject
 
+TOLD_KEPT = 100_000  # positions: more than come in between a look at the database and its record
 FORMS_KNOWN = 2**16  # some 10 MB when all are taken
 _WITHHELD = frozenset(int(quality) for quality in WITHHELD)
 
@@ -56,6 +60,8 @@ class Engine:
         self._aside: dict[Key, Fault] = {}
         self._chairs = Chairs(self._plan)
         self._teller: Aside | None = None
+        self._told_at: dict[tuple[str, str], int] = {}
+        """By (rule, subject), the position of its last transition, if that was of late."""
         self._out: list[Transition] = []
         self._nth: dict[tuple[str, str], int] = {}
         self._entry = Entry(0, 0, Tick())
@@ -70,6 +76,11 @@ class Engine:
         return self._registry
 
     @property
+    def told(self) -> int:
+        """The position of the last transition; 0 before the first."""
+        return max(self._told_at.values(), default=0)
+
+    @property
     def problems(self) -> list[Problem]:
         """Packs that were refused, numbers that do not fit, and rules that are set aside."""
         if self._misfits is None:  # thousands of overrides are not looked through each second
@@ -78,6 +89,8 @@ class Engine:
             ]
         found = [*self._pack_problems, *self._misfits]
         for (rule, subject, _), fault in self._aside.items():
+            if not fault.error:
+                continue
             where = f"rule {rule!r} on {subject}"
             remedy = f"{fault.stands}; report it"
             found.append(Problem(self._packs.homes.get(rule, ""), where, fault.error, remedy))
@@ -103,6 +116,8 @@ class Engine:
                 self._guarded(state, partial(self._said, word))
         elif isinstance(what, Warning):
             self._warn(what)
+        elif isinstance(what, Standing):
+            self._stand(what)
         elif isinstance(what, RegistryRevised):
             self._revise(self._packs, what.registry)
         elif isinstance(what, PacksRevised):
@@ -120,6 +135,7 @@ class Engine:
             problems=self._pack_problems,
             house=self._house,
             aside={key: fault.dump() for key, fault in self._aside.items()},
+            told=[[*key, position] for key, position in self._lately_told().items()],
             books=[book.dump() for book in self._books.values() if book.severity is not None],
             # In the plan's own order: who was tried again came back last.
             states={key: states[key].dump() for key in self._plan.keys if key in states},
@@ -146,6 +162,7 @@ class Engine:
         engine._packs = read_packs(snapshot.packs)
         engine._pack_problems = snapshot.problems
         engine._house = snapshot.house
+        engine._told_at = {(rule, subject): position for rule, subject, position in snapshot.told}
         engine._use_plan(plan(engine._packs, engine._registry, engine._house))
         for key, state in snapshot.states.items():
             if key in engine._plan.states:
@@ -318,6 +335,7 @@ class Engine:
         key = (book.rule.id, str(book.subject))
         nth = self._nth.get(key, 0)
         self._nth[key] = nth + 1
+        self._told_at[key] = self.position
         self._out.append(
             Transition(
                 rule=book.rule.id,
@@ -365,14 +383,18 @@ class Engine:
             elif fault.is_proven(watched_ms):
                 self._believe(key, fault)
         for keys in due.values():
-            try:
-                found = fresh(keys, self._packs, self._registry, self._house)
-            except Exception as error:
-                for key in keys:
-                    self._aside[key].failed(error, watched_ms)
-                continue
-            for key, (state, takes) in found.items():
-                self._try(key, state, takes)
+            self._renew(keys)
+
+    def _renew(self, keys: Sequence[Key]) -> None:
+        """Fresh states of one rule go on trial."""
+        try:
+            found = fresh(keys, self._packs, self._registry, self._house)
+        except Exception as error:
+            for key in keys:
+                self._aside[key].failed(error, self._house.watched_ms)
+            return
+        for key, (state, takes) in found.items():
+            self._try(key, state, takes)
 
     def _try(self, key: Key, state: State, takes: Takes) -> None:
         """A fresh state goes on trial in the place of the one that failed."""
@@ -426,6 +448,69 @@ class Engine:
                 return None
             self._books[key] = Book(replace(seat, rule=self._teller))
         return self._books[key]
+
+    # What people have been told
+
+    def _stand(self, what: Standing) -> None:
+        """Where the rules say otherwise than people were told they begin anew, with that as their word."""
+        stands = {(one.rule, one.subject): one for one in what.stands}
+        for one in what.stands:
+            if (one.rule, one.subject) not in self._books:
+                self._tell_gone(one)
+        others = [
+            key
+            for key in self._plan.keys
+            if key in self._plan.states
+            and self._told_at.get(key[:2], 0) <= what.upto
+            and self._books[key[:2]].severity is not _severity(stands.get(key[:2]))
+        ]
+        for name in dict.fromkeys(key[:2] for key in others):
+            told = stands.get(name)
+            self._books[name].stand(_severity(told), told.since_ms if told else 0)
+        renewed: dict[str, list[Key]] = {}
+        for key in others:
+            if (state := self._chairs.clear(key)) is not None:
+                self._waiting.pop(state.order, None)
+            book = self._books[key[:2]]
+            self._aside[key] = Fault(level=book.severity)
+            if book.severity is not None:
+                book.levels[key[2]] = book.severity
+            renewed.setdefault(key[0], []).append(key)
+        for keys in renewed.values():
+            self._renew(keys)
+
+    def _tell_gone(self, one: Stands) -> None:
+        """Nothing here speaks of that any more: neither rule nor subject is there."""
+        self._told_at[one.rule, one.subject] = self.position
+        self._out.append(
+            Transition(
+                rule=one.rule,
+                subject=Subject.parse(one.subject),
+                journal=self.journal,
+                position=self.position,
+                nth=0,
+                change=Change.CLEARED,
+                cls=one.cls,
+                severity=one.severity,
+                at_ms=self._entry.at_ms,
+                since_ms=one.since_ms,
+                seen_ms=self._entry.at_ms,
+                place=one.place,
+                port=one.port,
+                device=one.device,
+                facts={"reason": "revised"},
+            )
+        )
+
+    def _lately_told(self) -> dict[tuple[str, str], int]:
+        """Only the last ones matter, and a house may have a hundred thousand subjects."""
+        most = self.told
+        self._told_at = {
+            key: position
+            for key, position in self._told_at.items()
+            if position == most or position > self.position - TOLD_KEPT
+        }
+        return self._told_at
 
     def _revise_packs(self, texts: Mapping[str, str]) -> None:
         try:
@@ -502,6 +587,8 @@ class Engine:
             if fault.level is not None:
                 self._books[key[:2]].levels.setdefault(key[2], fault.level)
             seat = self._plan.seats[key]
+            if not fault.error:
+                continue
             if (told := self._fault_book(seat)) and (level := self._fault_level(seat)) is not None:
                 told.levels[_line(key)] = level
 
@@ -525,3 +612,7 @@ def _may_wait(state: State) -> bool:
         return state.waits()
     except Exception:
         return True
+
+
+def _severity(stands: Stands | None) -> Severity | None:
+    return None if stands is None else stands.severity

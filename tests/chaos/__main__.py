@@ -18,7 +18,14 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from tests.chaos import broker_death, clocks, half_truths, power_cut, rule_kills
+from tests.chaos import (
+    broker_death,
+    clocks,
+    half_truths,
+    mismatched_state,
+    power_cut,
+    rule_kills,
+)
 from tests.chaos.scene import Report
 from tests.services.servers import (
     Missing,
@@ -37,6 +44,7 @@ EXPERIMENTS: dict[str, tuple[Run, tuple[Callable[[], object], ...]]] = {
     clocks.NAME: (clocks.run, (find_mosquitto, find_faketime)),
     half_truths.NAME: (half_truths.run, (find_mosquitto, find_influxd)),
     rule_kills.NAME: (rule_kills.run, ()),
+    mismatched_state.NAME: (mismatched_state.run, ()),
 }
 
 

@@ -23,6 +23,7 @@ from collector.follower import Follower
 from collector.journaling import Journaling, Work
 from collector.operating import Operating
 from collector.records import entry
+from collector.snapshots import replace_snapshot
 from edge.clock import VARIABLE, Clock
 from edge.journal.tail import Tail
 
@@ -63,7 +64,6 @@ def arm(name: str, nth: int) -> None:
     elif name == "told":
         _after(Operating, "take", pass_by)
     elif name == "saving":
-        replace_snapshot = judging.replace_snapshot
 
         def half(path: Path, data: bytes) -> None:
             if left == 1:
@@ -71,15 +71,14 @@ def arm(name: str, nth: int) -> None:
             pass_by()
             replace_snapshot(path, data)
 
-        judging.replace_snapshot = half  # type: ignore[attr-defined]
+        setattr(judging, "replace_snapshot", half)  # noqa: B010 - it only imports it
     elif name == "saved":
-        replace_whole = judging.replace_snapshot
 
         def whole(path: Path, data: bytes) -> None:
-            replace_whole(path, data)
+            replace_snapshot(path, data)
             pass_by()
 
-        judging.replace_snapshot = whole  # type: ignore[attr-defined]
+        setattr(judging, "replace_snapshot", whole)  # noqa: B010 - it only imports it
     elif name == "revising":
         _before(watch.Watch, "_adopt", pass_by, lambda one, registry: registry != one._known)
     elif name == "revised":
