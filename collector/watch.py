@@ -51,6 +51,7 @@ from collector.listening import Listening
 from collector.opening import open_channels, open_store
 from collector.operating import Operating
 from collector.ordering import Ordering
+from collector.own_packs import OwnPacks
 from collector.reconciling import Gap, Held, dump_gap, load_gap, reconcile
 from collector.records import (
     READINGS,
@@ -81,9 +82,11 @@ TICK_HOUSE_S, TICK_LEAST_S = 5.0, 0.25  # house seconds; and real ones, on a fas
 RETAIN_S = 300.0  # real seconds
 RETAIN_AGAIN_S = 1.0  # real seconds between capped runs while more is waiting
 COMPARE_S = 3.0  # real seconds at a start; a database that is away holds up no reading for longer
+PACKS_S = 2.0  # real seconds between looks at the packs of one's own
 RECALL_ROWS = 20_000  # a day of a small community; about a second to read
 
 
+_PACKS = "packs"
 _RECONCILED, _STANDING, _GAP = "reconciled", "standing", "gap"  # what the journal remembers
 Puts = list[tuple[str, str | int | bytes]]
 
@@ -97,6 +100,8 @@ class Watch:
         self.falls = Falls()
         self.house = House()
         self._known: Registry | None = None
+        self.packs = OwnPacks(config.rules.packs)
+        self._packs_said = b""
         self._standing: Standing | None = None
         """What the rules are still to take over from the operations database."""
         self._gap: Gap | None = None
@@ -214,7 +219,7 @@ class Watch:
             newest, oldest = journal.read(max(0, journal.last - 1), 1), journal.read(0, 1)
             last_ms = newest[-1].at_ms if newest else 0
             first = oldest[0].position if oldest else 0
-            got = journal.get("packs"), journal.get("registry"), journal.get("whole-way")
+            got = journal.get(_PACKS), journal.get("registry"), journal.get("whole-way")
             return first, last_ms, min(now_ms, last_ms or now_ms), *got
 
         first, last_ms, since_ms, packs, registry, passed_ms = await self.journaling.call(look)
@@ -226,11 +231,14 @@ class Watch:
         again = is_cut and self.judging.engine.position == 0
         said: list[tuple[int, What]] = [(now_ms, Sight(False, since_ms))]
         puts = found
-        texts = shipped()
-        body = orjson.dumps(texts, option=orjson.OPT_SORT_KEYS)
-        if packs != body or again:
-            said.append((now_ms, PacksRevised(texts)))
-            puts.append(("packs", body))
+        own = shipped()
+        if (packs is None or again) and own != self.packs.texts():
+            said.append(
+                (now_ms, PacksRevised(own))
+            )  # what runs if there is a mistake in the others
+        if revised := self._packs_revised(None if again else packs):
+            said.append((now_ms, revised))
+            puts.append((_PACKS, self._packs_said))
         if isinstance(registry, bytes) and not again:
             try:
                 self._known = load_registry(registry)
@@ -313,6 +321,7 @@ class Watch:
             "sight": self.listening.look,
             "listeners": self.listeners.run,
             "ticks": self._tick,
+            **({"packs": self._watch_packs} if self.config.rules.packs else {}),
             "rules": self.judging.run,
             "climb": self.operating.climb,
             "notices": self.operating.dispatch,
@@ -346,6 +355,23 @@ class Watch:
                 raise result
         if writing.done():
             writing.result()
+
+    def _packs_revised(self, said: object) -> PacksRevised | None:
+        """The packs, when they are others than what was said last."""
+        texts = self.packs.texts()
+        self._packs_said = orjson.dumps(texts, option=orjson.OPT_SORT_KEYS)
+        return None if said == self._packs_said else PacksRevised(texts)
+
+    async def _watch_packs(self) -> None:
+        """A folder that is looked at again and again needs no signal."""
+        while True:
+            await asyncio.sleep(PACKS_S)
+            before = self._packs_said
+            if revised := await asyncio.to_thread(self._packs_revised, before):
+                puts: Puts = [(_PACKS, self._packs_said)]
+                said = [(self.clock.now_ms(), revised)]
+                await self.journaling.write(Work(said=said, puts=puts))
+                log.info("the rule packs are revised")
 
     async def _adopt(self, registry: Registry) -> None:
         """From here on this registry holds: for the rules by the journal, for intake at once."""
@@ -387,6 +413,8 @@ class Watch:
             said += self.tending.figures(self.house, now_ms)
             said += self.condition.figures(self.house, self.vitals.devices, now_ms)
             said += self.synthetic.figures(self.house, now_ms)
+            mistakes = len(self.judging.engine.refused) + bool(self.packs.why)
+            said += self.house.said("packs-refused", mistakes, now_ms)
             if self._gap is not None:
                 said += self._gap.figures(self.house, now_ms)
             await self.journaling.write(Work(said=said))

@@ -76,6 +76,11 @@ class Engine:
         return self._registry
 
     @property
+    def refused(self) -> tuple[Problem, ...]:
+        """What is wrong with the packs that were to run; those before them run."""
+        return self._pack_problems
+
+    @property
     def told(self) -> int:
         """The position of the last transition; 0 before the first."""
         return max(self._told_at.values(), default=0)

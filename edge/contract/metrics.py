@@ -158,6 +158,8 @@ _TABLE = (
        cls=HEALTH, by_house=True),
     _m("journal-set-aside", "损坏待查的日志文件", "Damaged journals set aside", "", "count", (0, 1e6),
        None, 0, cls=HEALTH, by_house=True),
+    _m("packs-refused", "规则文件的错误数", "Mistakes in rule packs", "", "count", (0, 1e6), None, 0,
+       cls=HEALTH, by_house=True),
     _m("journal-gap", "日志缺失的时段", "Span missing in the journal", "min", "min", (0, 1e8), None, 0,
        cls=HEALTH, by_house=True),
     _m("incidents-gap", "事件记录缺失的时段", "Span missing in the incidents", "min", "min", (0, 1e8), None, 0,
