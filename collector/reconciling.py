@@ -73,21 +73,23 @@ class Finding:
     why: str = ""
 
 
-def reconcile(held: Held, seen: RulesSeen, now_ms: int) -> Finding:
-    """What does not fit together, and what follows."""
-    known = max(seen.position, held.judged)
+def reconcile(held: Held, seen: RulesSeen | None, now_ms: int) -> Finding:
+    """What does not fit together, and what follows; ``seen`` is None while nobody can say."""
+    known = max(seen.position if seen else 0, held.judged)
     if known > held.last:
         # Restored: what the others know of the journal is no longer in it.
-        until_ms = max(held.last_ms, seen.seen_ms)
+        until_ms = max(held.last_ms, seen.seen_ms) if seen else now_ms
         return Finding(
             after=known,
-            standing=Standing(known, seen.stands),
+            standing=Standing(known, seen.stands) if seen else None,
             gap=Gap(
                 metric=JOURNAL_GAP, since_ms=held.last_ms or until_ms, until_ms=until_ms,
                 found_ms=now_ms,
             ),
             why=f"the journal ends at {held.last}, and {known} is known: it is an older copy",
         )  # fmt: skip
+    if seen is None:
+        return Finding()
     if seen.is_other and not held.told and held.reconciled < 0:
         began_ms = held.last_ms or now_ms
         return Finding(

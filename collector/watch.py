@@ -233,9 +233,8 @@ class Watch:
         puts = found
         own = shipped()
         if (packs is None or again) and own != self.packs.texts():
-            said.append(
-                (now_ms, PacksRevised(own))
-            )  # what runs if there is a mistake in the others
+            # What runs if there is a mistake in the others.
+            said.append((now_ms, PacksRevised(own)))
         if revised := self._packs_revised(None if again else packs):
             said.append((now_ms, revised))
             puts.append((_PACKS, self._packs_said))
@@ -283,8 +282,8 @@ class Watch:
             puts.append((_GAP, dump_gap(finding.gap)))
         return finding.after, puts
 
-    async def _rules_seen(self) -> RulesSeen:
-        """What the operations database knows; nothing when it is away: readings do not wait for it."""
+    async def _rules_seen(self) -> RulesSeen | None:
+        """What the operations database knows; None when it is away: readings do not wait for it."""
         operations = self.operating.operations
         try:
             async with asyncio.timeout(COMPARE_S):
@@ -293,7 +292,7 @@ class Watch:
         except (StoreUnavailable, TimeoutError) as error:
             why = str(error) or f"no answer within {COMPARE_S:g} s"
             log.warning("journal and operations database are not compared at this start: %s", why)
-            return RulesSeen()
+            return None
 
     async def _recall(self) -> None:
         """Quality's memory, from the last of what was judged; the link is not open yet."""

@@ -523,13 +523,14 @@ class Engine:
         except PackError as error:
             self._pack_problems = error.problems
             return
+        self._pack_problems = ()
         self._revise(packs, self._registry)
 
     def _revise(self, packs: Packs, registry: Registry) -> None:
         """Plan anew; subjects that are still there keep their states, all others end."""
         before, old_books, faults = self._plan.states, self._books, self._aside
         made = plan(packs, registry, self._house)
-        self._packs, self._registry, self._pack_problems = packs, registry, ()
+        self._packs, self._registry = packs, registry
         self._aside, self._misfits = {}, None
         self._use_plan(made)
         broken: list[tuple[State, Exception]] = []

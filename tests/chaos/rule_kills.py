@@ -29,7 +29,7 @@ from alerts.store.incident_rows import transition_row
 from alerts.store.operations import Operations
 from collector import records
 from collector.health import read_watch
-from edge.clock import Clock
+from edge.clock import VARIABLE, Clock
 from edge.journal.journal import Journal
 from edge.journal.tail import Tail
 from tests.chaos import doomed_watch
@@ -86,7 +86,7 @@ class Scene:
     @contextmanager
     def watch(self, point: str = "", *, fed: bool = True) -> Iterator[Any]:
         environment = {
-            doomed_watch.VARIABLE: self.clock.spell(),
+            VARIABLE: self.clock.spell(),
             doomed_watch.POINT: point,
             doomed_watch.FEED: str(self.feed) if fed else "",
         }

@@ -40,6 +40,8 @@ SEEN = RulesSeen(position=480, seen_ms=89 * HOUR, stands=STANDS)
         ("the snapshot is some seconds older", replace(HELD, judged=200, told=150), SEEN),
         ("there is no snapshot, the journal has it all", replace(HELD, judged=0, told=0), SEEN),
         ("a first start", Held(first=0, last=0, last_ms=0, judged=0, told=0), RulesSeen()),
+        ("the database is away", HELD, None),
+        ("the database is away, the journal trimmed", replace(HELD, first=300), None),
         ("no rule has ever said anything", replace(HELD, told=0), RulesSeen()),
         (
             "a new journal, which was told of before and has told nothing yet",
@@ -53,7 +55,7 @@ SEEN = RulesSeen(position=480, seen_ms=89 * HOUR, stands=STANDS)
         ),
     ],
 )
-def test_nothing_is_done_where(says: str, held: Held, seen: RulesSeen) -> None:
+def test_nothing_is_done_where(says: str, held: Held, seen: RulesSeen | None) -> None:
     assert reconcile(held, seen, NOW) == Finding(), says
 
 
@@ -76,6 +78,12 @@ def test_an_older_journal_goes_on_behind_all_that_is_known(
         metric=JOURNAL_GAP, since_ms=90 * HOUR, until_ms=95 * HOUR, found_ms=NOW
     )
     assert "older copy" in found.why
+
+
+def test_an_older_journal_goes_on_behind_the_snapshot_while_the_database_is_away() -> None:
+    found = reconcile(replace(HELD, judged=800), None, NOW)
+    assert (found.after, found.standing) == (800, None)
+    assert found.gap == Gap(metric=JOURNAL_GAP, since_ms=90 * HOUR, until_ms=NOW, found_ms=NOW)
 
 
 @pytest.mark.parametrize("last", [0, 40])
