@@ -1,5 +1,6 @@
 """Journal, snapshot and database of different times: what follows, row by row."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -8,6 +9,8 @@ from alerts.registry.model import Names, Registry, Site
 from alerts.rules.inputs import Standing, Stands
 from alerts.store.rules_seen import RulesSeen
 from alerts.words import IncidentClass, Severity
+from collector.config import read_config
+from collector.health import read_watch
 from collector.house import House
 from collector.reconciling import (
     INCIDENTS_GAP,
@@ -20,6 +23,10 @@ from collector.reconciling import (
     load_gap,
     reconcile,
 )
+from collector.watch import Watch
+from edge.clock import Clock
+from edge.journal.tail import Tail
+from tests.collector.village import settle, until
 
 HOUR = 3_600_000
 NOW = 100 * HOUR
@@ -131,3 +138,19 @@ def test_a_gap_is_told_for_a_day_from_its_own_beginning() -> None:
     assert told(10_000) == []
     assert told(TOLD_MS - 1) == [(NOW + TOLD_MS - 1, 300)]
     assert told(TOLD_MS + 60_000) == [(NOW + TOLD_MS + 60_000, 0)]
+
+
+async def test_a_database_that_is_away_at_the_start_holds_up_nothing_and_is_not_compared(
+    tmp_path, caplog
+) -> None:
+    path = settle(tmp_path, "mqtt://127.0.0.1:1")
+    away = f'[operations]\nurl = "sqlite:///{tmp_path}/nowhere/operations.db"\n'
+    path.write_text(path.read_text() + away)
+    watch = Watch(read_config(path), Clock())
+    running = asyncio.create_task(watch.run())
+    await until(lambda: read_watch(watch.config.watch_path) is not None)
+    watch.stop()
+    await running
+    assert "are not compared at this start" in caplog.text
+    with Tail(watch.config.journal_path) as tail:
+        assert tail.last > 0
