@@ -250,6 +250,18 @@ class DeadmanConfig:
     every_s: Annotated[float, Field(ge=5, allow_inf_nan=False)] = 60
 
 
+def _folder(text: str, info: ValidationInfo) -> str:
+    return str(folder(info) / text) if text else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RulesConfig:
+    """``packs`` is a folder with rule packs of one's own, beside the shipped ones; read as it changes."""
+
+    __pydantic_config__: ClassVar = _STRICT
+    packs: Annotated[str, AfterValidator(_folder)] = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """One cell. ``state`` is where its files live; paths are relative to the configuration file."""
@@ -261,6 +273,7 @@ class Config:
     store: StoreConfig = StoreConfig()
     operations: OperationsConfig = OperationsConfig()
     desk: DeskConfig = DeskConfig()
+    rules: RulesConfig = RulesConfig()
     retention: RetentionConfig = RetentionConfig()
     journal: JournalConfig = JournalConfig()
     deadletters: DeadLettersConfig = DeadLettersConfig()

@@ -17,8 +17,6 @@ from pathlib import Path
 
 from aiohttp import web
 
-from alerts.packs import shipped
-from alerts.rules.packs import Packs, read_packs
 from alerts.store.errors import StoreMisfit, StoreUnavailable
 from alerts.store.operations import Operations
 from collector import health, records
@@ -31,6 +29,7 @@ from collector.gaps_keeping import GapsFile
 from collector.health import read_watch
 from collector.latest import KeptHistory
 from collector.opening import open_store
+from collector.own_packs import packs_for_pages
 from dashboards.console.app import make_app
 from dashboards.ports import (
     Desk,
@@ -150,7 +149,7 @@ class WatchMeter:
 def make_desk(config: Config, history: History, operations: Operations, clock: Clock) -> Desk:
     """Every port of the pages, filled."""
     inbox = os.environ.get(DEMO_INBOX)
-    packs: Packs = read_packs(shipped())
+    packs = packs_for_pages(config.rules.packs)
     return Desk(
         operations=operations,
         history=history,

@@ -46,6 +46,8 @@ class Work:
     unburied: Sequence[int] = ()
     """Ids of dead letters that are none any more."""
     puts: Sequence[tuple[str, str | int | bytes]] = ()
+    after: int = 0
+    """Positions up to this one are given to nobody any more."""
     done: "asyncio.Future[list[Entry]]" = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
@@ -198,6 +200,7 @@ class Journaling:
         """One transaction; the position of its first record."""
         lost = 0
         try:
+            journal.skip_to(max(work.after for work in group) if group else 0)
             rows = [row(at_ms, what) for work in group for at_ms, what in work.said]
             last = journal.append(rows) if rows else journal.last
             for work in group:

@@ -97,6 +97,12 @@ class Judging:
         self._saved_s = 0.0
         self._save_took_s = 0.0
 
+    def begin_anew(self) -> None:
+        """Judge all of the journal again; what is known of it is passed over. Before ``run`` only."""
+        self._path.unlink(missing_ok=True)
+        self.engine = Engine(self._follower.journal)
+        self.settled = self._saved = 0
+
     async def run(self) -> None:
         """Judge until cancelled; the snapshot is saved then, too."""
         loop = asyncio.get_running_loop()
@@ -274,10 +280,5 @@ def load_engine(path: Path, follower: Follower) -> Engine:
         return fresh
     if engine.position > follower.last:
         ends = (engine.position, follower.last)
-        log.error(
-            "the rules' snapshot is at %d, the journal ends at %d (was it restored?); "
-            "the rules begin anew",
-            *ends,
-        )
-        return fresh
+        log.error("the rules' snapshot is at %d, the journal ends at %d: was it restored?", *ends)
     return engine

@@ -17,7 +17,7 @@ from alerts.notify.port import Channel
 from alerts.registry.model import ChannelKind, Registry
 from alerts.rules.packs import Packs
 from alerts.rules.transition import Transition
-from alerts.store.errors import StoreUnavailable
+from alerts.store.errors import LeaseLost, StoreError, StoreUnavailable
 from alerts.store.lease import RENEW_S, Lease, Taken
 from alerts.store.operations import Operations
 from edge.clock import Clock
@@ -25,6 +25,7 @@ from edge.contract.settings import Reported
 
 log = logging.getLogger("collector.watch")
 
+CLAIM_S = 3.0  # real seconds; a database that is away holds up no start for longer
 POLL_S = 1.0  # real seconds: what people changed is seen within one
 CLIMB_HOUSE_S, CLIMB_S = 10.0, (0.1, 0.5)  # house seconds, within these real ones on a fast clock
 
@@ -67,17 +68,53 @@ class Operating:
         """The registry that holds from now on, for what is told from memory."""
         self._registry = registry
 
-    async def open(self, taken: Callable[[Taken], Awaitable[None]] | None = None) -> None:
-        """Bring the schema to the newest, wait for the lease, and keep it; ``taken`` hears of it.
+    async def claim(
+        self,
+        held: Callable[[], Awaitable[None]] | None = None,
+        *,
+        presume: bool = False,
+    ) -> Taken | None:
+        """Bring the schema to the newest, and wait until the lease is ours.
 
-        Raises when the database is not there, and LeaseLost when another watch took over.
+        ``held`` hears that another has it. With ``presume`` it was ours when the database was last
+        heard: None while that is away, for then nobody can take it, and nothing is written without.
         """
-        await self.ask(self.operations.set_up)
-        found = await self._stand_by()
-        if taken is not None:
-            await taken(found)
-        self._is_ours.set()
-        self._ready.set()
+        said = ""
+        while True:
+            try:
+                async with asyncio.timeout(CLAIM_S):
+                    await self.ask(self.operations.set_up)
+                    answer = await self.ask(self._lease.take)
+            except LeaseLost:
+                raise
+            except (StoreError, TimeoutError) as error:
+                self.why = str(error) or f"the operations database does not answer in {CLAIM_S:g} s"
+                if presume:
+                    self._is_ours.set()
+                    return None
+                await asyncio.sleep(POLL_S)
+                continue
+            if isinstance(answer, Taken):
+                self._is_ours.set()
+                self._ready.set()
+                return answer
+            presume, self.why = False, str(answer)
+            if self.why != said:
+                log.warning("%s", answer)
+                said = self.why
+                if held is not None:
+                    await held()
+            await asyncio.sleep(POLL_S)
+
+    async def open(self, taken: Callable[[Taken], Awaitable[None]] | None = None) -> None:
+        """Keep the lease, once it is ours; ``taken`` hears when it is taken only now.
+
+        Raises LeaseLost when another watch took over.
+        """
+        if not self._ready.is_set():
+            found = await self.claim()
+            if found is not None and taken is not None:
+                await taken(found)
         while True:
             self._ran_out.clear()
             try:
@@ -89,29 +126,6 @@ class Operating:
                 await self.ask(self._lease.renew)
             except StoreUnavailable:
                 await asyncio.sleep(POLL_S)
-
-    async def _stand_by(self) -> Taken:
-        told = ""
-        while True:
-            answer = await self.ask(self._lease.take)
-            if isinstance(answer, Taken):
-                return answer
-            self.why = str(answer)
-            if self.why != told:
-                log.warning("%s", answer)
-                told = self.why
-            await asyncio.sleep(POLL_S)
-
-    def presume(self) -> None:
-        """The lease was ours when the database was last heard: go on while it is away.
-
-        Nobody can take the lease of a database that is away, and nothing is written without it.
-        """
-        self._is_ours.set()
-
-    async def ours(self) -> None:
-        """Until the cell is ours to watch."""
-        await self._is_ours.wait()
 
     async def take(self, transitions: Sequence[Transition], packs: Packs) -> None:
         """Write transitions down, with all that follows."""

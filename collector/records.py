@@ -1,7 +1,7 @@
 """Journal rows and the rules' entries: the same facts on disk and in memory.
 
 Kinds: ``readings`` (a batch as columns, by orjson), ``amendment``, ``tick``, ``sight``, ``device``,
-``given-up``, ``registry``, ``packs``, ``warning``. A column in which every reading says the same is one value;
+``given-up``, ``registry``, ``packs``, ``standing``, ``warning``. A column in which every reading says the same is one value;
 times are against the first.
 """
 
@@ -20,6 +20,7 @@ from alerts.rules.inputs import (
     PacksRevised,
     RegistryRevised,
     Sight,
+    Standing,
     Tick,
     Warning,
     What,
@@ -37,10 +38,12 @@ DEVICE = "device"
 GIVEN_UP = "given-up"
 REGISTRY = "registry"
 PACKS = "packs"
+STANDING = "standing"
 WARNING = "warning"
 
 _REGISTRY = TypeAdapter(Registry)
 _WARNING = TypeAdapter(Warning)
+_STANDING = TypeAdapter(Standing)
 _CLASS = {name: metric.cls for name, metric in METRICS.items()}
 HEADS_KNOWN = 2**16  # some 15 MB when all are taken
 _heads: dict[Form, tuple[str, bytes]] = {}
@@ -88,6 +91,9 @@ def row(at_ms: int, what: What) -> Row:
     if isinstance(what, RegistryRevised):
         body = dump_registry(what.registry)
         return Row(at_ms=at_ms, kind=REGISTRY, cls=_KEPT_LONGEST, count=0, body=body)
+    if isinstance(what, Standing):
+        body = dump_standing(what)
+        return Row(at_ms=at_ms, kind=STANDING, cls=_KEPT_LONGEST, count=0, body=body)
     if isinstance(what, Warning):
         body = _WARNING.dump_json(what)
         return Row(at_ms=at_ms, kind=WARNING, cls=_KEPT_LONGEST, count=0, body=body)
@@ -113,6 +119,14 @@ def dump_registry(registry: Registry) -> bytes:
 
 def load_registry(body: bytes) -> Registry:
     return _REGISTRY.validate_json(body)
+
+
+def dump_standing(standing: Standing) -> bytes:
+    return _STANDING.dump_json(standing)
+
+
+def load_standing(body: bytes) -> Standing:
+    return _STANDING.validate_json(body)
 
 
 def _what(row: Row) -> What:
@@ -151,6 +165,8 @@ def _what(row: Row) -> What:
         return RegistryRevised(load_registry(row.body))
     if row.kind == PACKS:
         return PacksRevised(orjson.loads(row.body))
+    if row.kind == STANDING:
+        return load_standing(row.body)
     if row.kind == WARNING:
         return _WARNING.validate_json(row.body)
     raise ValueError("unknown kind")

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("collector.watch")
 
+PROBLEMS_MOST = 20  # listed; a pack that is wrong throughout may have hundreds
 WRITE_S = 1.0  # real seconds
 PROBE_S = 0.05  # between two looks at how late the loop is
 
@@ -122,7 +124,9 @@ class Vitals:
                 watch.judging.why,
                 watch.judging.refusal,
                 fallen.get("rules"),
-                *(str(problem) for problem in problems[:1]),
+                watch.packs.why,
+                fallen.get("packs"),
+                _listed([str(problem) for problem in problems]),
             ),
             "store": _first(
                 watch.writer.why, watch.roll_up.why, fallen.get("store"), fallen.get("roll-up")
@@ -172,6 +176,12 @@ class Vitals:
                 log.log(logging.INFO if ok else logging.WARNING, "%s: %s", name, why or "works")
             self._since[name] = was = ok, now_ms
         return Part(name=name, ok=ok, why=why, since_ms=was[1])
+
+
+def _listed(problems: Sequence[str]) -> str:
+    """All of them, as far as they can be read on a page."""
+    more = len(problems) - PROBLEMS_MOST
+    return "; ".join([*problems[:PROBLEMS_MOST], *([f"and {more} more"] if more > 0 else [])])
 
 
 def _first(*whys: str | None) -> str:

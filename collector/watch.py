@@ -13,6 +13,7 @@ import socket
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 
 import orjson
@@ -20,13 +21,14 @@ import orjson
 from alerts.notify.outbound import Outbound
 from alerts.packs import shipped
 from alerts.registry.model import Registry
-from alerts.rules.inputs import PacksRevised, RegistryRevised, Sight, Tick, What
+from alerts.rules.inputs import PacksRevised, RegistryRevised, Sight, Standing, Tick, What
 from alerts.rules.rule import Rule
 from alerts.rules.transition import Transition
 from alerts.secrets import resolve
-from alerts.store.errors import LeaseLost, StoreMisfit
+from alerts.store.errors import LeaseLost, StoreMisfit, StoreUnavailable
 from alerts.store.lease import Taken
 from alerts.store.operations import Operations
+from alerts.store.rules_seen import RulesSeen
 from collector import log as logs
 from collector.commanding import Commanding
 from collector.condition import Condition
@@ -52,7 +54,17 @@ from collector.listening import Listening
 from collector.opening import open_channels, open_lines, open_store
 from collector.operating import Operating
 from collector.ordering import Ordering
-from collector.records import READINGS, Unreadable, dump_registry, entry, load_registry
+from collector.own_packs import OwnPacks
+from collector.reconciling import Gap, Held, dump_gap, load_gap, reconcile
+from collector.records import (
+    READINGS,
+    Unreadable,
+    dump_registry,
+    dump_standing,
+    entry,
+    load_registry,
+    load_standing,
+)
 from collector.replaying import Replaying
 from collector.replies.room import Replies
 from collector.stores.port import Store
@@ -73,7 +85,15 @@ log = logging.getLogger("collector.watch")
 TICK_HOUSE_S, TICK_LEAST_S = 5.0, 0.25  # house seconds; and real ones, on a fast clock
 RETAIN_S = 300.0  # real seconds
 RETAIN_AGAIN_S = 1.0  # real seconds between capped runs while more is waiting
+COMPARE_S = 3.0  # real seconds at a start; a database that is away holds up no reading for longer
+PACKS_S = 2.0  # real seconds between looks at the packs of one's own
 RECALL_ROWS = 20_000  # a day of a small community; about a second to read
+
+
+_PACKS = "packs"
+_RECONCILED, _STANDING, _GAP = "reconciled", "standing", "gap"  # what the journal remembers
+_LEASED = "leased"  # the epoch of our lease, 0 when the cell was another's when we asked last
+Puts = list[tuple[str, str | int | bytes]]
 
 
 class Watch:
@@ -85,6 +105,11 @@ class Watch:
         self.falls = Falls()
         self.house = House()
         self._known: Registry | None = None
+        self.packs = OwnPacks(config.rules.packs)
+        self._packs_said = b""
+        self._standing: Standing | None = None
+        """What the rules are still to take over from the operations database."""
+        self._gap: Gap | None = None
         self._stopped = asyncio.Event()
 
     def stop(self) -> None:
@@ -103,10 +128,10 @@ class Watch:
             self._open(journal, stack)
             writing = asyncio.create_task(self.journaling.run(), name="journal")
             try:
-                await self._begin()
-                await self._work(writing)
-                if await self.operating.give_up():
-                    await self.journaling.write(Work(puts=[("leased", 0)]))
+                if await self._claim(writing):
+                    await self._begin()
+                    await self._work(writing)
+                    await self.operating.give_up()
             finally:
                 writing.cancel()
                 await asyncio.gather(writing, return_exceptions=True)
@@ -209,27 +234,29 @@ class Watch:
         """The first records: blind since we were last here, and the packs if they are new."""
         now_ms = self.clock.now_ms()
 
-        def look(journal: Journal) -> tuple[int, bool, object, object, object, object]:
+        def look(journal: Journal) -> tuple[int, int, int, object, object, object]:
             newest, oldest = journal.read(max(0, journal.last - 1), 1), journal.read(0, 1)
-            since_ms = min(now_ms, newest[-1].at_ms) if newest else now_ms
-            is_cut = bool(oldest) and oldest[0].position != 1
-            got = journal.get("packs"), journal.get("registry"), journal.get("whole-way")
-            return since_ms, is_cut, *got, journal.get("leased")
+            last_ms = newest[-1].at_ms if newest else 0
+            first = oldest[0].position if oldest else 0
+            got = journal.get(_PACKS), journal.get("registry"), journal.get("whole-way")
+            return first, last_ms, min(now_ms, last_ms or now_ms), *got
 
-        since_ms, is_cut, packs, registry, passed_ms, leased = await self.journaling.call(look)
-        if leased:
-            self.operating.presume()
+        first, last_ms, since_ms, packs, registry, passed_ms = await self.journaling.call(look)
+        after, found = await self._reconcile(first, last_ms, now_ms)
+        is_cut = first > 1
         if isinstance(passed_ms, int):
             self.synthetic.resume(since_ms - passed_ms)
         # Rules that begin anew on a journal whose beginning is gone must hear both again.
         again = is_cut and self.judging.engine.position == 0
         said: list[tuple[int, What]] = [(now_ms, Sight(False, since_ms))]
-        puts: list[tuple[str, str | int | bytes]] = []
-        texts = shipped()
-        body = orjson.dumps(texts, option=orjson.OPT_SORT_KEYS)
-        if packs != body or again:
-            said.append((now_ms, PacksRevised(texts)))
-            puts.append(("packs", body))
+        puts = found
+        own = shipped()
+        if (packs is None or again) and own != self.packs.texts():
+            # What runs if there is a mistake in the others.
+            said.append((now_ms, PacksRevised(own)))
+        if revised := self._packs_revised(None if again else packs):
+            said.append((now_ms, revised))
+            puts.append((_PACKS, self._packs_said))
         if isinstance(registry, bytes) and not again:
             try:
                 self._known = load_registry(registry)
@@ -238,7 +265,53 @@ class Watch:
             else:
                 self._use(self._known, fresh=False)
         await self._recall()
-        await self.journaling.write(Work(said=said, puts=puts))
+        await self.journaling.write(Work(said=said, puts=puts, after=after))
+
+    async def _reconcile(self, first: int, last_ms: int, now_ms: int) -> tuple[int, Puts]:
+        """Behind which position the journal goes on, and what it must remember."""
+
+        def look(journal: Journal) -> tuple[object, object, object]:
+            return journal.get(_RECONCILED), journal.get(_STANDING), journal.get(_GAP)
+
+        reconciled, standing, gap = await self.journaling.call(look)
+        if isinstance(standing, bytes) and standing:
+            self._standing = load_standing(standing)
+        if isinstance(gap, bytes):
+            self._gap = load_gap(gap)
+        engine = self.judging.engine
+        held = Held(
+            first=first,
+            last=self.journaling.last,
+            last_ms=last_ms,
+            judged=engine.position,
+            told=engine.told,
+            reconciled=reconciled if isinstance(reconciled, int) else -1,
+        )
+        finding = reconcile(held, await self._rules_seen(), now_ms)
+        puts: Puts = []
+        if finding.why:
+            log.error("%s", finding.why)
+        if finding.begins_anew:
+            self.judging.begin_anew()
+        if finding.standing is not None:
+            self._standing = finding.standing
+            puts += [(_STANDING, dump_standing(finding.standing)), (_RECONCILED, held.told)]
+        if finding.gap is not None:
+            self._gap = finding.gap
+            puts.append((_GAP, dump_gap(finding.gap)))
+        return finding.after, puts
+
+    async def _rules_seen(self) -> RulesSeen | None:
+        """What the operations database knows; None when it is away: readings do not wait for it."""
+        operations = self.operating.operations
+        try:
+            async with asyncio.timeout(COMPARE_S):
+                await self.operating.ask(operations.set_up)
+                return await self.operating.ask(partial(operations.rules_seen, self.journaling.id))
+        except (StoreUnavailable, TimeoutError) as error:
+            why = str(error) or f"no answer within {COMPARE_S:g} s"
+            log.warning("journal and operations database are not compared at this start: %s", why)
+            return None
 
     async def _recall(self) -> None:
         """Quality's memory, from the last of what was judged; the link is not open yet."""
@@ -262,10 +335,11 @@ class Watch:
         tasks: dict[str, Callable[[], Awaitable[None]]] = {
             "operations": lambda: self.operating.open(self._taken),
             "registry": lambda: self.operating.watch_registry(self._adopt),
-            "link": self._ours(self.listening.run),
-            "sight": self._ours(self.listening.look),
-            "listeners": self._ours(self.listeners.run),
-            "ticks": self._ours(self._tick),
+            "link": self.listening.run,
+            "sight": self.listening.look,
+            "listeners": self.listeners.run,
+            "ticks": self._tick,
+            **({"packs": self._watch_packs} if self.config.rules.packs else {}),
             "rules": self.judging.run,
             "climb": self.operating.climb,
             "notices": self.operating.dispatch,
@@ -282,8 +356,8 @@ class Watch:
             "status": self.vitals.run,
             "whole-way": self.synthetic.run,
             **({"dead-man": self.deadman.run} if self.deadman else {}),
-            **{f"replies-{line.name}": self._ours(line.run) for line in self.lines},
-            **{name: self._ours(uplink.run) for name, uplink in self.uplinks.items()},
+            **{f"replies-{line.name}": line.run for line in self.lines},
+            **{name: uplink.run for name, uplink in self.uplinks.items()},
         }
         running = [
             asyncio.create_task(keep(name, work, self.falls), name=name)
@@ -302,26 +376,71 @@ class Watch:
         if writing.done():
             writing.result()
 
-    def _ours(self, work: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
-        """``work`` once the cell is ours: until then nothing is heard, and nothing is said."""
+    async def _claim(self, writing: "asyncio.Task[None]") -> bool:
+        """Until the cell is ours to watch; False when asked to stop before that.
 
-        async def waiting() -> None:
-            await self.operating.ours()
-            await work()
+        Meanwhile nothing is heard or said, and the status file tells for whom this one stands by.
+        """
+        leased = await self.journaling.call(lambda journal: journal.get(_LEASED))
+        claiming = asyncio.create_task(self._take_lease(presume=bool(leased)), name="lease")
+        telling = asyncio.create_task(keep("status", self.vitals.run, self.falls), name="status")
+        stopped = asyncio.create_task(self._stopped.wait(), name="stopped")
+        try:
+            await asyncio.wait((claiming, writing, stopped), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            others = [telling, stopped, *([] if claiming.done() else [claiming])]
+            for task in others:
+                task.cancel()
+            await asyncio.gather(*others, return_exceptions=True)
+        if writing.done():
+            writing.result()
+        if claiming.cancelled():
+            return False
+        claiming.result()
+        return not self._stopped.is_set()
 
-        return waiting
+    async def _take_lease(self, *, presume: bool) -> None:
+        async def not_ours() -> None:
+            await self.journaling.write(Work(puts=[(_LEASED, 0)]))
+
+        if taken := await self.operating.claim(not_ours, presume=presume):
+            await self._taken(taken)
 
     async def _taken(self, taken: Taken) -> None:
-        await self.journaling.write(Work(puts=[("leased", taken.epoch)]))
+        await self.journaling.write(Work(puts=[(_LEASED, taken.epoch)]))
         log.info("this watch has the lease of the cell", extra={"facts": {"epoch": taken.epoch}})
+
+    def _packs_revised(self, said: object) -> PacksRevised | None:
+        """The packs, when they are others than what was said last."""
+        texts = self.packs.texts()
+        self._packs_said = orjson.dumps(texts, option=orjson.OPT_SORT_KEYS)
+        return None if said == self._packs_said else PacksRevised(texts)
+
+    async def _watch_packs(self) -> None:
+        """A folder that is looked at again and again needs no signal."""
+        while True:
+            await asyncio.sleep(PACKS_S)
+            before = self._packs_said
+            if revised := await asyncio.to_thread(self._packs_revised, before):
+                puts: Puts = [(_PACKS, self._packs_said)]
+                said = [(self.clock.now_ms(), revised)]
+                await self.journaling.write(Work(said=said, puts=puts))
+                log.info("the rule packs are revised")
 
     async def _adopt(self, registry: Registry) -> None:
         """From here on this registry holds: for the rules by the journal, for intake at once."""
+        now_ms = self.clock.now_ms()
+        said: list[tuple[int, What]] = []
+        puts: Puts = []
         if registry != self._known:
-            said = [(self.clock.now_ms(), RegistryRevised(registry))]
-            puts = [("registry", dump_registry(registry))]
+            said.append((now_ms, RegistryRevised(registry)))
+            puts.append(("registry", dump_registry(registry)))
+        if self._standing is not None:  # not before the rules know places and packs
+            said.append((now_ms, self._standing))
+            puts.append((_STANDING, b""))
+        if said:
             await self.journaling.write(Work(said=said, puts=puts))
-            self._known = registry
+            self._known, self._standing = registry, None
             log.info("the registry is at revision %d", registry.revision)
         self._use(registry)
 
@@ -349,6 +468,10 @@ class Watch:
             said += self.tending.figures(self.house, now_ms)
             said += self.condition.figures(self.house, self.vitals.devices, now_ms)
             said += self.synthetic.figures(self.house, now_ms)
+            mistakes = len(self.judging.engine.refused) + bool(self.packs.why)
+            said += self.house.said("packs-refused", mistakes, now_ms)
+            if self._gap is not None:
+                said += self._gap.figures(self.house, now_ms)
             await self.journaling.write(Work(said=said))
 
     # Store and journal

@@ -47,6 +47,12 @@ class Book:
             return Change.RAISED
         return Change.SEVERITY
 
+    def stand(self, severity: Severity | None, since_ms: int) -> None:
+        """People have been told this, whatever the states say."""
+        self.levels.clear()
+        self.severity, self.since_ms = severity, since_ms
+        self.shown = self.shown if severity is None else severity
+
     def dump(self) -> list[Any]:
         level = None if self.severity is None else int(self.severity)
         return [self.rule.id, str(self.subject), level, self.since_ms]

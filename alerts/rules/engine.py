@@ -19,6 +19,8 @@ from alerts.rules.inputs import (
     PacksRevised,
     RegistryRevised,
     Sight,
+    Standing,
+    Stands,
     Tick,
     Warning,
 )
@@ -31,7 +33,9 @@ from alerts.rules.transition import SOURCE, UNTRUSTED, Change, Transition
 from alerts.words import Severity
 from edge.contract.quality import WITHHELD
 from edge.contract.reading import Batch, Form
+from edge.contract.subject import Subject
 
+TOLD_KEPT = 100_000  # positions: more than come in between a look at the database and its record
 FORMS_KNOWN = 2**16  # some 10 MB when all are taken
 Heard = tuple[tuple[int, tuple[int, ...]], ...]
 """Index of a reading in its pack, and of the ears that hear it."""
@@ -62,6 +66,8 @@ class Engine:
         self._aside: dict[Key, Fault] = {}
         self._chairs = Chairs(self._plan)
         self._teller: Aside | None = None
+        self._told_at: dict[tuple[str, str], int] = {}
+        """By (rule, subject), the position of its last transition, if that was of late."""
         self._out: list[Transition] = []
         self._nth: dict[tuple[str, str], int] = {}
         self._entry = Entry(0, 0, Tick())
@@ -76,6 +82,16 @@ class Engine:
         return self._registry
 
     @property
+    def refused(self) -> tuple[Problem, ...]:
+        """What is wrong with the packs that were to run; those before them run."""
+        return self._pack_problems
+
+    @property
+    def told(self) -> int:
+        """The position of the last transition; 0 before the first."""
+        return max(self._told_at.values(), default=0)
+
+    @property
     def problems(self) -> list[Problem]:
         """Packs that were refused, numbers that do not fit, and rules that are set aside."""
         if self._misfits is None:  # thousands of overrides are not looked through each second
@@ -84,6 +100,8 @@ class Engine:
             ]
         found = [*self._pack_problems, *self._misfits]
         for (rule, subject, _), fault in self._aside.items():
+            if not fault.error:
+                continue
             where = f"rule {rule!r} on {subject}"
             remedy = f"{fault.stands}; report it"
             found.append(Problem(self._packs.homes.get(rule, ""), where, fault.error, remedy))
@@ -106,9 +124,11 @@ class Engine:
         elif isinstance(what, DeviceSaid):
             if ears := self._plan.of(what.site, what.device):
                 for state in ears.judges:
-                    self._guarded(state, partial(self._said, what.status.state.value))
+                    self._guarded(state, partial(self._word, what.status.state.value))
         elif isinstance(what, Warning):
             self._warn(what)
+        elif isinstance(what, Standing):
+            self._stand(what)
         elif isinstance(what, RegistryRevised):
             self._revise(self._packs, what.registry)
         elif isinstance(what, PacksRevised):
@@ -129,6 +149,7 @@ class Engine:
             problems=self._pack_problems,
             house=self._house,
             aside={key: fault.dump() for key, fault in self._aside.items()},
+            told=[[*key, position] for key, position in self._lately_told().items()],
             books=[book.dump() for book in self._standing()],
             states=((state.key, state.dump()) for state in self._chairs.states()),
         ).encode()
@@ -154,6 +175,7 @@ class Engine:
         engine._packs = read_packs(snapshot.packs)
         engine._pack_problems = snapshot.problems
         engine._house = snapshot.house
+        engine._told_at = {(rule, subject): position for rule, subject, position in snapshot.told}
         engine._use_plan(plan(engine._packs, engine._registry, engine._house))
         known = engine._plan.known()
         for key, data in snapshot.states:
@@ -283,7 +305,7 @@ class Engine:
         assert isinstance(state, DeviceState)
         return state.heard(self._entry.at_ms, self._house.watched_ms)
 
-    def _said(self, word: str, state: State) -> Sequence[Shift]:
+    def _word(self, word: str, state: State) -> Sequence[Shift]:
         assert isinstance(state, DeviceState)
         state.said(word)
         return ()
@@ -346,6 +368,7 @@ class Engine:
         key = (book.rule.id, str(book.subject))
         nth = self._nth.get(key, 0)
         self._nth[key] = nth + 1
+        self._told_at[key] = self.position
         self._out.append(
             Transition(
                 rule=book.rule.id,
@@ -396,14 +419,18 @@ class Engine:
             elif fault.is_proven(watched_ms):
                 self._believe(key, fault)
         for keys in due.values():
-            try:
-                found = fresh(keys, self._packs, self._registry, self._house)
-            except Exception as error:
-                for key in keys:
-                    self._aside[key].failed(error, watched_ms)
-                continue
-            for key, state in found.items():
-                self._try(key, state)
+            self._renew(keys)
+
+    def _renew(self, keys: Sequence[Key]) -> None:
+        """Fresh states of one rule go on trial."""
+        try:
+            found = fresh(keys, self._packs, self._registry, self._house)
+        except Exception as error:
+            for key in keys:
+                self._aside[key].failed(error, self._house.watched_ms)
+            return
+        for key, state in found.items():
+            self._try(key, state)
 
     def _try(self, key: Key, state: State) -> None:
         """A fresh state goes on trial in the place of the one that failed."""
@@ -462,12 +489,85 @@ class Engine:
             self._books[key] = Book(self._teller, seat, _BEHIND_ALL)
         return self._books[key]
 
+    # What people have been told
+
+    def _stand(self, what: Standing) -> None:
+        """Where the rules say otherwise than people were told they begin anew, with that as their word."""
+        stands = {(one.rule, one.subject): one for one in what.stands}
+        known = self._plan.known()
+        for one in what.stands:
+            device = one.subject.rpartition("/")[2]
+            self._plan.find((one.rule, one.subject, device), known)  # made now, if it can be
+        here = {key[:2] for key in known} | set(self._books)
+        for one in what.stands:
+            if (one.rule, one.subject) not in here:
+                self._tell_gone(one)
+        others = [
+            state
+            for state in self._chairs.states()
+            if self._told_at.get(state.key[:2], 0) <= what.upto
+            and self._said(state.key[:2]) is not _severity(stands.get(state.key[:2]))
+        ]
+        for state in {each.key[:2]: each for each in others}.values():
+            told = stands.get(state.key[:2])
+            self._book(state).stand(_severity(told), told.since_ms if told else 0)
+        renewed: dict[str, list[Key]] = {}
+        for state in others:
+            key, book = state.key, self._book(state)
+            self._chairs.clear(state)
+            self._waiting.pop(state.order, None)
+            self._aside[key] = Fault(level=book.severity)
+            if book.severity is not None:
+                book.levels[key[2]] = book.severity
+            renewed.setdefault(key[0], []).append(key)
+        self._listening.clear()
+        for keys in renewed.values():
+            self._renew(keys)
+
+    def _said(self, name: tuple[str, str]) -> Severity | None:
+        """What stands of this rule and subject."""
+        return self._books[name].severity if name in self._books else None
+
+    def _tell_gone(self, one: Stands) -> None:
+        """Nothing here speaks of that any more: neither rule nor subject is there."""
+        self._told_at[one.rule, one.subject] = self.position
+        self._out.append(
+            Transition(
+                rule=one.rule,
+                subject=Subject.parse(one.subject),
+                journal=self.journal,
+                position=self.position,
+                nth=0,
+                change=Change.CLEARED,
+                cls=one.cls,
+                severity=one.severity,
+                at_ms=self._entry.at_ms,
+                since_ms=one.since_ms,
+                seen_ms=self._entry.at_ms,
+                place=one.place,
+                port=one.port,
+                device=one.device,
+                facts={"reason": "revised"},
+            )
+        )
+
+    def _lately_told(self) -> dict[tuple[str, str], int]:
+        """Only the last ones matter, and a house may have a hundred thousand subjects."""
+        most = self.told
+        self._told_at = {
+            key: position
+            for key, position in self._told_at.items()
+            if position == most or position > self.position - TOLD_KEPT
+        }
+        return self._told_at
+
     def _revise_packs(self, texts: Mapping[str, str]) -> None:
         try:
             packs = read_packs(texts)
         except PackError as error:
             self._pack_problems = error.problems
             return
+        self._pack_problems = ()
         self._revise(packs, self._registry)
 
     def _revise(self, packs: Packs, registry: Registry) -> None:
@@ -475,7 +575,7 @@ class Engine:
         before, standing, faults = list(self._chairs.states()), self._standing(), self._aside
         levels = {key: dict(book.levels) for key, book in self._books.items()}
         made = plan(packs, registry, self._house)
-        self._packs, self._registry, self._pack_problems = packs, registry, ()
+        self._packs, self._registry = packs, registry
         self._aside, self._misfits = {}, None
         self._use_plan(made)
         known = made.known()
@@ -559,6 +659,8 @@ class Engine:
                 state = planned[key]
                 if fault.level is not None:
                     self._book(state).levels.setdefault(key[2], fault.level)
+                if not fault.error:
+                    continue
                 told, level = self._fault_book(state.seat), self._fault_level(state)
                 if told is not None and level is not None:
                     told.levels[_line(key)] = level
@@ -583,3 +685,7 @@ def _may_wait(state: State) -> bool:
         return state.waits()
     except Exception:
         return True
+
+
+def _severity(stands: Stands | None) -> Severity | None:
+    return None if stands is None else stands.severity

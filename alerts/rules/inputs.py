@@ -5,6 +5,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from alerts.registry.model import Registry
+from alerts.words import IncidentClass, Severity
 from edge.contract.reading import Batch
 from edge.contract.status import Status
 
@@ -87,6 +88,31 @@ class Amendment:
     marks: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stands:
+    """What people have been told last by a rule about a subject, with what an all-clear must say."""
+
+    rule: str
+    subject: str
+    severity: Severity
+    since_ms: int
+    cls: IncidentClass
+    place: str = ""
+    port: str = ""
+    device: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """People have been told these and nothing else, by transitions up to this position of the journal.
+
+    Journalled where journal, rules and operations database were found not to belong together.
+    """
+
+    upto: int
+    stands: tuple[Stands, ...]
+
+
 class Colour(IntEnum):
     """The four colours of a warning signal, rising."""
 
@@ -130,6 +156,7 @@ What = (
     | GivenUp
     | RegistryRevised
     | PacksRevised
+    | Standing
     | Warning
 )
 

@@ -31,6 +31,8 @@ class Snapshot:
     house: HouseTime
     aside: Mapping[Key, list[Any]]
     """What ``Fault.dump`` gave."""
+    told: Sequence[list[Any]]
+    """(rule, subject, position) of the last transitions."""
     books: Sequence[list[Any]]
     states: Iterable[tuple[Key, list[Any]]]
 
@@ -45,6 +47,7 @@ class Snapshot:
                 "problems": [[p.path, p.where, p.what, p.remedy, p.warning] for p in self.problems],
                 "house": self.house.dump(),
                 "aside": [[*key, *fault] for key, fault in self.aside.items()],
+                "told": self.told,
                 "books": self.books,
             }
         )
@@ -75,6 +78,7 @@ class Snapshot:
                 problems=tuple(Problem(*problem) for problem in raw["problems"]),
                 house=HouseTime(*raw["house"]),
                 aside={(rule, subject, device): f for rule, subject, device, *f in raw["aside"]},
+                told=raw.get("told", ()),  # not in snapshots of an older version
                 books=raw["books"],
                 states=[((rule, subject, device), s) for rule, subject, device, s in raw["states"]],
             )

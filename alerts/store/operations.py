@@ -36,6 +36,7 @@ from alerts.store.lease import Lease
 from alerts.store.orders import Orders
 from alerts.store.reads import Reads
 from alerts.store.registry_rows import changes, write_registry
+from alerts.store.rules_seen import RulesSeen, rules_seen
 from alerts.store.telling import UNSENT, Rulebook, Teller, Words, level_of
 from alerts.store.unwritten import Unwritten
 from alerts.words import Severity
@@ -215,6 +216,11 @@ class Operations(Reads, Orders):
             if change is not None:
                 return self._apply(connection, incident, change, registry, now).id
         return incident.id if incident is not None else None
+
+    def rules_seen(self, journal: str) -> RulesSeen:
+        """How far the rules had come on this journal, and what stands."""
+        with self._database.read() as connection:
+            return rules_seen(connection, journal)
 
     # -- time ------------------------------------------------------------------------------------
 

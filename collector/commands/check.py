@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from alerts.packs import shipped
 from alerts.registry.problem import Level
 from alerts.registry.toml import examine
 from alerts.rules.packs import PackError, problems, read_packs
 from collector.commands import common
+from collector.config import Config
 from collector.errors import EXIT_CONFIG, ConfigError
+from collector.own_packs import OwnPacks
 
 
 def main(argv: Sequence[str]) -> int:
@@ -19,10 +20,11 @@ def main(argv: Sequence[str]) -> int:
     errors: list[object] = []
     warnings: list[object] = []
     looked = []
+    settings: Config | None = None
     if arguments.config.exists() or arguments.config != common.DEFAULT_CONFIG:
         looked.append(str(arguments.config))
         try:
-            common.settings(arguments.config)
+            settings = common.settings(arguments.config)
         except ConfigError as error:
             errors += error.problems
     registry = None
@@ -31,7 +33,9 @@ def main(argv: Sequence[str]) -> int:
         registry, found = examine(arguments.paths)
         errors += [problem for problem in found if problem.level is Level.ERROR]
         warnings += [problem for problem in found if problem.level is Level.WARNING]
-    texts = shipped()
+    own = OwnPacks(settings.rules.packs if settings else "")
+    texts = own.texts()
+    errors += [own.why] if own.why else []
     for path in arguments.packs:
         try:
             texts[str(path)] = path.read_text("utf-8")

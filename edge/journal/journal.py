@@ -165,6 +165,18 @@ class Journal:
                 self._depth += len(columns)
         return self.last
 
+    def skip_to(self, position: int) -> None:
+        """Give no position up to this one any more: somebody knows them as other records."""
+        if position > self.last:
+            with self._writing() as db:
+                # No row of this table stands where nothing was ever appended.
+                found = db.execute(
+                    "UPDATE sqlite_sequence SET seq = ? WHERE name = 'record'", (position,)
+                )
+                if not found.rowcount:
+                    db.execute("INSERT INTO sqlite_sequence VALUES ('record', ?)", (position,))
+                self.last = position
+
     def cover(self, stream: str, run: str, lo: int, hi: int) -> tuple[int, int]:
         """Note ``lo..hi`` as held and return the interval that now holds them."""
         self._begin()

@@ -18,7 +18,15 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from tests.chaos import broker_death, clocks, half_truths, notice_kills, power_cut, rule_kills
+from tests.chaos import (
+    broker_death,
+    clocks,
+    half_truths,
+    mismatched_state,
+    notice_kills,
+    power_cut,
+    rule_kills,
+)
 from tests.chaos.scene import Report
 from tests.services.servers import (
     Missing,
@@ -38,6 +46,7 @@ EXPERIMENTS: dict[str, tuple[Run, tuple[Callable[[], object], ...]]] = {
     half_truths.NAME: (half_truths.run, (find_mosquitto, find_influxd)),
     rule_kills.NAME: (rule_kills.run, ()),
     notice_kills.NAME: (notice_kills.run, (find_mosquitto,)),
+    mismatched_state.NAME: (mismatched_state.run, ()),
 }
 
 

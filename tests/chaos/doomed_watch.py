@@ -11,7 +11,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from collector.journaling import Journaling, Work
 from collector.operating import Operating
 from collector.records import entry
 from collector.snapshots import replace_snapshot
-from edge.clock import VARIABLE, Clock
+from edge.clock import Clock
 from edge.journal.tail import Tail
 
 POINT, FEED = "SHOUWANG_CHAOS_POINT", "SHOUWANG_CHAOS_FEED"
@@ -169,8 +169,6 @@ async def _serve(config: Path) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, one.stop)
     await one.run()
 
-
-__all__ = ["FEED", "POINT", "POINTS", "VARIABLE", "arm", "main", "run"]
 
 if __name__ == "__main__":
     raise SystemExit(main(sys.argv[1:]))

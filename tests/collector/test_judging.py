@@ -51,6 +51,7 @@ class Counter:
 
     packs: Any = None
     problems: Sequence[object] = ()
+    told = 0
 
     def __init__(self, journal: str) -> None:
         self.journal, self.position = journal, 0
@@ -305,7 +306,6 @@ async def test_a_refused_transition_is_a_dead_letter_and_the_rules_are_not_well(
     [
         ("garbage", "cannot be read"),
         ("other 3", "is of journal other"),
-        ("{id} 99", "was it restored?"),
     ],
 )
 async def test_a_snapshot_that_does_not_fit_begins_anew(
@@ -316,6 +316,29 @@ async def test_a_snapshot_that_does_not_fit_begins_anew(
     path.write_text(text.format(id=writing.id))
     assert load_engine(path, Follower(writing, "rules")).position == 0
     assert said in caplog.text
+
+
+async def test_a_snapshot_that_is_ahead_of_the_journal_is_kept_and_named(
+    writing, tmp_path, monkeypatch, caplog
+):
+    monkeypatch.setattr(judging, "Engine", Counter)
+    path = tmp_path / "rules.snapshot"
+    path.write_text(f"{writing.id} 99")
+    assert load_engine(path, Follower(writing, "rules")).position == 99
+    assert "was it restored?" in caplog.text
+
+
+async def test_rules_that_begin_anew_judge_all_of_the_journal(writing, tmp_path, monkeypatch):
+    monkeypatch.setattr(judging, "Engine", Counter)
+    await writing.write(Work(said=[(1, Tick())] * 5))
+    path, book = tmp_path / "rules.snapshot", Book()
+    path.write_text(f"{writing.id} 5")
+    room = Judging(Follower(writing, "rules"), path, book.take, book.bury)
+    room.begin_anew()
+    task = asyncio.create_task(room.run())
+    await book.until(5)
+    await stopped(task)
+    assert book.taken == [1, 2, 3, 4, 5]
 
 
 async def test_the_real_engine_comes_back_from_its_snapshot(writing, tmp_path):

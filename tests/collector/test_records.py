@@ -26,6 +26,8 @@ from alerts.rules.inputs import (
     PacksRevised,
     RegistryRevised,
     Sight,
+    Standing,
+    Stands,
     Tick,
     Warning,
 )
@@ -182,6 +184,22 @@ WARNING = Warning(
             until_ms=9,
             quality=4,
             marks=Check.FLAT.fail,
+        ),
+        Standing(7, ()),
+        Standing(
+            2**62,
+            (
+                Stands(
+                    rule="r",
+                    subject="port:s/p/1",
+                    severity=Severity.MAJOR,
+                    since_ms=3,
+                    cls=IncidentClass.FIRE,
+                    place="p",
+                    port="1",
+                    device="d",
+                ),
+            ),
         ),
         WARNING,
         replace(WARNING, colour=None, is_cancelled=True, text=""),

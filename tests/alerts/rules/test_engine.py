@@ -217,6 +217,9 @@ def test_a_bad_pack_keeps_the_running_rules() -> None:
     assert told(feed(journal(WORLD, PACKS, whats), engine))
     assert "unknown key" in str(engine.problems[0])
     assert Engine.load(engine.dump()).problems == engine.problems
+    refused = engine.refused
+    engine.feed(Entry(99, T0 + MINUTE, RegistryRevised(registry(PlaceKind.REACH, "do", "ph"))))
+    assert engine.refused == refused != ()  # a change of the registry does not mend them
 
 
 def test_a_revision_keeps_the_states_of_what_is_still_there() -> None:

@@ -22,6 +22,7 @@ from alerts.rules.kinds import KINDS
 from alerts.rules.packs import read_packs
 from alerts.rules.transition import Change, Transition
 from alerts.words import Severity
+from edge.contract.reading import Batch
 from tests.alerts.rules import worlds
 from tests.alerts.rules.worlds import PLACE, T0, batch, journal
 
@@ -211,8 +212,16 @@ def sayings(whats: list[tuple[int, What]], rules: set[str]) -> set[tuple[str, st
     }
 
 
-WAITING = {"k-of-n", "dry-weather", "balance"}
-SINGLE = {"threshold", "rise", "rate", "baseline", "session", "pattern", "sum"}
+# What order of arrival each kind may be given, so that it says the same.
+WAITING = {"k-of-n", "dry-weather", "balance"}  # any within `wait`
+SINGLE = {"threshold", "rise", "rate", "baseline", "session", "pattern", "sum"}  # any of its series
+ARRIVING = {"flat", "water-class", "circuit", "absence", "combination"}  # that of time; no `wait`
+
+
+def test_each_kind_stands_in_the_table_of_what_order_it_may_be_given() -> None:
+    assert set(KINDS) == WAITING | SINGLE | ARRIVING | STATELESS
+    waits = {id_ for id_, rule in read_packs(PACKS).rules.items() if getattr(rule, "wait_ms", 0)}
+    assert waits == WAITING
 
 
 @settings(max_examples=40, deadline=None)
@@ -264,6 +273,44 @@ def test_rules_of_one_series_do_not_mind_any_interleaving(data: st.DataObject) -
     assert sayings([(T0, what) for what in mixed], SINGLE) == sayings(
         [(T0, what) for what in plain], SINGLE
     )
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.data())
+def test_how_readings_are_packed_makes_no_difference(data: st.DataObject) -> None:
+    """In order of time, one by one or many in a pack: each kind says the same."""
+    apart: list[tuple[int, What]] = []
+    packed: list[tuple[int, What]] = []
+    minutes = data.draw(st.integers(1, 40))
+    for n in range(minutes):
+        at_ms = T0 + n * MINUTE
+        spots = data.draw(st.lists(st.sampled_from(SPOTS), unique=True))
+        ones = [
+            batch(
+                (at_ms, data.draw(st.sampled_from(VALUES[metric]))),
+                metric=metric, place=place, port=port,
+            )
+            for place, port, metric in spots
+        ]  # fmt: skip
+        apart += [(at_ms, one) for one in ones]
+        while ones:
+            cut = data.draw(st.integers(1, len(ones)))
+            some, ones = ones[:cut], ones[cut:]
+            packed.append((at_ms, joined(some)))
+        tick = (at_ms + 30_000, Tick())
+        apart.append(tick)
+        packed.append(tick)
+    rules = set(KINDS) - STATELESS
+    assert sayings(packed, rules) == sayings(apart, rules)
+
+
+def joined(batches: list[Batch]) -> Batch:
+    """One pack of all these readings, in their order."""
+    made = Batch(site=worlds.SITE, device=worlds.DEVICE, run="r", first=0, count=len(batches))
+    for one in batches:
+        for reading in one.readings():
+            made.add(reading)
+    return made
 
 
 def test_the_memory_of_a_state_is_bounded() -> None:

@@ -90,6 +90,24 @@ def test_positions_are_never_given_twice_even_when_the_newest_row_was_deleted(pa
         assert journal.append([own("a", 2)]) == 3
 
 
+@pytest.mark.parametrize("rows", [0, 3])
+def test_positions_that_somebody_else_knows_are_passed_over(path: Path, rows: int) -> None:
+    with Journal(path) as journal:
+        journal.append([own("a", n) for n in range(rows)])
+        journal.skip_to(10)
+        journal.rollback()
+        assert journal.last == 0
+        journal.append([own("a", n) for n in range(rows)])
+        journal.skip_to(10)
+        journal.skip_to(4)
+        journal.commit()
+    with Journal(path) as journal:
+        assert journal.last == 10
+        assert journal.append([own("a", 9)]) == 11
+        journal.commit()
+        assert [row.position for row in journal.read(0, 99)] == [*range(1, rows + 1), 11]
+
+
 spans = st.lists(
     st.tuples(st.sampled_from("ab"), st.integers(0, 60), st.integers(0, 8), st.booleans()),
     max_size=30,
