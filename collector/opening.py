@@ -9,11 +9,13 @@ from alerts.notify.feishu import FeishuRobot
 from alerts.notify.log import LogLine
 from alerts.notify.outbound import Outbound
 from alerts.notify.port import Channel, Speaker
+from alerts.notify.voice import Pressed
 from alerts.notify.webhook import Webhook
 from alerts.notify.wecom import WecomRobot
 from alerts.registry.model import ChannelKind
 from alerts.secrets import resolve
 from collector.config import Config, RetentionConfig, StoreKind
+from collector.services import open_services
 from collector.stores.embedded import EmbeddedStore
 from collector.stores.kinds import ANSWERS_INFLUXQL, InfluxSettings, Kind
 from collector.stores.port import Store
@@ -70,8 +72,10 @@ def server_of(config: Config) -> InfluxSettings | None:
     )
 
 
-def open_channels(config: Config, clock: Clock, speaker: Speaker) -> dict[ChannelKind, Channel]:
-    """The channels that are set up; e-mail only where a mail server is named."""
+def open_channels(
+    config: Config, clock: Clock, speaker: Speaker, pressed: Pressed
+) -> dict[ChannelKind, Channel]:
+    """The channels that are set up; ``pressed`` hears who took over by a key of the phone."""
     outbound = Outbound(allow=config.notices.allow)
     channels: dict[ChannelKind, Channel] = {
         ChannelKind.WEBHOOK: Webhook(outbound, clock),
@@ -80,6 +84,7 @@ def open_channels(config: Config, clock: Clock, speaker: Speaker) -> dict[Channe
         ChannelKind.FEISHU: FeishuRobot(outbound, clock),
         ChannelKind.LOG: LogLine(),
         ChannelKind.ANNOUNCER: Announcer(speaker),
+        **open_services(config.services, outbound, clock, pressed),
     }
     mail = config.mail
     if mail.host:

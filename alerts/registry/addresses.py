@@ -13,8 +13,14 @@ from alerts.secrets import is_reference
 
 ROBOTS = frozenset({ChannelKind.WECOM, ChannelKind.DINGTALK, ChannelKind.FEISHU})
 _MENTION = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_MOBILE = re.compile(r"1\d{10}", re.ASCII)
+MOBILE = re.compile(r"(?:\+?86)?1\d{10}", re.ASCII)
 _EVERYBODY = frozenset({"all", "everyone", "here"})
+_PATTERNS = {
+    ChannelKind.WECOM_APP: (re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}"), "user id", "zhangsan"),
+    ChannelKind.WECHAT: (re.compile(r"[A-Za-z0-9_-]{20,40}"), "open id", "oABC… (28 signs)"),
+    ChannelKind.SMS: (MOBILE, "mobile number", "13800001111"),
+    ChannelKind.VOICE: (MOBILE, "mobile number", "13800001111"),
+}
 _ROBOT_REMEDY = "put the robot's URL in the environment or a file and write env:NAME or file:PATH"
 
 
@@ -27,7 +33,7 @@ class Robot:
 
     @property
     def mobiles(self) -> tuple[str, ...]:
-        return tuple(each for each in self.mentions if _MOBILE.fullmatch(each))
+        return tuple(each for each in self.mentions if MOBILE.fullmatch(each))
 
     @property
     def users(self) -> tuple[str, ...]:
@@ -36,7 +42,7 @@ class Robot:
             each
             for each in self.mentions
             if _MENTION.fullmatch(each)
-            and not _MOBILE.fullmatch(each)
+            and not MOBILE.fullmatch(each)
             and each.lower() not in _EVERYBODY
         )
 
@@ -57,6 +63,10 @@ def problems(address: Address) -> Iterator[tuple[str, str, str]]:
     """(key, what is wrong, the remedy) of an address on a channel that is spoken of here."""
     if address.channel in ROBOTS:
         yield from _robot_problems(address)
+    elif address.channel in _PATTERNS and not is_reference(address.to):
+        pattern, name, example = _PATTERNS[address.channel]
+        if not pattern.fullmatch(address.to.replace(" ", "")):
+            yield "to", f"{address.to[:64]!r} is no {name}", f"write e.g. {example}, or env:NAME"
 
 
 def _robot_problems(address: Address) -> Iterator[tuple[str, str, str]]:

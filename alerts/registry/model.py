@@ -40,6 +40,10 @@ class ChannelKind(StrEnum):
     WECOM = "wecom"  # the robot of a WeCom group
     DINGTALK = "dingtalk"  # the robot of a DingTalk group
     FEISHU = "feishu"  # the robot of a Feishu group
+    WECOM_APP = "wecom-app"  # an application's message to a member of WeCom
+    WECHAT = "wechat"  # a service account's template message to a follower
+    SMS = "sms"
+    VOICE = "voice"  # a phone call
 
 
 class Source(StrEnum):
