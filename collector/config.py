@@ -213,10 +213,14 @@ class MailConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoticesConfig:
-    """``allow`` names the private ``host:port`` addresses that notices and pings may go to."""
+    """``allow`` names the private ``host:port`` addresses that notices and pings may go to.
+
+    ``abroad`` lets them go to public services outside the country as well.
+    """
 
     __pydantic_config__: ClassVar = _STRICT
     allow: tuple[str, ...] = ()
+    abroad: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

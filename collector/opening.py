@@ -2,11 +2,13 @@
 
 from typing import TYPE_CHECKING
 
+from alerts.notify.alertmanager import Alertmanager
 from alerts.notify.announcer import Announcer
 from alerts.notify.dingtalk import DingtalkRobot
 from alerts.notify.email import Email, MailSecurity, MailServer
 from alerts.notify.feishu import FeishuRobot
 from alerts.notify.log import LogLine
+from alerts.notify.ntfy import Ntfy
 from alerts.notify.outbound import Outbound
 from alerts.notify.port import Channel, Speaker
 from alerts.notify.voice import Pressed
@@ -79,6 +81,8 @@ def open_channels(
     outbound = Outbound(allow=config.notices.allow)
     channels: dict[ChannelKind, Channel] = {
         ChannelKind.WEBHOOK: Webhook(outbound, clock),
+        ChannelKind.ALERTMANAGER: Alertmanager(outbound, clock),
+        ChannelKind.NTFY: Ntfy(outbound, clock, abroad=config.notices.abroad),
         ChannelKind.WECOM: WecomRobot(outbound, clock),
         ChannelKind.DINGTALK: DingtalkRobot(outbound, clock),
         ChannelKind.FEISHU: FeishuRobot(outbound, clock),

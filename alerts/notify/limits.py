@@ -51,6 +51,7 @@ _DAY, _HOUR = 86_400.0, 3_600.0
 
 ABOUT: Mapping[ChannelKind, About] = {
     ChannelKind.WEBHOOK: About(accepted="the receiver answered 2xx", is_paced=False),
+    ChannelKind.ALERTMANAGER: About(accepted="the receiver answered 2xx", is_paced=False),
     ChannelKind.EMAIL: About(accepted="the mail server queued it"),
     ChannelKind.LOG: About(accepted="it stands in the log", is_paced=False),
     ChannelKind.ANNOUNCER: About(
@@ -101,6 +102,11 @@ ABOUT: Mapping[ChannelKind, About] = {
             Allowance(count=5, over_s=_HOUR, burst=3, reserved=2, source="5/h a number"),
             Allowance(count=20, over_s=_DAY, burst=8, reserved=3, source="20/24 h a number"),
         ),
+    ),
+    ChannelKind.NTFY: About(
+        accepted="the server keeps it for the topic",
+        allowances=(Allowance(count=60, over_s=60, burst=30, reserved=5, source="ntfy's default"),),
+        bytes_most=4000,  # over 4,096 it becomes an attached file
     ),
 }
 

@@ -61,7 +61,7 @@ CHANNELS
   the calls before it are not asked for.
 - Robots of groups, WeChat and SMS prove only that the service took it. The link is what people answer by.
 - Not built in: acknowledging in the chat itself (DingTalk's Stream mode, Feishu's long connection), Web Push,
-  ntfy, apprise.
+  apprise.
 
 ## How often
 
@@ -76,8 +76,8 @@ address as well. Buckets are in memory: after a restart they are full.
 
 ## One danger from the first sign to the end
 
-Smoke in a shed, told to its property manager. The text is the same on WeCom, DingTalk, Feishu and in e-mail
-(its subject is the title); a webhook has title and text as fields of their own. Templates are filled as
+Smoke in a shed, told to its property manager. The text is the same on WeCom, DingTalk, Feishu, ntfy and in
+e-mail (its subject is the title); webhooks have title and text as fields of their own. Templates are filled as
 `thing1 = "summary"`, `phrase2 = "severity"`, `time3 = "time"`, `thing4 = "do"`, and `place`, `what`, `do` for SMS and calls.
 """
 

@@ -15,7 +15,11 @@ ROBOTS = frozenset({ChannelKind.WECOM, ChannelKind.DINGTALK, ChannelKind.FEISHU}
 _MENTION = re.compile(r"[A-Za-z0-9._-]{1,64}")
 MOBILE = re.compile(r"(?:\+?86)?1\d{10}", re.ASCII)
 _EVERYBODY = frozenset({"all", "everyone", "here"})
+# Public servers of these services that are not in China.
+_ABROAD = frozenset({"ntfy.sh"})
+_TOPIC = re.compile(r"https?://[^\s/?#]+(/[^\s/?#]+)*/[A-Za-z0-9_-]{1,64}")
 _PATTERNS = {
+    ChannelKind.NTFY: (_TOPIC, "topic", "https://ntfy.example.org/TOPIC"),
     ChannelKind.WECOM_APP: (re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}"), "user id", "zhangsan"),
     ChannelKind.WECHAT: (re.compile(r"[A-Za-z0-9_-]{20,40}"), "open id", "oABC… (28 signs)"),
     ChannelKind.SMS: (MOBILE, "mobile number", "13800001111"),
@@ -51,6 +55,12 @@ def robot(to: str) -> Robot:
     """``to`` of a robot taken apart."""
     hook, *mentions = to.split(" @")
     return Robot(hook=hook.strip(), mentions=tuple(each.strip() for each in mentions))
+
+
+def is_abroad(url: str) -> bool:
+    """Whether it is a public service outside the country, as far as is known here."""
+    host = url.partition("://")[2].partition("/")[0].rpartition("@")[2].partition(":")[0]
+    return host.lower().rstrip(".") in _ABROAD
 
 
 def where(address: Address) -> tuple[ChannelKind, str]:

@@ -34,6 +34,7 @@ class PostRole(StrEnum):
 
 class ChannelKind(StrEnum):
     WEBHOOK = "webhook"
+    ALERTMANAGER = "alertmanager"  # a webhook that speaks as Prometheus' Alertmanager does
     EMAIL = "email"
     LOG = "log"
     ANNOUNCER = "announcer"  # a device that speaks aloud, with a button to take over
@@ -44,6 +45,7 @@ class ChannelKind(StrEnum):
     WECHAT = "wechat"  # a service account's template message to a follower
     SMS = "sms"
     VOICE = "voice"  # a phone call
+    NTFY = "ntfy"  # a push message to a topic
 
 
 class Source(StrEnum):

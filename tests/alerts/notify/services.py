@@ -333,3 +333,26 @@ class AliyunServer(Service):
         to_sign = f"ACS3-HMAC-SHA256\n{hashlib.sha256(text.encode()).hexdigest()}"
         wanted = hmac.new(SECRET.encode(), to_sign.encode(), hashlib.sha256).hexdigest()
         return wanted == parts["Signature"]
+
+
+class NtfyServer(Service):
+    """An ntfy of one's own: publishing as JSON, with access tokens."""
+
+    path = f"/{TOKEN}"
+
+    async def answer(self, request: web.Request, body: bytes) -> web.Response:
+        def refuse(code: int, status: int, words: str) -> web.Response:
+            fields = {"code": code, "http": status, "error": words, "link": "https://ntfy.sh/docs"}
+            return web.json_response(fields, status=status)
+
+        if request.headers.get("Authorization") != f"Bearer {SECRET}":
+            return refuse(40101, 401, "unauthorized")
+        if self.mode == "busy":
+            return refuse(42901, 429, f"limit reached: too many requests to {TOKEN}")
+        message = json.loads(body)
+        if self.mode == "refusing" or message["topic"] != TOKEN:
+            return refuse(40301, 403, "forbidden")
+        if not 1 <= message["priority"] <= 5 or len(message["message"].encode()) > 4096:
+            return refuse(40007, 400, "invalid priority, or message too large")
+        self.taken.append(message)
+        return web.json_response({"id": "sPs71M8A2T", "event": "message", **message})

@@ -12,12 +12,14 @@ import pytest
 from aiohttp import web
 from aiosmtpd.smtp import SMTP
 
+from alerts.notify.alertmanager import Alertmanager
 from alerts.notify.aliyun import Aliyun
 from alerts.notify.announcer import Announcer
 from alerts.notify.dingtalk import DingtalkRobot
 from alerts.notify.email import Email, MailSecurity, MailServer
 from alerts.notify.feishu import FeishuRobot
 from alerts.notify.notice import Notice, NoticeReason
+from alerts.notify.ntfy import Ntfy
 from alerts.notify.outbound import Outbound
 from alerts.notify.port import Channel
 from alerts.notify.sms import Sms
@@ -38,6 +40,7 @@ from tests.alerts.notify.services import (
     AliyunServer,
     Dingtalk,
     Feishu,
+    NtfyServer,
     Service,
     WechatServer,
     Wecom,
@@ -84,6 +87,8 @@ class World:
 
 
 class WebhookWorld(World):
+    make: type[Webhook] = Webhook
+    kind = ChannelKind.WEBHOOK
     refusal = "HTTP 400 refusing"
 
     def __init__(self) -> None:
@@ -109,13 +114,18 @@ class WebhookWorld(World):
         site = web.TCPSite(self.runner, "127.0.0.1", 0)
         await site.start()
         port = self.runner.addresses[0][1]
-        self.channel = Webhook(Outbound(allow={f"127.0.0.1:{port}"}, total_s=1), clock)
+        self.channel = self.make(Outbound(allow={f"127.0.0.1:{port}"}, total_s=1), clock)
         self.address = Address(
-            channel=ChannelKind.WEBHOOK, to=f"http://127.0.0.1:{port}/hook", secret="env:HOOK_KEY"
+            channel=self.kind, to=f"http://127.0.0.1:{port}/hook", secret="env:HOOK_KEY"
         )
         yield self
         await self.channel.close()
         await self.runner.cleanup()
+
+
+class AlertmanagerWorld(WebhookWorld):
+    make = Alertmanager
+    kind = ChannelKind.ALERTMANAGER
 
 
 class EmailWorld(World):
@@ -351,6 +361,11 @@ def _voice(service: Service, outbound: Outbound, clock: Clock) -> Made:
     return channel, Address(channel=ChannelKind.VOICE, to="13800001111"), "isv.AMOUNT_NOT_ENOUGH"
 
 
+def _ntfy(service: Service, outbound: Outbound, clock: Clock) -> Made:
+    address = Address(channel=ChannelKind.NTFY, to="env:ROBOT_URL", secret="env:ROBOT_SECRET")
+    return Ntfy(outbound, clock), address, "HTTP 403"
+
+
 _SERVICES: dict[ChannelKind, type[Service]] = {
     ChannelKind.WECOM: Wecom,
     ChannelKind.DINGTALK: Dingtalk,
@@ -359,6 +374,7 @@ _SERVICES: dict[ChannelKind, type[Service]] = {
     ChannelKind.WECHAT: WechatServer,
     ChannelKind.SMS: AliyunServer,
     ChannelKind.VOICE: AliyunServer,
+    ChannelKind.NTFY: NtfyServer,
 }
 _MAKERS: dict[ChannelKind, Callable[[Service, Outbound, Clock], Made]] = {
     ChannelKind.WECOM: _robot(ChannelKind.WECOM, WecomRobot, "93000 invalid webhook url"),
@@ -368,5 +384,6 @@ _MAKERS: dict[ChannelKind, Callable[[Service, Outbound, Clock], Made]] = {
     ChannelKind.WECHAT: _wechat,
     ChannelKind.SMS: _sms,
     ChannelKind.VOICE: _voice,
+    ChannelKind.NTFY: _ntfy,
 }
 SERVICES = tuple(_SERVICES)

@@ -174,6 +174,8 @@ ROWS: list[tuple[str, Callable[[Registry], Registry], str]] = [
      "'13800001111' is no open_id"),
     ("everybody at WeCom", first("people", addresses=on(ChannelKind.WECOM_APP, "@all", group=False)), "'@all' is no user id"),
     ("a name at WeChat", first("people", addresses=on(ChannelKind.WECHAT, "chen", group=False)), "'chen' is no open id"),
+    ("a server without a topic", first("people", addresses=on(ChannelKind.NTFY, "https://ntfy.example.org/", group=False)),
+     "'https://ntfy.example.org/' is no topic"),
     ("119 by phone", first("people", addresses=on(ChannelKind.VOICE, "119", group=False)),
      "addresses[1].to: '119' is no mobile number"),
     ("an announcer that is no device", first("people", addresses=announcer("linjiang/laobakou-1")),
