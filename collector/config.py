@@ -13,7 +13,16 @@ from alerts.secrets import is_reference, resolve
 from collector.errors import ConfigError
 from collector.flood import Allowance
 from collector.listeners.config import ListenerConfig
-from collector.references import Reference, SecretReference, folder, reference
+from collector.references import HttpUrl, Reference, SecretReference, folder, reference
+from collector.services import (
+    AliyunConfig,
+    Services,
+    SmsConfig,
+    VoiceConfig,
+    WechatConfig,
+    WecomConfig,
+)
+from collector.services import problems as service_problems
 from collector.uplink.config import UplinkConfig
 from edge.contract.ids import is_id
 from edge.contract.secret import Secret
@@ -37,13 +46,6 @@ def _broker_url(text: str) -> str:
     if parts.port is not None and not 0 < parts.port < 65536:  # urlsplit raises for worse
         raise ValueError("a port lies between 1 and 65535")
     return text
-
-
-def _http_url(text: str) -> str:
-    parts = urlsplit(text)
-    if text and (parts.scheme not in ("http", "https") or not parts.hostname):
-        raise ValueError("write http://host:port or https://host")
-    return text.rstrip("/")
 
 
 def _database_url(text: str, info: ValidationInfo) -> str:
@@ -82,7 +84,6 @@ def _loopback(text: str) -> str:
 
 
 BrokerUrl = Annotated[str, AfterValidator(_broker_url)]
-HttpUrl = Annotated[str, AfterValidator(_http_url)]
 DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
 PingUrl = Annotated[str, AfterValidator(_ping_url)]
 ExistingFile = Annotated[str, AfterValidator(_file)]
@@ -212,10 +213,14 @@ class MailConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoticesConfig:
-    """``allow`` names the private ``host:port`` addresses that notices and pings may go to."""
+    """``allow`` names the private ``host:port`` addresses that notices and pings may go to.
+
+    ``abroad`` lets them go to public services outside the country as well.
+    """
 
     __pydantic_config__: ClassVar = _STRICT
     allow: tuple[str, ...] = ()
+    abroad: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -282,9 +287,24 @@ class Config:
     notices: NoticesConfig = NoticesConfig()
     dingtalk_app: DingTalkAppConfig = DingTalkAppConfig()
     feishu_app: FeishuAppConfig = FeishuAppConfig()
+    wecom: WecomConfig = field(default_factory=WecomConfig)
+    wechat: WechatConfig = field(default_factory=WechatConfig)
+    aliyun: AliyunConfig = field(default_factory=AliyunConfig)
+    sms: SmsConfig = field(default_factory=SmsConfig)
+    voice: VoiceConfig = field(default_factory=VoiceConfig)
     deadman: DeadmanConfig = DeadmanConfig()
     listener: tuple[ListenerConfig, ...] = ()
     uplink: tuple[UplinkConfig, ...] = ()
+
+    @property
+    def services(self) -> Services:
+        return Services(
+            wecom=self.wecom,
+            wechat=self.wechat,
+            aliyun=self.aliyun,
+            sms=self.sms,
+            voice=self.voice,
+        )
 
     @property
     def journal_path(self) -> Path:
@@ -375,7 +395,7 @@ def _together(raw: dict[str, Any], store_sign_in: bool) -> list[str]:
     store = raw.get("store")
     if isinstance(store, dict):
         problems += _store_together(store, store_sign_in)
-    return problems
+    return [*problems, *service_problems(raw)]
 
 
 _PAIRS = {
@@ -423,7 +443,9 @@ def _store_together(store: dict[str, Any], sign_in: bool) -> list[str]:
     return problems
 
 
-_SECRETS = ("password", "token", "client_secret", "app_secret")
+_SECRETS = (
+    "password", "token", "secret", "client_secret", "app_secret", "access_key_secret", "access_key_id",
+)  # fmt: skip
 
 
 def _problem(path: Path, problem: Any) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from alerts.notify.alertmanager import Alertmanager
 from alerts.notify.announcer import Announcer
 from alerts.notify.dingtalk import DingtalkRobot
 from alerts.notify.dingtalk_app import DingTalkApp, DingTalkSettings
@@ -10,8 +11,10 @@ from alerts.notify.email import Email, MailSecurity, MailServer
 from alerts.notify.feishu import FeishuRobot
 from alerts.notify.feishu_app import FeishuApp, FeishuSettings
 from alerts.notify.log import LogLine
+from alerts.notify.ntfy import Ntfy
 from alerts.notify.outbound import Outbound
 from alerts.notify.port import Channel, Speaker
+from alerts.notify.voice import Pressed
 from alerts.notify.webhook import Webhook
 from alerts.notify.wecom import WecomRobot
 from alerts.registry.model import ChannelKind
@@ -21,6 +24,7 @@ from collector.replies.dingtalk import DingTalkLine
 from collector.replies.feishu import FeishuLine
 from collector.replies.line import Line
 from collector.replies.port import Hear
+from collector.services import open_services
 from collector.stores.embedded import EmbeddedStore
 from collector.stores.kinds import ANSWERS_INFLUXQL, InfluxSettings, Kind
 from collector.stores.port import Store
@@ -77,16 +81,21 @@ def server_of(config: Config) -> InfluxSettings | None:
     )
 
 
-def open_channels(config: Config, clock: Clock, speaker: Speaker) -> dict[ChannelKind, Channel]:
-    """The channels that are set up; e-mail only where a mail server is named."""
+def open_channels(
+    config: Config, clock: Clock, speaker: Speaker, pressed: Pressed
+) -> dict[ChannelKind, Channel]:
+    """The channels that are set up; ``pressed`` hears who took over by a key of the phone."""
     outbound = Outbound(allow=config.notices.allow)
     channels: dict[ChannelKind, Channel] = {
         ChannelKind.WEBHOOK: Webhook(outbound, clock),
+        ChannelKind.ALERTMANAGER: Alertmanager(outbound, clock),
+        ChannelKind.NTFY: Ntfy(outbound, clock, abroad=config.notices.abroad),
         ChannelKind.WECOM: WecomRobot(outbound, clock),
         ChannelKind.DINGTALK: DingtalkRobot(outbound, clock),
         ChannelKind.FEISHU: FeishuRobot(outbound, clock),
         ChannelKind.LOG: LogLine(),
         ChannelKind.ANNOUNCER: Announcer(speaker),
+        **open_services(config.services, outbound, clock, pressed),
     }
     mail = config.mail
     if mail.host:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from alerts.incidents.acts import Done, Result
 from alerts.notify.dispatcher import Dispatcher
+from alerts.notify.notice import Notice
 from alerts.notify.port import Channel
 from alerts.registry.model import ChannelKind, Registry
 from alerts.rules.packs import Packs
@@ -204,6 +205,16 @@ class Operating:
         else:
             log.warning("a button took over nothing: %s", result, extra={"facts": facts})
         return result
+
+    async def pressed(self, notice: Notice) -> None:
+        """Its person pressed 1 in a call: takes the incident over, as by a button."""
+        take = self.operations.acknowledge
+        act = partial(take, notice.incident, notice.person, "call")
+        result = await self.keep_asking(lambda: act(self._clock.now()))
+        if isinstance(result, Done):
+            self._dispatcher.wake()
+        else:
+            log.warning("a key pressed in a call took over nothing: %s", result)
 
     async def report(self, site: str, device: str, reported: Reported) -> None:
         """A device says what became of its settings."""

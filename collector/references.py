@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, ValidationInfo
 
@@ -29,5 +30,13 @@ def _secret(text: str, info: ValidationInfo) -> str:
     return reference(text, info)
 
 
+def _http_url(text: str) -> str:
+    parts = urlsplit(text)
+    if text and (parts.scheme not in ("http", "https") or not parts.hostname):
+        raise ValueError("write http://host:port or https://host")
+    return text.rstrip("/")
+
+
 Reference = Annotated[str, AfterValidator(reference)]
 SecretReference = Annotated[str, AfterValidator(_secret)]
+HttpUrl = Annotated[str, AfterValidator(_http_url)]

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import orjson
 
+from alerts.notify.notice import Notice
 from alerts.notify.outbound import Outbound
 from alerts.packs import shipped
 from alerts.registry.model import Registry
@@ -136,10 +137,13 @@ class Watch:
                 writing.cancel()
                 await asyncio.gather(writing, return_exceptions=True)
 
+    async def _pressed(self, notice: Notice) -> None:
+        await self.operating.pressed(notice)
+
     def _open(self, journal: Journal, stack: AsyncExitStack) -> None:
         config, clock = self.config, self.clock
         self.commanding = Commanding(lambda: self.listening.link)
-        channels = open_channels(config, clock, self.commanding)
+        channels = open_channels(config, clock, self.commanding, self._pressed)
         for channel in channels.values():
             stack.push_async_callback(channel.close)
         operations = Operations(config.operations_url.reveal(), link_base=config.public_url)

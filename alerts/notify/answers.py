@@ -113,6 +113,12 @@ def judge(answer: Answer, codes: Codes, clock: Clock, hide: Hide) -> Outcome:
     return refused(said, answer, codes, clock, hide)
 
 
+def garbage(answer: Answer, clock: Clock, hide: Hide) -> Retry | Rejected:
+    """Not the service's own answer: by its status, and nothing is proved by 2xx."""
+    why = f"HTTP {answer.status}, and no answer of the service: {shown(answer.body)}".strip()
+    return refusal(answer, clock, hide) or Retry(hide(why))
+
+
 def refused(said: Said, answer: Answer, codes: Codes, clock: Clock, hide: Hide) -> Retry | Rejected:
     """What a code other than a fine one means."""
     remedy = codes.remedies.get(said.code, "")

@@ -14,7 +14,7 @@ from alerts.notify.answers import json_object, printable
 from alerts.notify.notice import CALLING, Notice
 from alerts.notify.outbound import Answer, Outbound, Refused, Unreachable
 from alerts.notify.outcome import Accepted, Outcome, Rejected, Retry
-from alerts.notify.tokens import NoToken, Token, TokenBox
+from alerts.notify.token_box import NoToken, Token, TokenBox
 from alerts.secrets import SecretError, resolve
 from alerts.words import Language
 from edge.clock import Clock

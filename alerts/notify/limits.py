@@ -26,8 +26,8 @@ class Allowance:
 
     @property
     def per_s(self) -> float:
-        """How quickly a token comes back."""
-        return (self.count - self.burst) / self.over_s
+        """How quickly a token comes back; one at a time may use the whole count."""
+        return (self.count - self.burst if self.burst > 1 else self.count) / self.over_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +51,7 @@ _DAY, _HOUR = 86_400.0, 3_600.0
 
 ABOUT: Mapping[ChannelKind, About] = {
     ChannelKind.WEBHOOK: About(accepted="the receiver answered 2xx", is_paced=False),
+    ChannelKind.ALERTMANAGER: About(accepted="the receiver answered 2xx", is_paced=False),
     ChannelKind.EMAIL: About(accepted="the mail server queued it"),
     ChannelKind.LOG: About(accepted="it stands in the log", is_paced=False),
     ChannelKind.ANNOUNCER: About(
@@ -91,6 +92,32 @@ ABOUT: Mapping[ChannelKind, About] = {
             Allowance(count=100, over_s=60, burst=20, reserved=5, source="100/min per robot"),
         ),
         bytes_most=19_000,
+    ),
+    ChannelKind.WECOM_APP: About(
+        accepted="WeCom took it for the member (errcode 0, no invaliduser)",
+        allowances=(Allowance(count=30, over_s=60, burst=6, reserved=2, source="30/min a member"),),
+        bytes_most=2048,
+    ),
+    ChannelKind.WECHAT: About(accepted="WeChat took it for the follower (errcode 0)"),
+    ChannelKind.SMS: About(
+        accepted="the provider took it (Code OK)",
+        allowances=(
+            Allowance(count=50, over_s=_DAY, burst=20, reserved=5, source="50/day a number"),
+        ),
+    ),
+    ChannelKind.VOICE: About(
+        accepted="the provider places the call (Code OK)",
+        proves=(NoticeState.ACCEPTED, NoticeState.ACKNOWLEDGED),
+        allowances=(
+            Allowance(count=1, over_s=60, burst=1, reserved=0, source="1/min a number"),
+            Allowance(count=5, over_s=_HOUR, burst=3, reserved=2, source="5/h a number"),
+            Allowance(count=20, over_s=_DAY, burst=8, reserved=3, source="20/24 h a number"),
+        ),
+    ),
+    ChannelKind.NTFY: About(
+        accepted="the server keeps it for the topic",
+        allowances=(Allowance(count=60, over_s=60, burst=30, reserved=5, source="ntfy's default"),),
+        bytes_most=4000,  # over 4,096 it becomes an attached file
     ),
 }
 

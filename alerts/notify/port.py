@@ -31,6 +31,14 @@ class Outbox(Protocol):
         """Write the outcome down. ``jitter`` (0 to 1) spreads the next attempt of a Retry."""
         ...
 
+    def hold(self, notice_ids: Sequence[int], until: datetime, why: str) -> None:
+        """These wait for their turn until then, and say why; no attempt is counted."""
+        ...
+
+    def second(self, notice_id: int, now: datetime) -> bool:
+        """Tell its person at the next address as well, once; whether there is one to send now."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Unheard:

@@ -30,7 +30,7 @@ class Webhook:
             url, key = resolve(notice.address.to), resolve(notice.address.secret)
         except SecretError as error:
             return Retry(str(error))
-        body = payload(notice)
+        body = self.payload(notice)
         now = self._clock.now()
         stamp = str(int(now.timestamp()))
         headers = {
@@ -50,27 +50,27 @@ class Webhook:
     async def close(self) -> None:
         await self._outbound.close()
 
-
-def payload(notice: Notice) -> bytes:
-    """The JSON body: the same bytes for each attempt."""
-    return json.dumps(
-        {
-            "id": notice.id,
-            "incident": notice.incident,
-            "reason": notice.reason.value,
-            "step": notice.step,
-            "person": notice.person,
-            "group": notice.address.group,
-            "language": notice.language.value,
-            "class": notice.cls.value,
-            "severity": notice.severity.name.lower(),
-            "title": notice.title,
-            "text": notice.text,
-            "link": notice.link,
-            "created_at": notice.created_at.isoformat(),
-        },
-        ensure_ascii=False,
-    ).encode()
+    @staticmethod
+    def payload(notice: Notice) -> bytes:
+        """The JSON body: the same bytes for each attempt."""
+        return json.dumps(
+            {
+                "id": notice.id,
+                "incident": notice.incident,
+                "reason": notice.reason.value,
+                "step": notice.step,
+                "person": notice.person,
+                "group": notice.address.group,
+                "language": notice.language.value,
+                "class": notice.cls.value,
+                "severity": notice.severity.name.lower(),
+                "title": notice.title,
+                "text": notice.text,
+                "link": notice.link,
+                "created_at": notice.created_at.isoformat(),
+            },
+            ensure_ascii=False,
+        ).encode()
 
 
 def signature(key: Secret, stamp: str, body: bytes) -> str:

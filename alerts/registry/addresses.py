@@ -13,8 +13,18 @@ from alerts.secrets import is_reference
 
 ROBOTS = frozenset({ChannelKind.WECOM, ChannelKind.DINGTALK, ChannelKind.FEISHU})
 _MENTION = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_MOBILE = re.compile(r"1\d{10}", re.ASCII)
+MOBILE = re.compile(r"(?:\+?86)?1\d{10}", re.ASCII)
 _EVERYBODY = frozenset({"all", "everyone", "here"})
+# Public servers of these services that are not in China.
+_ABROAD = frozenset({"ntfy.sh"})
+_TOPIC = re.compile(r"https?://[^\s/?#]+(/[^\s/?#]+)*/[A-Za-z0-9_-]{1,64}")
+_PATTERNS = {
+    ChannelKind.NTFY: (_TOPIC, "topic", "https://ntfy.example.org/TOPIC"),
+    ChannelKind.WECOM_APP: (re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}"), "user id", "zhangsan"),
+    ChannelKind.WECHAT: (re.compile(r"[A-Za-z0-9_-]{20,40}"), "open id", "oABC… (28 signs)"),
+    ChannelKind.SMS: (MOBILE, "mobile number", "13800001111"),
+    ChannelKind.VOICE: (MOBILE, "mobile number", "13800001111"),
+}
 _ROBOT_REMEDY = "put the robot's URL in the environment or a file and write env:NAME or file:PATH"
 
 
@@ -27,7 +37,7 @@ class Robot:
 
     @property
     def mobiles(self) -> tuple[str, ...]:
-        return tuple(each for each in self.mentions if _MOBILE.fullmatch(each))
+        return tuple(each for each in self.mentions if MOBILE.fullmatch(each))
 
     @property
     def users(self) -> tuple[str, ...]:
@@ -36,7 +46,7 @@ class Robot:
             each
             for each in self.mentions
             if _MENTION.fullmatch(each)
-            and not _MOBILE.fullmatch(each)
+            and not MOBILE.fullmatch(each)
             and each.lower() not in _EVERYBODY
         )
 
@@ -45,6 +55,12 @@ def robot(to: str) -> Robot:
     """``to`` of a robot taken apart."""
     hook, *mentions = to.split(" @")
     return Robot(hook=hook.strip(), mentions=tuple(each.strip() for each in mentions))
+
+
+def is_abroad(url: str) -> bool:
+    """Whether it is a public service outside the country, as far as is known here."""
+    host = url.partition("://")[2].partition("/")[0].rpartition("@")[2].partition(":")[0]
+    return host.lower().rstrip(".") in _ABROAD
 
 
 def where(address: Address) -> tuple[ChannelKind, str]:
@@ -57,6 +73,10 @@ def problems(address: Address) -> Iterator[tuple[str, str, str]]:
     """(key, what is wrong, the remedy) of an address on a channel that is spoken of here."""
     if address.channel in ROBOTS:
         yield from _robot_problems(address)
+    elif address.channel in _PATTERNS and not is_reference(address.to):
+        pattern, name, example = _PATTERNS[address.channel]
+        if not pattern.fullmatch(address.to.replace(" ", "")):
+            yield "to", f"{address.to[:64]!r} is no {name}", f"write e.g. {example}, or env:NAME"
 
 
 def _robot_problems(address: Address) -> Iterator[tuple[str, str, str]]:

@@ -262,7 +262,7 @@ class _Check:
         if is_reference(address.to) and address.channel is not ChannelKind.ANNOUNCER:
             return
         match address.channel:
-            case ChannelKind.WEBHOOK:
+            case ChannelKind.WEBHOOK | ChannelKind.ALERTMANAGER:
                 if not _WEB.fullmatch(address.to):
                     yield self._bad("people", n, f"{spot}.to", "no web address",
                                     "write https://host/path or env:NAME")  # fmt: skip

@@ -34,6 +34,7 @@ class PostRole(StrEnum):
 
 class ChannelKind(StrEnum):
     WEBHOOK = "webhook"
+    ALERTMANAGER = "alertmanager"  # a webhook that speaks as Prometheus' Alertmanager does
     EMAIL = "email"
     LOG = "log"
     DINGTALK_APP = "dingtalk-app"
@@ -42,6 +43,11 @@ class ChannelKind(StrEnum):
     WECOM = "wecom"  # the robot of a WeCom group
     DINGTALK = "dingtalk"  # the robot of a DingTalk group
     FEISHU = "feishu"  # the robot of a Feishu group
+    WECOM_APP = "wecom-app"  # an application's message to a member of WeCom
+    WECHAT = "wechat"  # a service account's template message to a follower
+    SMS = "sms"
+    VOICE = "voice"  # a phone call
+    NTFY = "ntfy"  # a push message to a topic
 
 
 class Source(StrEnum):

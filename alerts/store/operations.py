@@ -334,6 +334,39 @@ class Operations(Reads, Orders):
             elif settled.lost and row.state != NoticeState.OVERTAKEN.value:
                 self._hand_on(connection, row, now)
 
+    def hold(self, notice_ids: Sequence[int], until: datetime, why: str) -> None:
+        """These wait for their turn until then, and say why; no attempt is counted."""
+        n = t.notice.c
+        with self._database.write() as connection:
+            connection.execute(
+                update(t.notice)
+                .where(n.id.in_(notice_ids), n.state.in_(UNSENT))
+                .values(due_at=until, detail=why)
+            )
+
+    def second(self, notice_id: int, now: datetime) -> bool:
+        """A call that no channel has taken yet goes to its person's next address as well, once."""
+        with self._database.write() as connection:
+            row = connection.execute(
+                select(t.notice).where(t.notice.c.id == notice_id).with_for_update()
+            ).first()
+            if row is None or row.state not in UNSENT or row.reason not in _CALLING:
+                return False
+            registry = self._registry(connection)
+            person, untried, tried = self._addresses_left(connection, row, registry)
+            if tried > 1 or not untried:
+                return False
+            verdict = Considered(
+                incident=row.incident,
+                at=now,
+                person=row.person,
+                step=row.step,
+                told=True,
+                reason=who.Reason.NEXT_ADDRESS.value,
+            )
+            connection.execute(insert(t.considered), considered_row(verdict))
+            return self._tell_there(connection, row, person, untried[0], registry, now)
+
     def _heard(self, connection: Connection, row: Any, now: datetime) -> None:
         """The tier's first notice was accepted: its wait counts from here."""
         incident = _locked(connection, row.incident)
@@ -355,6 +388,38 @@ class Operations(Reads, Orders):
         if row.reason == NoticeReason.HUSHED.value:
             return  # silence is for this announcer alone
         registry = self._registry(connection)
+        person, untried, _ = self._addresses_left(connection, row, registry)
+        reason = who.Reason.NEXT_ADDRESS if untried else who.Reason.NOT_ACCEPTED
+        verdict = Considered(
+            incident=row.incident,
+            at=now,
+            person=row.person,
+            step=row.step,
+            told=reason.told,
+            reason=reason.value,
+        )
+        connection.execute(insert(t.considered), considered_row(verdict))
+        if untried:
+            self._tell_there(connection, row, person, untried[0], registry, now)
+            return
+        incident = _locked(connection, row.incident)
+        if incident is None or row.reason not in _CALLING or not _is_current(incident, row):
+            return
+        n = t.notice.c
+        reached = select(n.id).where(
+            n.incident == row.incident,
+            n.step == row.step,
+            n.round == row.round,
+            n.reason.in_(_CALLING),
+            n.state != NoticeState.REJECTED.value,
+        )
+        if connection.execute(reached).first() is None:
+            self._climb_on(connection, incident, "not-accepted", registry, now)
+
+    def _addresses_left(
+        self, connection: Connection, row: Any, registry: Registry
+    ) -> tuple[Person | None, list[Address], int]:
+        """Who was told, at which addresses not yet, and at how many already."""
         n = t.notice.c
         person = next((p for p in registry.people if p.id == row.person), None)
         tried = {
@@ -368,45 +433,35 @@ class Operations(Reads, Orders):
             for address in (person.addresses if person else ())
             if (address.channel.value, address.to) not in tried
         ]
-        reason = who.Reason.NEXT_ADDRESS if untried else who.Reason.NOT_ACCEPTED
-        verdict = Considered(
-            incident=row.incident,
-            at=now,
-            person=row.person,
-            step=row.step,
-            told=reason.told,
-            reason=reason.value,
+        return person, untried, len(tried)
+
+    def _tell_there(
+        self,
+        connection: Connection,
+        row: Any,
+        person: Person | None,
+        address: Address,
+        registry: Registry,
+        now: datetime,
+    ) -> bool:
+        """The same notice to another address; False where somebody has it there already."""
+        n = t.notice.c
+        again = notice_row_anew(row, now) | {
+            "channel": address.channel.value,
+            "to": address.to,
+            "is_group": address.group,
+            "secret": address.secret,
+        }
+        if ChannelKind.ANNOUNCER.value in (row.channel, again["channel"]):
+            again |= self._words_for(connection, row, person, address, registry, now)
+        # A neighbour may have had the same group address for the same notice.
+        taken = select(n.id).where(
+            *_same_call(row), n.channel == again["channel"], n.to == again["to"]
         )
-        connection.execute(insert(t.considered), considered_row(verdict))
-        if untried:
-            address = untried[0]
-            again = notice_row_anew(row, now) | {
-                "channel": address.channel.value,
-                "to": address.to,
-                "is_group": address.group,
-                "secret": address.secret,
-            }
-            if ChannelKind.ANNOUNCER.value in (row.channel, again["channel"]):
-                again |= self._words_for(connection, row, person, address, registry, now)
-            # A neighbour may have had the same group address for the same notice.
-            taken = select(n.id).where(
-                *_same_call(row), n.channel == again["channel"], n.to == again["to"]
-            )
-            if connection.execute(taken).first() is None:
-                connection.execute(insert(t.notice), again)
-            return
-        incident = _locked(connection, row.incident)
-        if incident is None or row.reason not in _CALLING or not _is_current(incident, row):
-            return
-        reached = select(n.id).where(
-            n.incident == row.incident,
-            n.step == row.step,
-            n.round == row.round,
-            n.reason.in_(_CALLING),
-            n.state != NoticeState.REJECTED.value,
-        )
-        if connection.execute(reached).first() is None:
-            self._climb_on(connection, incident, "not-accepted", registry, now)
+        if connection.execute(taken).first() is not None:
+            return False
+        connection.execute(insert(t.notice), again)
+        return True
 
     def _words_for(
         self,

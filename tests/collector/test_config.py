@@ -1,9 +1,13 @@
+from typing import Any
+
 import pytest
 
+from alerts.registry.model import ChannelKind
 from alerts.secrets import resolve
 from collector.config import Config, Protocol, StoreKind, read_config
 from collector.errors import ConfigError
-from collector.opening import server_of
+from collector.opening import open_channels, server_of
+from edge.clock import Clock
 
 FULL = """
 cell = "riverside"
@@ -83,6 +87,8 @@ def test_secrets_stay_out_of_the_repr(write, monkeypatch):
         ('[store]\ntoken = "geheim-4"', "store.token"),
         ('[mail]\npassword = "geheim-5"', "mail.password"),
         ('[operations]\nurl = "postgresql://u:geheim-6@db/x"', "operations.url"),
+        ('[wecom]\ncorp_id = "ww1"\nagent_id = 1\nsecret = "geheim-7"', "wecom.secret"),
+        ('[aliyun]\naccess_key_secret = "geheim-8"', "aliyun.access_key_secret"),
     ],
 )
 def test_a_secret_in_the_file_itself_is_refused_and_not_quoted(write, text, place):
@@ -212,3 +218,45 @@ def test_each_kind_of_server_opens_with_what_it_needs(write, monkeypatch, store)
     assert settings.kind in store
     assert settings.password in ("", "x")
     assert settings.gzip is (False if "gzip" in store else None)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[wecom]\ncorp_id = 'ww1'\nagent_id = 1", "wecom.secret: is needed by this table"),
+        ("[wechat]\napp_id = 'wx1'\ntemplate = 't'\nfields = {thing1 = 'plaice'}",
+         "wechat.fields: thing1: 'plaice' is no part of a notice; write one of place, what"),
+        ("[wechat]\nfields = {first = 'what'}", "wechat.fields: 'first' is no field of a template"),
+        ("[sms]\ntemplate = 'SMS_1'\nsign_name = 'x'\nvariables = {a = 'what'}",
+         "aliyun.access_key_id: is needed by sms"),
+        ("[feishu_app]\napp_id = 'x'", "feishu_app.app_secret: is needed beside the other"),
+        ("[sms]\nsign_name = 'x'", "sms.template: is needed by this table"),
+        ("[voice]\ntemplate = 'TTS_1'\nurl = 'dyvms'", "voice.url: write http://host:port"),
+        ("[voice]\ntemplate = 'TTS_1'", "voice.variables: is needed by this table"),
+    ],
+)  # fmt: skip
+def test_a_service_is_named_with_what_it_needs(write, text, said):
+    assert said in "\n".join(problems(write(text)))
+
+
+def test_services_that_are_set_up_have_their_channels(write, monkeypatch):
+    monkeypatch.setenv("TEST_KEY", "geheim")
+    config = read_config(
+        write(
+            "[wecom]\ncorp_id = 'ww1'\nagent_id = 1\nsecret = 'env:TEST_KEY'\n"
+            "[wechat]\napp_id = 'wx1'\nsecret = 'env:TEST_KEY'\ntemplate = 't'\n"
+            "fields = {thing1 = 'summary'}\n"
+            "[aliyun]\naccess_key_id = 'env:TEST_KEY'\naccess_key_secret = 'env:TEST_KEY'\n"
+            "[sms]\ntemplate = 'SMS_1'\nsign_name = 'x'\nvariables = {what = 'what'}\n"
+            "[voice]\ntemplate = 'TTS_1'\nvariables = {what = 'what'}\n"
+            "[mail]\nhost = 'mail.example'\n"
+            "[dingtalk_app]\nclient_id = 'd'\nclient_secret = 'env:TEST_KEY'\n"
+            "[feishu_app]\napp_id = 'f'\napp_secret = 'env:TEST_KEY'\n"
+        )
+    )
+    assert "geheim" not in repr(config)
+    nobody: Any = None
+    assert set(open_channels(config, Clock(), nobody, nobody)) == set(ChannelKind)
+    bare = read_config(write(""))
+    missing = {"email", "wecom-app", "wechat", "sms", "voice", "dingtalk-app", "feishu-app"}
+    assert set(ChannelKind) - set(open_channels(bare, Clock(), nobody, nobody)) == missing

@@ -8,6 +8,7 @@ import pytest
 from edge.clock import Clock
 from tests.alerts.notify.worlds import (
     SERVICES,
+    AlertmanagerWorld,
     AnnouncerWorld,
     EmailWorld,
     ServiceWorld,
@@ -29,7 +30,13 @@ def broker(mosquitto_server: Callable[..., Mosquitto]) -> Mosquitto:
     return mosquitto_server()
 
 
-EVERY = ["webhook", "email", *SERVICES, pytest.param("announcer", marks=pytest.mark.mosquitto)]
+EVERY = [
+    "webhook",
+    "alertmanager",
+    "email",
+    *SERVICES,
+    pytest.param("announcer", marks=pytest.mark.mosquitto),
+]
 
 
 @pytest.fixture(params=EVERY)
@@ -39,6 +46,8 @@ async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
     elif request.param in SERVICES:
         made = ServiceWorld(request.param)
     else:
-        made = {"webhook": WebhookWorld, "email": EmailWorld}[request.param]()
+        made = {"webhook": WebhookWorld, "alertmanager": AlertmanagerWorld, "email": EmailWorld}[
+            request.param
+        ]()
     async with made.there(Clock()) as there:
         yield there

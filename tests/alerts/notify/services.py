@@ -8,10 +8,12 @@ import hashlib
 import hmac
 import json
 import time
+import unicodedata
 from base64 import b64encode
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import quote, unquote
 
 from aiohttp import web
 
@@ -46,6 +48,10 @@ class Service:
         """What the real service would say to a request; keeps in ``taken`` what it took."""
         raise NotImplementedError
 
+    def is_ante_room(self, request: web.Request) -> bool:
+        """Whether the request is for a token only: that part goes well in every mode."""
+        return False
+
     async def _handle(self, request: web.Request) -> web.Response:
         self.asked.append(request)
         body = await request.read()
@@ -53,7 +59,7 @@ class Service:
             await asyncio.sleep(3)
         if self.mode == "broken":
             return web.Response(status=503, text="<html>503 Service Unavailable</html>")
-        if self.mode in GARBAGE:
+        if self.mode in GARBAGE and not self.is_ante_room(request):
             return web.Response(body=GARBAGE[self.mode], content_type="text/html")
         return await self.answer(request, body)
 
@@ -157,3 +163,196 @@ class Feishu(Robot):
             return say(11232, "frequency limited psm[lark.oapi.app_platform_runtime]")
         self.taken.append(message)
         return say(0, "success")
+
+
+class Tencent(Service):
+    """Tokens as WeCom and WeChat hand them out; ``spoil`` makes those that are out stale."""
+
+    token_path = ""
+    stale = 42001
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tokens = 0
+        self.spoiled = 0
+        self.lasts_s = 7200
+
+    def spoil(self) -> None:
+        self.spoiled = self.tokens
+
+    def is_ante_room(self, request: web.Request) -> bool:
+        return request.path == self.token_path
+
+    def grant(self) -> dict[str, Any]:
+        self.tokens += 1
+        return {"access_token": f"{TOKEN}-{self.tokens}", "expires_in": self.lasts_s}
+
+    def is_stale(self, request: web.Request) -> bool:
+        number = request.query.get("access_token", "").removeprefix(f"{TOKEN}-")
+        return not number.isdigit() or not self.spoiled < int(number) <= self.tokens
+
+    @staticmethod
+    def say(code: int, words: str, **more: Any) -> web.Response:
+        return web.json_response({"errcode": code, "errmsg": words, **more})
+
+
+class WecomServer(Tencent):
+    """qyapi.weixin.qq.com: gettoken and message/send."""
+
+    token_path = "/cgi-bin/gettoken"
+    members = frozenset({"chen", "Li.Si"})
+
+    async def answer(self, request: web.Request, body: bytes) -> web.Response:
+        say = self.say
+        if request.path == self.token_path:
+            if request.query.get("corpid") != "ww01" or request.query.get("corpsecret") != SECRET:
+                return say(40013, f"invalid corpid or secret {SECRET}")
+            return say(0, "ok", **self.grant())
+        if self.is_stale(request):
+            return say(self.stale, "access_token expired")
+        if self.mode == "refusing":
+            return say(60020, "not allow to access from your ip, from ip: 203.0.113.7")
+        if self.mode == "busy":
+            return say(45009, "api freq out of limit")
+        message = json.loads(body)
+        if not isinstance(message.get("agentid"), int) or message["msgtype"] != "text":
+            return say(40056, "invalid agentid")
+        if not 0 < len(message["text"]["content"].encode()) <= 2048:
+            return say(44004, "text content is empty, or too long")
+        if message["touser"] not in self.members:
+            return say(0, "ok", invaliduser=message["touser"].lower(), msgid="x1")
+        self.taken.append(message)
+        return say(0, "ok", invaliduser="", msgid="x1")
+
+
+class WechatServer(Tencent):
+    """api.weixin.qq.com: stable_token and template/send, with the forms of a template's fields."""
+
+    token_path = "/cgi-bin/stable_token"
+    followers = frozenset({"oABCDEFGHIJKLMNOPQRSTUVWXYZ0"})
+    fields = frozenset({"thing1", "phrase2", "time3", "thing4", "character_string5"})
+
+    async def answer(self, request: web.Request, body: bytes) -> web.Response:
+        say = self.say
+        message = json.loads(body)
+        if request.path == self.token_path:
+            wanted = {"grant_type": "client_credential", "appid": "wx01", "secret": SECRET}
+            if message != wanted:
+                return say(40125, "invalid appsecret")
+            return web.json_response(self.grant())  # with no errcode beside it
+        if self.is_stale(request):
+            return say(self.stale, "access_token expired")
+        if self.mode == "busy":
+            return say(45009, "reach max api daily quota limit")
+        if self.mode == "refusing" or message["touser"] not in self.followers:
+            return say(43004, "require subscribe hint: [x]")
+        if set(message["data"]) != self.fields:
+            return say(47003, "argument invalid! data keys")
+        for name, value in message["data"].items():
+            if wrong := self._wrong(name, value["value"]):
+                return say(47003, f"argument invalid! data.{name}.value {wrong}")
+        self.taken.append(message)
+        return say(0, "ok", msgid=2402)
+
+    @staticmethod
+    def _wrong(name: str, value: str) -> str:
+        if not value or not value.isprintable():
+            return "is empty or holds control signs"
+        if name.startswith("thing"):
+            return "over 20" if len(value) > 20 else ""
+        if name.startswith("phrase"):
+            plain = all("CJK UNIFIED" in unicodedata.name(sign, "") for sign in value)
+            return "" if plain and len(value) <= 5 else "no phrase"
+        if name.startswith("time"):
+            time.strptime(value, "%Y-%m-%d %H:%M")
+        return "over 32" if len(value) > 32 else ""
+
+
+class AliyunServer(Service):
+    """dysmsapi and dyvmsapi: the signature reckoned anew from what has arrived."""
+
+    key_id = "LTAI5tExample"
+    variables = frozenset({"place", "what", "do"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.nonces: set[str] = set()
+        self.limit = "触发小时级流控Permits:5"
+        self.records: list[dict[str, Any]] = []
+
+    def is_ante_room(self, request: web.Request) -> bool:
+        return request.headers.get("x-acs-action") == "QueryCallDetailByCallId"
+
+    async def answer(self, request: web.Request, body: bytes) -> web.Response:
+        def say(code: str, words: str, status: int = 200, **more: Any) -> web.Response:
+            fields = {"Code": code, "Message": words, "RequestId": "F655A8D5", **more}
+            return web.json_response(fields, status=status)
+
+        if not self._is_signed(request, body):
+            return say("SignatureDoesNotMatch", "Specified signature does not match", 400)
+        nonce = request.headers["x-acs-signature-nonce"]
+        if nonce in self.nonces:
+            return say("SignatureNonceUsed", "Specified signature nonce was used already.", 400)
+        self.nonces.add(nonce)
+        query = dict(request.query)
+        action = request.headers["x-acs-action"]
+        if action == "QueryCallDetailByCallId":
+            record = self.records.pop(0) if self.records else {}
+            return say("OK", "OK", Data=json.dumps(record))
+        if self.mode == "busy":
+            return say("isv.BUSINESS_LIMIT_CONTROL", self.limit)
+        if self.mode == "refusing":
+            return say("isv.AMOUNT_NOT_ENOUGH", "余额不足")
+        filled = query.get("TemplateParam") or query.get("TtsParam") or query["StartTtsParams"]
+        values = json.loads(filled)
+        if set(values) != self.variables or not all(values.values()):
+            return say("isv.TEMPLATE_MISSING_PARAMETERS", "模板变量中存在未赋值变量")
+        if any("://" in value for value in values.values()):
+            return say("isv.PARAM_NOT_SUPPORT_URL", "不支持url为变量")
+        if max(map(len, values.values())) > 35:
+            return say("isv.PARAM_LENGTH_LIMIT", "参数超过长度限制")
+        self.taken.append((action, query, values))
+        if action == "SendSms":
+            return say("OK", "OK", BizId="9006197469364984^0")
+        return say("OK", "OK", CallId="116012854210^100675005007")
+
+    def _is_signed(self, request: web.Request, body: bytes) -> bool:
+        scheme, _, rest = request.headers.get("Authorization", "").partition(" ")
+        parts = dict(part.split("=", 1) for part in rest.split(","))
+        if scheme != "ACS3-HMAC-SHA256" or parts["Credential"] != self.key_id:
+            return False
+        pairs = [pair.partition("=") for pair in request.rel_url.raw_query_string.split("&")]
+        plain = sorted(
+            (unquote(k.replace("+", " ")), unquote(v.replace("+", " "))) for k, _, v in pairs
+        )
+        query = "&".join(f"{quote(k, safe='~')}={quote(v, safe='~')}" for k, v in plain)
+        names = parts["SignedHeaders"].split(";")
+        lines = "".join(f"{name}:{request.headers[name]}\n" for name in names)
+        content = hashlib.sha256(body).hexdigest()
+        text = f"{request.method}\n{request.path}\n{query}\n{lines}\n{parts['SignedHeaders']}\n{content}"
+        to_sign = f"ACS3-HMAC-SHA256\n{hashlib.sha256(text.encode()).hexdigest()}"
+        wanted = hmac.new(SECRET.encode(), to_sign.encode(), hashlib.sha256).hexdigest()
+        return wanted == parts["Signature"]
+
+
+class NtfyServer(Service):
+    """An ntfy of one's own: publishing as JSON, with access tokens."""
+
+    path = f"/{TOKEN}"
+
+    async def answer(self, request: web.Request, body: bytes) -> web.Response:
+        def refuse(code: int, status: int, words: str) -> web.Response:
+            fields = {"code": code, "http": status, "error": words, "link": "https://ntfy.sh/docs"}
+            return web.json_response(fields, status=status)
+
+        if request.headers.get("Authorization") != f"Bearer {SECRET}":
+            return refuse(40101, 401, "unauthorized")
+        if self.mode == "busy":
+            return refuse(42901, 429, f"limit reached: too many requests to {TOKEN}")
+        message = json.loads(body)
+        if self.mode == "refusing" or message["topic"] != TOKEN:
+            return refuse(40301, 403, "forbidden")
+        if not 1 <= message["priority"] <= 5 or len(message["message"].encode()) > 4096:
+            return refuse(40007, 400, "invalid priority, or message too large")
+        self.taken.append(message)
+        return web.json_response({"id": "sPs71M8A2T", "event": "message", **message})

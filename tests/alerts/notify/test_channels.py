@@ -7,26 +7,39 @@ import ssl
 import subprocess
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from alerts.notify.answers import retry_after
+from alerts.notify.email import MailSecurity
 from alerts.notify.log import LogLine
 from alerts.notify.notice import NoticeReason
+from alerts.notify.ntfy import Ntfy
+from alerts.notify.outbound import Outbound
 from alerts.notify.outcome import Accepted, Rejected, Retry
 from alerts.registry.check import is_mailbox
 from alerts.registry.model import Address, ChannelKind
-from alerts.words import IncidentClass
+from alerts.words import IncidentClass, Severity
 from collector.link.mqtt5 import Mqtt5Link
 from collector.link.port import Broker
 from edge.clock import Clock
 from edge.contract.command import Verb
-from tests.alerts.notify.worlds import T0, AnnouncerWorld, EmailWorld, WebhookWorld, notice
+from tests.alerts.notify.worlds import (
+    LINK,
+    T0,
+    AlertmanagerWorld,
+    AnnouncerWorld,
+    EmailWorld,
+    ServiceWorld,
+    WebhookWorld,
+    notice,
+)
 from tests.services.servers import Mosquitto
 
 
@@ -40,6 +53,85 @@ async def test_a_webhook_is_signed_over_its_time_and_body() -> None:
     told = json.loads(body)
     assert told["title"] == "【要处理】2 号充电棚 7 号插座：功率过高"
     assert (told["severity"], told["class"], told["group"]) == ("major", "safety", False)
+
+
+@pytest.mark.parametrize(
+    ("reason", "status"),
+    [
+        (NoticeReason.OPENED, "firing"),
+        (NoticeReason.CLIMBED, "firing"),
+        (NoticeReason.RECOVERED, "resolved"),
+        (NoticeReason.SECOND_LOOK, "resolved"),
+        (NoticeReason.CLOSED, "resolved"),
+    ],
+)
+async def test_alertmanagers_body_is_its_version_4(reason: NoticeReason, status: str) -> None:
+    async with AlertmanagerWorld().there(Clock()) as world:
+        await world.channel.send(notice(world.address, reason=reason))
+    headers, body = world.received[0]
+    assert headers["X-Shouwang-Signature"]
+    told = json.loads(body)
+    assert set(told) == {
+        "version", "groupKey", "truncatedAlerts", "status", "receiver", "groupLabels",
+        "commonLabels", "commonAnnotations", "externalURL", "alerts",
+    }  # fmt: skip
+    assert (told["version"], told["status"]) == ("4", status)
+    assert told["groupKey"] == '{}:{incident="7"}'
+    (alert,) = told["alerts"]
+    assert alert["status"] == status
+    assert alert["labels"] == {
+        "alertname": "功率过高",
+        "place": "2 号充电棚 7 号插座",
+        "class": "safety",
+        "severity": "major",
+        "incident": "7",
+    }
+    assert alert["annotations"]["summary"] == "【要处理】2 号充电棚 7 号插座：功率过高"
+    assert datetime.fromisoformat(alert["startsAt"]) == T0
+    ended = {"firing": "0001-01-01T00:00:00Z", "resolved": alert["startsAt"]}[status]
+    assert alert["endsAt"] == ended
+    assert alert["fingerprint"] == "9780da9e311f30dc"
+
+
+@pytest.mark.parametrize(
+    ("more", "priority", "tag"),
+    [
+        ({"severity": Severity.CRITICAL}, 5, "rotating_light"),
+        ({"severity": Severity.CRITICAL, "cls": IncidentClass.FIRE}, 5, "fire"),
+        ({"severity": Severity.MAJOR}, 4, "warning"),
+        ({"severity": Severity.INFO}, 2, "information_source"),
+        ({"severity": Severity.CRITICAL, "reason": NoticeReason.RECOVERED}, 3, "white_check_mark"),
+    ],
+)
+async def test_ntfy_rings_as_loud_as_it_is_bad(
+    more: dict[str, Any], priority: int, tag: str
+) -> None:
+    async with ServiceWorld(ChannelKind.NTFY).there(Clock()) as world:
+        outcome = await world.channel.send(notice(world.address, **more))
+    assert outcome == Accepted("id sPs71M8A2T")
+    (message,) = world.received
+    assert (message["priority"], message["tags"]) == (priority, [tag])
+    assert message["title"] == "【要处理】2 号充电棚 7 号插座：功率过高"
+    assert message["click"] == LINK
+
+
+async def test_a_public_server_abroad_is_off_until_it_is_allowed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ROBOT_SECRET", "x")
+    for to in ("https://ntfy.sh/topic", "https://NTFY.SH.:443/topic"):
+        outcome = await Ntfy(Outbound(), Clock()).send(
+            notice(Address(channel=ChannelKind.NTFY, to=to))
+        )
+        assert isinstance(outcome, Rejected)
+        assert "notices.abroad" in outcome.why
+
+
+async def test_a_long_push_keeps_its_link() -> None:
+    async with ServiceWorld(ChannelKind.NTFY).there(Clock()) as world:
+        text = "烟" * 4000 + f"\n点开处理：{LINK}"
+        assert isinstance(await world.channel.send(notice(world.address, text=text)), Accepted)
+    assert world.received[0]["message"].endswith(f"…\n点开处理：{LINK}")
 
 
 async def test_retry_after_is_honoured_in_house_seconds() -> None:
@@ -112,6 +204,35 @@ async def test_what_is_no_mail_address_is_rejected(to: str) -> None:
     assert isinstance(outcome, Rejected)
     assert not is_mailbox(to)
     assert not world.received
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
+async def test_mail_is_never_handed_to_a_server_that_nobody_vouches_for(tmp_path: Path) -> None:
+    async with EmailWorld(own_certificate(tmp_path)).there(Clock()) as world:
+        world.channel._tls = None  # type: ignore[attr-defined]
+        outcome = await world.channel.send(notice(world.address))
+    assert isinstance(outcome, Retry), outcome
+    assert not world.received
+
+
+async def test_mail_is_never_handed_in_open_where_starttls_is_asked_for() -> None:
+    async with EmailWorld().there(Clock()) as world:
+        world.channel._server = replace(  # type: ignore[attr-defined]
+            world.channel._server,  # type: ignore[attr-defined]
+            security=MailSecurity.STARTTLS,
+        )
+        assert isinstance(await world.channel.send(notice(world.address)), Retry)
+    assert not world.received
+
+
+async def test_machines_that_answer_mail_are_asked_not_to() -> None:
+    """This service reads no mail, so nothing that comes back can acknowledge."""
+    message = await letter_of()
+    assert message["Auto-Submitted"] == "auto-generated"
+    assert message["X-Auto-Response-Suppress"] == "All"
+    for name in ("Reply-To", "Return-Receipt-To", "Disposition-Notification-To", "List-Id"):
+        assert message[name] is None
+    assert message.get_content_type() == "multipart/alternative"
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")

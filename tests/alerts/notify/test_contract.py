@@ -53,10 +53,22 @@ async def test_an_address_may_be_a_reference(world: World, monkeypatch: pytest.M
     assert isinstance(await world.channel.send(notice(address)), Accepted)
 
 
+async def test_a_reference_may_also_stand_where_the_service_puts_its_secret(
+    service: ServiceWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if service.address.channel is ChannelKind.WECOM:
+        return  # its one secret is in the URL
+    monkeypatch.delenv("ROBOT_SECRET")
+    outcome = await service.channel.send(notice(service.address))
+    assert isinstance(outcome, Retry)
+    assert "env:ROBOT_SECRET" in outcome.why
+    assert not service.received
+
+
 async def test_each_attempt_is_known_as_the_same_notice(world: World) -> None:
     for _ in range(2):
         await world.channel.send(notice(world.address))
-    if world.address.channel is ChannelKind.WEBHOOK:
+    if world.address.channel in (ChannelKind.WEBHOOK, ChannelKind.ALERTMANAGER):
         ids = [headers["Idempotency-Key"] for headers, _ in world.received]
         assert ids == ["42", "42"]
     elif world.address.channel is ChannelKind.ANNOUNCER:
@@ -107,7 +119,7 @@ async def test_a_service_inside_is_out_of_reach_unless_it_is_allowed(
     service: ServiceWorld,
 ) -> None:
     host = service.service.host
-    service.channel._outbound._allow = frozenset()  # type: ignore[attr-defined]
+    service.outbound._allow = frozenset()
     outcome = await service.channel.send(notice(service.address))
     assert isinstance(outcome, Rejected)
     assert f"list '{host}' under 'allow'" in outcome.why

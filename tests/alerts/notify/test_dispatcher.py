@@ -1,10 +1,14 @@
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Mapping
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from alerts.notify.dispatcher import Dispatcher
+from alerts.notify.limits import Allowance
 from alerts.notify.notice import Notice, NoticeReason
 from alerts.notify.outcome import Accepted, Outcome, Rejected, Retry
 from alerts.notify.port import Channel
@@ -35,12 +39,23 @@ class Outbox:
         self.waiting = {each.id: each for each in notices}
         self.settled: list[tuple[int, Outcome]] = []
         self.broken = 0
+        self.held: list[tuple[list[int], datetime, str]] = []
+        self.seconds: list[int] = []
+
+    def hold(self, notice_ids: Sequence[int], until: datetime, why: str) -> None:
+        self.held.append((list(notice_ids), until, why))
+        for id in notice_ids:
+            self.waiting[id] = replace(self.waiting[id], due_at=until, detail=why)
+
+    def second(self, notice_id: int, now: datetime) -> bool:
+        self.seconds.append(notice_id)
+        return False
 
     def due(self, now: datetime, limit: int) -> list[Notice]:
         if self.broken:
             self.broken -= 1
             raise OSError("the database is away")
-        return list(self.waiting.values())[:limit]
+        return [each for each in self.waiting.values() if each.due_at <= now][:limit]
 
     def settle(self, notice_id: int, outcome: Outcome, now: datetime, jitter: float) -> None:
         if self.broken:
@@ -75,9 +90,13 @@ class Fake:
 
 @asynccontextmanager
 async def running(
-    outbox: Outbox, channels: Mapping[ChannelKind, Channel], deadline_s: float = 5
+    outbox: Outbox,
+    channels: Mapping[ChannelKind, Channel],
+    deadline_s: float = 5,
+    clock: Clock = Clock(),  # noqa: B008 - frozen
+    **more: Any,
 ) -> AsyncIterator[Dispatcher]:
-    dispatcher = Dispatcher(outbox, channels, Clock(), deadline_s=deadline_s, poll_s=0.01)
+    dispatcher = Dispatcher(outbox, channels, clock, deadline_s=deadline_s, poll_s=0.01, **more)
     task = asyncio.create_task(dispatcher.run())
     yield dispatcher
     task.cancel()
@@ -139,9 +158,9 @@ async def test_a_channel_that_hangs_delays_no_other_and_is_retried_at_its_deadli
     slow.gate = asyncio.Event()
     outbox = Outbox(
         *(notice(id, to=str(id), channel=HOOK, incident=id) for id in range(50)),
-        *(notice(id, to=str(id), channel=MAIL, incident=id) for id in range(100, 150)),
+        *(notice(id, to=str(id), channel=LOG, incident=id) for id in range(100, 150)),
     )
-    async with running(outbox, {HOOK: slow, MAIL: quick}, deadline_s=0.2):
+    async with running(outbox, {HOOK: slow, LOG: quick}, deadline_s=0.2):
         await until(lambda: len(quick.sent) == 50)
         await until(lambda: any(isinstance(outcome, Retry) for _, outcome in outbox.settled))
         slow.gate.set()
@@ -226,3 +245,155 @@ async def test_a_wake_is_quicker_than_the_poll() -> None:
     await until(lambda: not outbox.waiting)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+# -- the limiter's part ----------------------------------------------------------------------------
+
+FIRE = IncidentClass.FIRE
+TWO_THEN_SLOWLY = (Allowance(count=4, over_s=1.2, burst=3, reserved=1, source="test"),)
+"""Two at once, one more for fire, and a token in 1.2 s."""
+
+
+class Kept(Fake):
+    """Keeps the notices themselves."""
+
+    def __init__(self, answers: Mapping[int, list[Outcome | Exception]] | None = None) -> None:
+        super().__init__(answers)
+        self.notices: list[Notice] = []
+
+    async def send(self, notice: Notice) -> Outcome:
+        self.notices.append(notice)
+        return await super().send(notice)
+
+
+def limited(kind: ChannelKind, speed: float) -> tuple[Allowance, ...]:
+    return TWO_THEN_SLOWLY if kind is not HOOK else ()
+
+
+async def test_500_incidents_in_a_minute_are_few_messages_and_none_is_lost() -> None:
+    """A minute of the house in half a second: the pace that people have is on the house clock."""
+    clock = Clock(real_s=time.time(), house_s=T0.timestamp() + 3600, speed=120)
+    outbox, fake = Outbox(), Kept()
+    async with running(outbox, {MAIL: fake}, clock=clock) as dispatcher:
+        for id in range(500):
+            outbox.waiting[id] = notice(id, channel=MAIL, incident=id, title=f"t{id}")
+            if id % 10 == 0:
+                await asyncio.sleep(0.01)
+        await until(lambda: not outbox.waiting)
+        assert dispatcher.attempts["accepted"] == 500
+    assert len(fake.notices) <= 8
+    assert all(isinstance(outcome, Accepted) for _, outcome in outbox.settled)
+    assert sorted(id for id, _ in outbox.settled) == list(range(500))
+
+
+async def test_what_has_no_turn_is_held_says_why_and_goes_as_one_message() -> None:
+    outbox, fake = Outbox(), Kept()
+    async with running(outbox, {MAIL: fake}, limits=limited) as dispatcher:
+        for id in (1, 2):
+            outbox.waiting[id] = notice(id, channel=MAIL, incident=id)
+        await until(lambda: len(fake.sent) == 2)
+        for id in range(3, 8):
+            outbox.waiting[id] = notice(id, channel=MAIL, incident=id)
+        dispatcher.wake()
+        await until(lambda: bool(outbox.held))
+        assert fake.sent == [1, 2]
+        await until(lambda: not outbox.waiting)
+    ids, _, why = outbox.held[0]
+    assert ids == [3, 4, 5, 6, 7]
+    assert why == "waits 1 s for its turn: 4 in 1.2 s"
+    assert len(fake.notices) == 3
+    proof = dict(outbox.settled)[3]
+    assert isinstance(proof, Accepted)
+    assert proof.proof.startswith("one message with 4 more; waited 1 s")
+
+
+async def test_fire_takes_the_reserved_token_while_others_wait() -> None:
+    outbox, fake = Outbox(), Kept()
+    async with running(outbox, {MAIL: fake}, limits=limited) as dispatcher:
+        for id in (1, 2, 3):
+            outbox.waiting[id] = notice(id, channel=MAIL, incident=id)
+            await asyncio.sleep(0.05)
+        await until(lambda: bool(outbox.held))
+        outbox.waiting[9] = notice(9, channel=MAIL, incident=9, cls=FIRE)
+        dispatcher.wake()
+        await until(lambda: 9 in fake.sent)
+        assert 3 in outbox.waiting
+
+
+async def test_another_address_and_another_channel_are_not_delayed() -> None:
+    outbox, fake, log = Outbox(), Kept(), Kept()
+    async with running(outbox, {MAIL: fake, LOG: log, HOOK: log}, limits=limited):
+        for id in range(20):
+            outbox.waiting[id] = notice(id, channel=MAIL, incident=id)
+        await asyncio.sleep(0.1)
+        for id in range(20, 24):
+            outbox.waiting[id] = notice(id, channel=MAIL, incident=id)
+        outbox.waiting[100] = notice(100, to="b", channel=MAIL)
+        outbox.waiting[101] = notice(101, channel=HOOK)
+        await until(lambda: 100 in fake.sent and 101 in log.sent)
+        assert 20 in outbox.waiting or fake.sent
+
+
+async def test_a_service_that_shuts_us_out_is_left_alone_for_as_long_as_it_says() -> None:
+    outbox = Outbox(notice(1, channel=MAIL))
+    fake = Kept({1: [Retry("send too fast", timedelta(seconds=0.6))]})
+    async with running(outbox, {MAIL: fake}, limits=limited) as dispatcher:
+        await until(lambda: fake.sent == [1])
+        outbox.waiting[2] = notice(2, channel=MAIL, incident=2)
+        dispatcher.wake()
+        await until(lambda: bool(outbox.held))
+        assert fake.sent == [1]
+        await until(lambda: not outbox.waiting)
+    assert "send too fast" in outbox.held[0][2]
+
+
+async def test_one_outcome_is_that_of_every_notice_in_the_message() -> None:
+    outbox = Outbox(*(notice(id, channel=MAIL, incident=id) for id in range(5)))
+    fake = Kept({0: [Retry("busy"), Rejected("gone")]})
+    async with running(outbox, {MAIL: fake}, limits=limited, jitter=lambda: 0.5):
+        await until(lambda: not outbox.waiting)
+    assert outbox.settled == [
+        *((id, Retry("busy")) for id in range(5)),
+        *((id, Rejected("gone")) for id in range(5)),
+    ]
+
+
+async def test_fire_that_nobody_has_taken_goes_a_second_way() -> None:
+    outbox = Outbox()
+    fake = Fake({1: [Retry("busy")] * 999, 3: [Retry("busy")] * 999})
+    slow = Fake()
+    slow.gate = asyncio.Event()
+    channels: dict[ChannelKind, Channel] = {LOG: fake, HOOK: slow}
+    async with running(outbox, channels, second_after_s=0.2):
+        now = datetime.now(UTC)
+        outbox.waiting = {
+            1: notice(1, cls=FIRE, created_at=now),
+            2: notice(2, "b", HOOK, incident=2, cls=FIRE, created_at=now),  # hangs
+            3: notice(3, incident=3, created_at=now),  # no fire
+            4: notice(4, incident=4, cls=FIRE, created_at=now),  # taken at once
+        }
+        await asyncio.sleep(0.1)
+        assert outbox.seconds == []
+        await until(lambda: len(outbox.seconds) == 2)
+        await asyncio.sleep(0.1)
+        slow.gate.set()
+    assert sorted(outbox.seconds) == [1, 2]
+
+
+async def test_a_second_way_is_asked_for_until_the_outbox_answers() -> None:
+    outbox = Outbox(notice(1, cls=FIRE, channel=HOOK, created_at=datetime.now(UTC)))
+    slow = Fake()
+    slow.gate = asyncio.Event()
+    async with running(outbox, {HOOK: slow}, second_after_s=0.05):
+        await until(lambda: slow.sent == [1])
+        asked: list[int] = []
+
+        def second(notice_id: int, now: datetime) -> bool:
+            asked.append(notice_id)
+            if len(asked) == 1:
+                raise OSError("the database is away")
+            return True
+
+        outbox.second = second  # type: ignore[method-assign]
+        await until(lambda: len(asked) == 2)
+        slow.gate.set()

@@ -12,15 +12,22 @@ import pytest
 from aiohttp import web
 from aiosmtpd.smtp import SMTP
 
+from alerts.notify.alertmanager import Alertmanager
+from alerts.notify.aliyun import Aliyun
 from alerts.notify.announcer import Announcer
 from alerts.notify.dingtalk import DingtalkRobot
 from alerts.notify.email import Email, MailSecurity, MailServer
 from alerts.notify.feishu import FeishuRobot
 from alerts.notify.notice import Notice, NoticeReason
+from alerts.notify.ntfy import Ntfy
 from alerts.notify.outbound import Outbound
 from alerts.notify.port import Channel
+from alerts.notify.sms import Sms
+from alerts.notify.voice import Voice
 from alerts.notify.webhook import Webhook
+from alerts.notify.wechat import Wechat
 from alerts.notify.wecom import WecomRobot
+from alerts.notify.wecom_app import WecomApp
 from alerts.registry.model import Address, ChannelKind, Device, Names, Registry
 from alerts.words import IncidentClass, Language, Severity
 from collector.commanding import Commanding
@@ -28,7 +35,17 @@ from collector.intake import Bindings, Intake
 from collector.link.mqtt5 import Mqtt5Link
 from collector.link.port import Broker
 from edge.clock import Clock
-from tests.alerts.notify.services import SECRET, Dingtalk, Feishu, Service, Wecom
+from tests.alerts.notify.services import (
+    SECRET,
+    AliyunServer,
+    Dingtalk,
+    Feishu,
+    NtfyServer,
+    Service,
+    WechatServer,
+    Wecom,
+    WecomServer,
+)
 from tests.collector.box import KEY, Box
 from tests.services.servers import Mosquitto
 
@@ -70,6 +87,8 @@ class World:
 
 
 class WebhookWorld(World):
+    make: type[Webhook] = Webhook
+    kind = ChannelKind.WEBHOOK
     refusal = "HTTP 400 refusing"
 
     def __init__(self) -> None:
@@ -95,13 +114,18 @@ class WebhookWorld(World):
         site = web.TCPSite(self.runner, "127.0.0.1", 0)
         await site.start()
         port = self.runner.addresses[0][1]
-        self.channel = Webhook(Outbound(allow={f"127.0.0.1:{port}"}, total_s=1), clock)
+        self.channel = self.make(Outbound(allow={f"127.0.0.1:{port}"}, total_s=1), clock)
         self.address = Address(
-            channel=ChannelKind.WEBHOOK, to=f"http://127.0.0.1:{port}/hook", secret="env:HOOK_KEY"
+            channel=self.kind, to=f"http://127.0.0.1:{port}/hook", secret="env:HOOK_KEY"
         )
         yield self
         await self.channel.close()
         await self.runner.cleanup()
+
+
+class AlertmanagerWorld(WebhookWorld):
+    make = Alertmanager
+    kind = ChannelKind.ALERTMANAGER
 
 
 class EmailWorld(World):
@@ -248,11 +272,9 @@ class ServiceWorld(World):
     async def down(self) -> None:
         await self.service.down()
 
-    def lose(self, name: str) -> Address:
-        return replace(self.address, to=self.address.to.replace("env:ROBOT_URL", f"env:{name}"))
-
     def refer(self, name: str, monkeypatch: pytest.MonkeyPatch) -> Address:
-        monkeypatch.setenv(name, self.service.url)
+        to = self.address.to
+        monkeypatch.setenv(name, self.service.url if to == "env:ROBOT_URL" else to)
         return self.lose(name)
 
     @asynccontextmanager
@@ -261,9 +283,9 @@ class ServiceWorld(World):
             async with self.service.there():
                 patch.setenv("ROBOT_URL", self.service.url)
                 patch.setenv("ROBOT_SECRET", SECRET)
-                outbound = Outbound(allow={self.service.host}, total_s=1)
+                self.outbound = Outbound(allow={self.service.host}, total_s=1)
                 self.channel, self.address, self.refusal = _MAKERS[self._kind](
-                    self.service, outbound, clock
+                    self.service, self.outbound, clock
                 )
                 yield self
                 await self.channel.close()
@@ -281,14 +303,87 @@ def _robot(kind: ChannelKind, robot: type, refusal: str) -> Callable[..., Made]:
     return make
 
 
+def _wecom_app(service: Service, outbound: Outbound, clock: Clock) -> Made:
+    channel = WecomApp(
+        outbound,
+        clock,
+        corp_id="ww01",
+        agent_id=1000002,
+        secret="env:ROBOT_SECRET",
+        url=service.url,
+    )
+    return channel, Address(channel=ChannelKind.WECOM_APP, to="chen"), "60020 not allow to access"
+
+
+FIELDS = {
+    "thing1": "summary", "phrase2": "severity", "time3": "time", "thing4": "do",
+    "character_string5": "incident",
+}  # fmt: skip
+
+
+def _wechat(service: Service, outbound: Outbound, clock: Clock) -> Made:
+    channel = Wechat(
+        outbound,
+        clock,
+        app_id="wx01",
+        secret="env:ROBOT_SECRET",
+        template="ngqIpbwh8bUfcSsECmogfXcV14J0tQlEpBO27izEYtY",
+        fields=FIELDS,
+        url=service.url,
+    )
+    address = Address(channel=ChannelKind.WECHAT, to="oABCDEFGHIJKLMNOPQRSTUVWXYZ0")
+    return channel, address, "43004 require subscribe"
+
+
+VARIABLES = {"place": "place", "what": "what", "do": "do"}
+
+
+def aliyun(service: Service, outbound: Outbound, clock: Clock, version: str) -> Aliyun:
+    return Aliyun(
+        outbound,
+        clock,
+        url=service.url,
+        version=version,
+        key_id=AliyunServer.key_id,
+        key_secret="env:ROBOT_SECRET",
+    )
+
+
+def _sms(service: Service, outbound: Outbound, clock: Clock) -> Made:
+    signer = aliyun(service, outbound, clock, "2017-05-25")
+    channel = Sms(signer, sign_name="临江守望", template="SMS_1", variables=VARIABLES)
+    return channel, Address(channel=ChannelKind.SMS, to="13800001111"), "isv.AMOUNT_NOT_ENOUGH"
+
+
+def _voice(service: Service, outbound: Outbound, clock: Clock) -> Made:
+    signer = aliyun(service, outbound, clock, "2017-05-25")
+    channel = Voice(signer, show_number="05710000000", template="TTS_1", variables=VARIABLES)
+    return channel, Address(channel=ChannelKind.VOICE, to="13800001111"), "isv.AMOUNT_NOT_ENOUGH"
+
+
+def _ntfy(service: Service, outbound: Outbound, clock: Clock) -> Made:
+    address = Address(channel=ChannelKind.NTFY, to="env:ROBOT_URL", secret="env:ROBOT_SECRET")
+    return Ntfy(outbound, clock), address, "HTTP 403"
+
+
 _SERVICES: dict[ChannelKind, type[Service]] = {
     ChannelKind.WECOM: Wecom,
     ChannelKind.DINGTALK: Dingtalk,
     ChannelKind.FEISHU: Feishu,
+    ChannelKind.WECOM_APP: WecomServer,
+    ChannelKind.WECHAT: WechatServer,
+    ChannelKind.SMS: AliyunServer,
+    ChannelKind.VOICE: AliyunServer,
+    ChannelKind.NTFY: NtfyServer,
 }
 _MAKERS: dict[ChannelKind, Callable[[Service, Outbound, Clock], Made]] = {
     ChannelKind.WECOM: _robot(ChannelKind.WECOM, WecomRobot, "93000 invalid webhook url"),
     ChannelKind.DINGTALK: _robot(ChannelKind.DINGTALK, DingtalkRobot, "310000 sign not match"),
     ChannelKind.FEISHU: _robot(ChannelKind.FEISHU, FeishuRobot, "19024 Key Words Not Found"),
+    ChannelKind.WECOM_APP: _wecom_app,
+    ChannelKind.WECHAT: _wechat,
+    ChannelKind.SMS: _sms,
+    ChannelKind.VOICE: _voice,
+    ChannelKind.NTFY: _ntfy,
 }
 SERVICES = tuple(_SERVICES)

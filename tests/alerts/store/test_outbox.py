@@ -163,3 +163,42 @@ def test_an_overtaken_notice_is_neither_retried_nor_handed_on(operations, notice
 def test_what_recovers_before_it_was_sent_is_still_told(operations, notice):
     operations.take([says(2, Change.CLEARED)], PACKS, NOW)
     assert [n.reason for n in operations.due(NOW, 10)] == ["opened"]
+
+
+def test_what_waits_for_its_turn_says_so_and_loses_no_attempt(operations, notice):
+    until = NOW + timedelta(seconds=20)
+    operations.hold([notice.id], until, "waits 20 s for its turn")
+    assert operations.due(NOW + timedelta(seconds=19), 10) == []
+    (again,) = operations.due(until, 10)
+    assert (again.state, again.attempts, again.detail) == (
+        NoticeState.WAITING,
+        0,
+        "waits 20 s for its turn",
+    )
+    operations.settle(notice.id, Accepted("ok"), until)
+    operations.hold([notice.id], until, "too late")
+    (kept,) = operations.notices()
+    assert (kept.state, kept.detail) == (NoticeState.ACCEPTED, "ok")
+
+
+def test_a_call_that_is_not_taken_yet_goes_a_second_way_once_and_the_first_goes_on(
+    operations, notice
+):
+    assert operations.second(notice.id, NOW)
+    assert not operations.second(notice.id, NOW)
+    first, second = sorted(operations.due(NOW, 10), key=lambda each: each.id)
+    assert first.id == notice.id
+    assert (second.person, second.address) == ("guard", GUARD.addresses[1])
+    assert operations.why(1, "guard")[-1].reason == "next-address"
+    operations.settle(first.id, Rejected("gone"), NOW)
+    # Both addresses are tried, and one of them still may take it: nobody else is woken.
+    assert {each.person for each in operations.notices()} == {"guard"}
+
+
+def test_what_is_taken_or_calls_nobody_needs_no_second_way(operations, notice):
+    operations.settle(notice.id, Accepted(), NOW)
+    assert not operations.second(notice.id, NOW)
+    assert not operations.second(4711, NOW)
+    operations.take([says(2, Change.CLEARED)], PACKS, NOW)
+    (recovered, *_) = operations.due(NOW, 10)
+    assert not operations.second(recovered.id, NOW)

@@ -1,0 +1,267 @@
+"""docs/notices.md, made from the code that sends: ``python -m alerts.notify.page > docs/notices.md``."""
+
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from alerts.incidents.model import Incident, State
+from alerts.messages import notice_words
+from alerts.notify import sms, wechat
+from alerts.notify.limits import ABOUT, PACE, About, Allowance
+from alerts.notify.merging import merged
+from alerts.notify.notice import Notice, NoticeReason
+from alerts.notify.parts import Part, parts_of
+from alerts.notify.robot import text_of
+from alerts.packs import shipped
+from alerts.registry.model import (
+    Address,
+    Binding,
+    ChannelKind,
+    Circuit,
+    Device,
+    Names,
+    Person,
+    Place,
+    PlaceKind,
+    Port,
+    PostRole,
+    Registry,
+    Site,
+)
+from alerts.rules import rehearsal
+from alerts.rules.packs import Packs, read_packs
+from alerts.rules.rule import Rule
+from alerts.speech import spoken_words
+from alerts.words import IncidentClass, Language, Severity
+
+_HEAD = """# Notices, as they look
+
+Made by `python -m alerts.notify.page > docs/notices.md` from the code that sends them; a test compares.
+How addresses are registered: [community.md](community.md#peopletoml). Keys of the services:
+[config.md](config.md#wecom). Who is told, and when: [incidents.md](incidents.md#who-is-told).
+
+## What a channel can prove
+
+A send ends in one of three ways: accepted, retry (with the service's own wish how long), rejected. HTTP 200
+proves nothing: these services put their refusals there, so their own code decides. What is no answer of the
+service (a sign-in page, nothing, another JSON) is tried again. "Delivered" is never claimed.
+
+| channel | accepted means | proves besides | takes at most | how often |
+|---|---|---|---|---|
+CHANNELS
+
+- E-mail: this service reads no mail at all, so an auto-reply or a bounce acknowledges nothing. What it sends
+  says `Auto-Submitted: auto-generated` and `X-Auto-Response-Suppress: All`, so that machines do not answer.
+- A call: "press 1" is known from the record of the call (`QueryCallDetailByCallId`), which is asked for
+  every ten seconds for three minutes. It proves that somebody at that phone pressed 1. The documents of the
+  service promise the key (`dtmf`) in its receipts and do not list it in the record, so try it with your
+  account before you rely on it; without the key nobody has taken over, and the climb goes on. After a restart
+  the calls before it are not asked for.
+- Robots of groups, WeChat and SMS prove only that the service took it. The link is what people answer by.
+- Not built in: acknowledging in the chat itself (DingTalk's Stream mode, Feishu's long connection), Web Push,
+  apprise.
+
+## How often
+
+Each address has token buckets, filled as its service's documents allow. The last tokens of a bucket are for
+fire class alone. What finds no token is neither sent nor dropped: it waits, says so on the incident's page, and
+goes with the next token, all that has gathered in one message. Besides, people have a pace of their own:
+PACE. Webhooks, the log and announcers have no limit: each notice goes by itself.
+
+When a service says that it was too much (`45009`, `130101`, `11232`, `Retry-After`), nothing goes to that
+address for as long as it asks. Fire class that no channel has taken within 5 s goes to the person's next
+address as well. Buckets are in memory: after a restart they are full.
+
+## One danger from the first sign to the end
+
+Smoke in a shed, told to its property manager. The text is the same on WeCom, DingTalk, Feishu, ntfy and in
+e-mail (its subject is the title); webhooks have title and text as fields of their own. Templates are filled as
+`thing1 = "summary"`, `phrase2 = "severity"`, `time3 = "time"`, `thing4 = "do"`, and `place`, `what`, `do` for SMS and calls.
+"""
+
+_SINCE = datetime(2026, 11, 22, 18, 10, tzinfo=UTC)  # 02:10 in Shanghai
+_LINK = "https://watch.example.org/incidents/7"
+_SITE = Site(id="linjiang", names=Names(zh="临江社区", en="Linjiang"))
+_SHED = Place(
+    id="shed-2",
+    site="linjiang",
+    kind=PlaceKind.SHED,
+    names=Names(zh="2 号充电棚", en="Shed 2"),
+    ports=(Port(id="7", names=Names(zh="7 号插座", en="socket 7"), circuit="feeder"),),
+    circuits=(Circuit(id="feeder", names=Names(zh="总线", en="feeder"), rating_a=63),),
+)
+_REACH = Place(
+    id="laobakou",
+    site="linjiang",
+    kind=PlaceKind.REACH,
+    names=Names(zh="老坝口河段", en="Laobakou reach"),
+)
+_RISK = Place(
+    id="underpass",
+    site="linjiang",
+    kind=PlaceKind.RISK_POINT,
+    names=Names(zh="人民路下穿通道", en="Renmin Road underpass"),
+)
+_BOX = Device(
+    id="shed-2-01",
+    site="linjiang",
+    names=Names(zh="2 号棚网关", en="Shed 2 gateway"),
+    bindings=(Binding(place="shed-2", metrics=("smoke",)),),
+    can_cut_power=True,
+)
+_CHEN = Person(
+    id="chen",
+    site="linjiang",
+    name="陈主任",
+    role=PostRole.PROPERTY,
+    phone="000-5550-0102",
+    places=("shed-2",),
+)
+_WEN = replace(_CHEN, id="wen", name="文书记", role=PostRole.COMMUNITY, places=())
+_REGISTRY = Registry(
+    sites=(_SITE,), places=(_SHED, _REACH, _RISK), devices=(_BOX,), people=(_CHEN, _WEN)
+)
+_ADDRESS = Address(channel=ChannelKind.WECOM_APP, to="chen")
+_FIELDS = {
+    "thing1": Part.SUMMARY,
+    "phrase2": Part.SEVERITY,
+    "time3": Part.TIME,
+    "thing4": Part.DO,
+}
+_VARIABLES = {"place": Part.PLACE, "what": Part.WHAT, "do": Part.DO}
+_TOLD = (
+    NoticeReason.OPENED,
+    NoticeReason.CLIMBED,
+    NoticeReason.SEVERITY,
+    NoticeReason.REOPENED,
+    NoticeReason.RECOVERED,
+    NoticeReason.SECOND_LOOK,
+    NoticeReason.CLOSED,
+)
+_FIGURE = 12.0
+"""Stands for any figure."""
+
+
+def page(packs: Packs) -> str:
+    """The whole page."""
+    head = _HEAD.replace("CHANNELS", "\n".join(_channels())).replace("PACE", _spelt(PACE))
+    smoke = packs.rules["eb-smoke"]
+    parts = [head]
+    for reason in _TOLD:
+        parts.append(f"### {reason.value}\n")
+        parts += [_everywhere(smoke, reason, language) for language in Language]
+    parts.append("## Many at once\n")
+    parts += [_many(packs, language) for language in Language]
+    parts.append(
+        "## The first message of each rule\n\nFigures and names of officials stand for any other.\n"
+    )
+    for rule in packs.rules.values():
+        parts.append(f"### {rule.id}\n")
+        for language in Language:
+            notice = _notice(rule, NoticeReason.OPENED, language)
+            parts.append(f"```text\n{text_of(notice, 2048)}\n```\n")
+    return "\n".join(parts)
+
+
+def _channels() -> Iterator[str]:
+    for kind, about in ABOUT.items():
+        proves = ", ".join(state.value for state in about.proves[1:]) or "–"
+        rates = "; ".join(_spelt(each) for each in about.allowances) or "–"
+        if about.is_paced:
+            rates = "the pace of people" if rates == "–" else f"{rates}; the pace of people"
+        yield f"| `{kind.value}` | {about.accepted} | {proves} | {_size(about)} | {rates} |"
+
+
+def _size(about: About) -> str:
+    return f"{about.bytes_most} bytes" if about.bytes_most else "–"
+
+
+def _spelt(allowance: Allowance) -> str:
+    over = {1.0: "s", 60.0: "min", 3600.0: "h", 86400.0: "day"}[allowance.over_s]
+    share = f", {allowance.reserved} of them for fire" if allowance.reserved else ""
+    return f"{allowance.count}/{over} ({allowance.burst} at once{share})"
+
+
+def _everywhere(rule: Rule, reason: NoticeReason, language: Language) -> str:
+    notice = _notice(rule, reason, language)
+    parts = parts_of(notice)
+    filled = {} if parts is None else {
+        name: wechat.value(name, part, parts, notice) for name, part in _FIELDS.items()
+    }  # fmt: skip
+    template = json.loads(sms.fill(notice, _VARIABLES) or "{}")
+    lines = ["```text", text_of(notice, ABOUT[ChannelKind.WECOM].bytes_most), "```", ""]
+    lines.append("- `wechat`: " + "; ".join(f"{k} {v}" for k, v in filled.items()))
+    lines.append("- `sms`, `voice`: " + "; ".join(f"{k} {v}" for k, v in template.items()))
+    if language is Language.ZH and reason not in (NoticeReason.RECOVERED, NoticeReason.CLOSED):
+        said = spoken_words(rule, _incident(rule, reason), _REGISTRY, reason)
+        lines.append("- `announcer`: " + " / ".join(said.splitlines()))
+    return "\n".join(lines) + "\n"
+
+
+def _many(packs: Packs, language: Language) -> str:
+    rules = [packs.rules["eb-smoke"], *packs.rules.values()]
+    notices = [
+        replace(_notice(rule, NoticeReason.OPENED, language), id=n, cls=rule.cls)
+        for n, rule in enumerate(rules[:12])
+    ]
+    return f"```text\n{text_of(merged(notices), 2048)}\n```\n"
+
+
+def _notice(rule: Rule, reason: NoticeReason, language: Language) -> Notice:
+    incident = _incident(rule, reason)
+    now = _SINCE + timedelta(minutes=12)
+    title, text = notice_words(
+        rule, incident, _REGISTRY, language, reason, _LINK, now, to=_CHEN, step=incident.step
+    )
+    return Notice(
+        id=7,
+        incident=7,
+        reason=reason,
+        step=incident.step,
+        person="chen",
+        address=_ADDRESS,
+        language=language,
+        cls=rule.cls,
+        severity=incident.severity,
+        title=title,
+        text=text,
+        link=_LINK,
+        created_at=now,
+        due_at=now,
+    )
+
+
+def _incident(rule: Rule, reason: NoticeReason) -> Incident:
+    place = next((p for p in _REGISTRY.places if p.kind.value in rule.places), None)
+    port = "7" if "port" in rule.holes() else ""
+    subject = rule.subject("linjiang", _BOX.id, place, port)
+    if subject is None:
+        raise ValueError(f"{rule.id} has no subject in the example")
+    is_over = reason in (NoticeReason.RECOVERED, NoticeReason.SECOND_LOOK, NoticeReason.CLOSED)
+    severity = max((step.severity for step in rule.steps), default=Severity.MAJOR)
+    return Incident(
+        id=7,
+        rule=rule.id,
+        subject=subject,
+        cls=rule.cls,
+        severity=severity,
+        state=State.RECOVERED if is_over else State.OPEN,
+        since=_SINCE,
+        opened_at=_SINCE,
+        place=place.id if place else "",
+        port=port,
+        device=_BOX.id if rule.cls is not IncidentClass.POLLUTION else "",
+        metric=rule.metric,
+        value=_FIGURE,
+        limit=_FIGURE,
+        peak=_FIGURE,
+        facts=rehearsal.facts(rule, _FIGURE, "某某"),
+        recovered_at=_SINCE + timedelta(minutes=9) if is_over else None,
+        step=1 if reason is NoticeReason.CLIMBED else 0,
+    )
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page(read_packs(shipped())))

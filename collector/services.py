@@ -1,0 +1,185 @@
+"""Settings of the services that carry notices: what ``shouwang.toml`` says of each."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar
+
+from pydantic import AfterValidator, Field
+
+from alerts.notify import aliyun, sms, voice, wechat, wecom_app
+from alerts.notify.outbound import Outbound
+from alerts.notify.parts import Part
+from alerts.notify.port import Channel
+from alerts.notify.voice import Pressed
+from alerts.registry.model import ChannelKind
+from collector.references import HttpUrl, Reference, SecretReference
+from edge.clock import Clock
+
+_STRICT: dict[str, Any] = {"extra": "forbid"}
+_PARTS = ", ".join(part.value for part in Part)
+
+
+def _variables(given: dict[str, str]) -> dict[str, str]:
+    for name, part in given.items():
+        if part not in set(Part):
+            raise ValueError(f"{name}: {part!r} is no part of a notice; write one of {_PARTS}")
+    return given
+
+
+def _fields(given: dict[str, str]) -> dict[str, str]:
+    for name in given:
+        if not wechat.kind_of(name):
+            known = ", ".join(wechat.LIMITS)
+            raise ValueError(f"{name!r} is no field of a template; their names begin with {known}")
+    return _variables(given)
+
+
+Variables = Annotated[dict[str, str], AfterValidator(_variables)]
+Fields = Annotated[dict[str, str], AfterValidator(_fields)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WecomConfig:
+    """An application of WeCom; without a ``corp_id`` the channel is not set up."""
+
+    __pydantic_config__: ClassVar = _STRICT
+    corp_id: Reference = ""
+    agent_id: Annotated[int, Field(ge=0)] = 0
+    secret: SecretReference = field(default="", repr=False)
+    url: HttpUrl = wecom_app.URL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WechatConfig:
+    """A service account of WeChat; without an ``app_id`` the channel is not set up."""
+
+    __pydantic_config__: ClassVar = _STRICT
+    app_id: Reference = ""
+    secret: SecretReference = field(default="", repr=False)
+    template: str = ""
+    fields: Fields = field(default_factory=dict)
+    url: HttpUrl = wechat.URL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AliyunConfig:
+    """The key by which SMS and calls are asked for."""
+
+    __pydantic_config__: ClassVar = _STRICT
+    access_key_id: Reference = field(default="", repr=False)
+    access_key_secret: SecretReference = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmsConfig:
+    """Without a ``template`` the channel is not set up."""
+
+    __pydantic_config__: ClassVar = _STRICT
+    sign_name: str = ""
+    template: str = ""
+    variables: Variables = field(default_factory=dict)
+    url: HttpUrl = sms.URL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoiceConfig:
+    """Without a ``template`` the channel is not set up; with a ``key_template`` 1 takes over."""
+
+    __pydantic_config__: ClassVar = _STRICT
+    template: str = ""
+    key_template: str = ""
+    show_number: str = ""
+    variables: Variables = field(default_factory=dict)
+    url: HttpUrl = voice.URL
+
+
+_NEEDED: Mapping[str, tuple[str, Mapping[str, str]]] = {
+    "wecom": ("corp_id", {"secret": "env:WECOM_SECRET", "agent_id": "1000002"}),
+    "wechat": (
+        "app_id",
+        {"secret": "env:WECHAT_SECRET", "template": "its id", "fields": '{ thing1 = "summary" }'},
+    ),
+    "sms": ("template", {"sign_name": "the approved name", "variables": '{ place = "place" }'}),
+    "voice": ("template", {"variables": '{ place = "place" }'}),
+}
+
+
+def problems(raw: Mapping[str, Any]) -> Iterator[str]:
+    """What is missing beside what is there; each key's own mistakes are found elsewhere."""
+    for table, (first, needed) in _NEEDED.items():
+        given = raw.get(table)
+        if not isinstance(given, dict) or not given:
+            continue
+        for key, example in ((first, "it"), *needed.items()):
+            if not given.get(key):
+                yield f"{table}.{key}: is needed by this table; write {example}, or remove the table"
+        if table in ("sms", "voice"):
+            keys = raw.get("aliyun")
+            for key in ("access_key_id", "access_key_secret"):
+                if not (isinstance(keys, dict) and keys.get(key)):
+                    yield f"aliyun.{key}: is needed by {table}; write a reference, e.g. env:ALIYUN"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """The tables together."""
+
+    wecom: WecomConfig
+    wechat: WechatConfig
+    aliyun: AliyunConfig
+    sms: SmsConfig
+    voice: VoiceConfig
+
+
+def open_services(
+    given: Services, outbound: Outbound, clock: Clock, pressed: Pressed
+) -> dict[ChannelKind, Channel]:
+    """The channels that are set up."""
+    channels: dict[ChannelKind, Channel] = {}
+    if given.wecom.corp_id:
+        channels[ChannelKind.WECOM_APP] = wecom_app.WecomApp(
+            outbound,
+            clock,
+            corp_id=given.wecom.corp_id,
+            agent_id=given.wecom.agent_id,
+            secret=given.wecom.secret,
+            url=given.wecom.url,
+        )
+    if given.wechat.app_id:
+        channels[ChannelKind.WECHAT] = wechat.Wechat(
+            outbound,
+            clock,
+            app_id=given.wechat.app_id,
+            secret=given.wechat.secret,
+            template=given.wechat.template,
+            fields=given.wechat.fields,
+            url=given.wechat.url,
+        )
+
+    def signer(url: str, version: str) -> aliyun.Aliyun:
+        return aliyun.Aliyun(
+            outbound,
+            clock,
+            url=url,
+            version=version,
+            key_id=given.aliyun.access_key_id,
+            key_secret=given.aliyun.access_key_secret,
+        )
+
+    if given.sms.template:
+        channels[ChannelKind.SMS] = sms.Sms(
+            signer(given.sms.url, sms.VERSION),
+            sign_name=given.sms.sign_name,
+            template=given.sms.template,
+            variables=given.sms.variables,
+        )
+    if given.voice.template:
+        channels[ChannelKind.VOICE] = voice.Voice(
+            signer(given.voice.url, voice.VERSION),
+            show_number=given.voice.show_number,
+            template=given.voice.template,
+            variables=given.voice.variables,
+            key_template=given.voice.key_template,
+            pressed=pressed,
+        )
+    return channels
