@@ -13,12 +13,14 @@ from alerts.rules.rule import (
     Expected,
     Mistake,
     Number,
+    Series,
     Shift,
     State,
+    Take,
     spell_duration,
 )
 from alerts.rules.several import SeveralState
-from alerts.rules.window import MeanInWindow
+from alerts.rules.window import BUCKETS, MeanInWindow
 from edge.contract.metrics import METRICS
 
 # GB 3838-2002 table 1, classes I to V, mg/L, read in stored copies: at least for oxygen, at most for
@@ -91,6 +93,12 @@ class WaterClassState(SeveralState):
         self.means: dict[str, MeanInWindow] = {}
         self.bucket = -1
         self.worst, self.worst_mean = "do", 0.0
+
+    def take_for(self, series: Series) -> Take:
+        take = SeveralState.take_for(self, series)
+        # Judged once in a sixtieth, so that is how long a verdict holds, beside a value's own time.
+        self.hold_ms = max(self.hold_ms, series.hold_ms + self.window_ms // BUCKETS)
+        return take
 
     def take(self, key: str, value: float, at_ms: int, watched_ms: int) -> Sequence[Shift] | None:
         mean = self.means.get(key)
