@@ -45,18 +45,22 @@ class Missing(Limited):
 
 
 class MissingState(SeveralState):
-    """When the quantity was last measured."""
+    """When the quantity was last measured, and when anything was: a box that is silent as a whole
+    does not count, nor the moment in which it comes back."""
 
-    __slots__ = ("heard_ms", "metric")
+    __slots__ = ("heard_ms", "metric", "seen_ms")
 
     def __init__(self, rule: Missing, expected: Expected) -> None:
         super().__init__(rule, expected, 0)
         self.metric = rule.metric
-        self.heard_ms = -1
+        self.heard_ms = self.seen_ms = -1
 
     def take_in(
         self, key: str, value: float, at_ms: int, watched_ms: int
     ) -> Sequence[Shift] | None:
+        if self.heard_ms >= 0 and at_ms - self.seen_ms > self.hold_by[key]:
+            self.heard_ms += at_ms - self.seen_ms
+        self.seen_ms = max(at_ms, self.seen_ms)
         if key.endswith(f"/{self.metric}"):
             self.heard_ms = max(at_ms, self.heard_ms)
             return None if self.breach is None else self.judge(0.0, at_ms, watched_ms)
@@ -72,8 +76,8 @@ class MissingState(SeveralState):
         return {"facts": {"minutes": measure}, "metric": self.metric}
 
     def dump(self) -> list[Any]:
-        return [SeveralState.dump(self), self.heard_ms]
+        return [SeveralState.dump(self), self.heard_ms, self.seen_ms]
 
     def load(self, data: list[Any]) -> None:
         SeveralState.load(self, data[0])
-        self.heard_ms = data[1]
+        self.heard_ms, self.seen_ms = data[1:3]

@@ -17,7 +17,7 @@ from alerts.rules.rule import (
     State,
     spell_duration,
 )
-from alerts.rules.window import BUCKETS
+from alerts.rules.window import BUCKETS, MedianInWindow
 
 NEVER_MIN = 1e6  # so many minutes to the line: it is not on its way there
 _MINUTE_MS = 60_000
@@ -29,22 +29,26 @@ class Rate(Limited):
 
     Both ends are medians of three values, so that one wave or lost reading is no rate; less than
     half of ``over`` gives none either. With ``line`` (a place's own number) the measure is how many
-    minutes remain until the value is there, at this rate.
+    minutes remain until the value is there, at this rate. With ``usual`` nothing is on its way that
+    is not ``over_usual`` above the median of that while: what was lifted out is only back.
     """
 
     GIVES: ClassVar = READING_HOLES - {"limit"} | {"rate", "window", "line"}
     MEASURE: ClassVar = "change"
-    NUMBERS: ClassVar = ("over_ms", "line")
+    NUMBERS: ClassVar = ("over_ms", "line", "usual_ms", "over_usual")
 
     kind: Literal["rate"] = "rate"
     over_ms: Annotated[Duration, Field(alias="over", gt=0)]
     per: Annotated[Duration, Field(gt=0)]
     line: Number | None = None
     minutes_to_line: bool = False
+    usual_ms: Annotated[Duration, Field(alias="usual")] = 0
+    over_usual: Annotated[Number, Field(ge=0)] = 0.0
 
     def measure(self) -> str:
         if self.minutes_to_line:
-            return "minutes to the line"
+            usual = f"{self.over_usual:g} over the median of {spell_duration(self.usual_ms)}"
+            return "minutes to the line" + (f" from {usual} on," if self.usual_ms else "")
         return f"per {spell_duration(self.per)}, over {spell_duration(self.over_ms)}:"
 
     def begin(self, expected: Expected) -> State | None:
@@ -56,6 +60,8 @@ class Rate(Limited):
         yield from Limited.mistakes(self)
         if self.minutes_to_line and self.line is None and not self.per_place:
             yield Mistake("line", "is missing", "give it, or set per_place = true")
+        if self.usual_ms and not self.minutes_to_line:
+            yield Mistake("usual", "is for minutes to a line", "leave it out")
 
 
 class RateState(LimitState):
@@ -66,10 +72,12 @@ class RateState(LimitState):
         "line",
         "newest",
         "over_ms",
+        "over_usual",
         "per_ms",
         "points",
         "rate",
         "seen_ms",
+        "usual",
         "width_ms",
     )
 
@@ -77,6 +85,8 @@ class RateState(LimitState):
         super().__init__(rule, expected)
         self.over_ms, self.per_ms = rule.over_ms, rule.per
         self.line = rule.line if rule.minutes_to_line else None
+        self.usual = MedianInWindow(rule.usual_ms) if rule.usual_ms else None
+        self.over_usual = rule.over_usual
         self.width_ms = max(1, rule.over_ms // BUCKETS)
         self.before: list[float] = []
         self.points: list[tuple[int, float]] = []
@@ -92,6 +102,9 @@ class RateState(LimitState):
             points.clear()
             before.clear()
         self.seen_ms, self.newest = at_ms, value
+        is_over = self.usual is None or (
+            value >= self.usual.add(value, at_ms) + self.over_usual or len(self.usual) < 2
+        )
         if len(before) < 2:
             before.append(value)
             return None
@@ -116,7 +129,7 @@ class RateState(LimitState):
         if line is None:
             return self.judge(rate, at_ms, watched_ms)
         left = NEVER_MIN
-        if rate > 0:
+        if rate > 0 and is_over:
             left = max(0.0, min(NEVER_MIN, (line - median) / rate * self.per_ms / _MINUTE_MS))
         return self.judge(left, at_ms, watched_ms)
 
@@ -130,7 +143,7 @@ class RateState(LimitState):
         points = [list(point) for point in self.points]
         return [
             LimitState.dump(self), self.seen_ms, self.newest, self.rate, list(self.before),
-            self.width_ms, points,
+            self.width_ms, points, *([self.usual.dump()] if self.usual else []),
         ]  # fmt: skip
 
     def load(self, data: list[Any]) -> None:
@@ -139,3 +152,5 @@ class RateState(LimitState):
         self.before = list(data[4])
         if data[5] == self.width_ms:  # else the window has another length now: begin anew
             self.points.extend((at_ms, median) for at_ms, median in data[6])
+        if self.usual is not None and len(data) > 7:
+            self.usual.load(data[7])

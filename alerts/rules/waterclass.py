@@ -10,15 +10,17 @@ from alerts.rules.limit import Limited
 from alerts.rules.rule import (
     COMMON_HOLES,
     Duration,
+    Ear,
     Expected,
     Mistake,
     Number,
+    Series,
     Shift,
     State,
     spell_duration,
 )
 from alerts.rules.several import SeveralState
-from alerts.rules.window import MeanInWindow
+from alerts.rules.window import BUCKETS, MeanInWindow
 from edge.contract.metrics import METRICS
 
 # GB 3838-2002 table 1, classes I to V, mg/L, read in stored copies: at least for oxygen, at most for
@@ -91,6 +93,12 @@ class WaterClassState(SeveralState):
         self.means: dict[str, MeanInWindow] = {}
         self.bucket = -1
         self.worst, self.worst_mean = "do", 0.0
+
+    def ear(self, series: Series) -> Ear:
+        ear = super().ear(series)
+        # Judged once in a sixtieth, so that is how long a verdict holds, beside a value's own time.
+        self.hold(max(self.hold_ms, series.hold_ms + self.window_ms // BUCKETS))
+        return ear
 
     def take_in(
         self, key: str, value: float, at_ms: int, watched_ms: int

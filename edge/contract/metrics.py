@@ -106,7 +106,8 @@ _TABLE = (
     _m("transparency", "透明度", "Transparency (Secchi)", "cm", "cm", (0, 1000), (0, 300), 0),
     _m("water-level", "水位", "Water level", "m", "m", (-20, 9000), None, 3),
     _m("flow", "流量", "Flow", "m³/s", "m3/s", (0, 100000), None, 2),
-    _m("rain", "降雨量", "Rain", "mm", "mm", (0, 20), (0, 4), 1, counts=True),
+    # Of one reading: the heaviest quarter of an hour, since some gauges tell no oftener.
+    _m("rain", "降雨量", "Rain", "mm", "mm", (0, 60), (0, 4), 1, counts=True),
     # Charging: ports, feeder and shed.
     _m("power", "功率", "Power", "W", "W", (0, 20000), (0, 4000), 0),
     _m("voltage", "电压", "Voltage", "V", "V", (0, 500), (180, 260), 1),

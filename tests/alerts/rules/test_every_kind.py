@@ -41,7 +41,7 @@ say.zh = {{ what = "试", why = "试", do = "看", clear = "好" }}
 say.en = {{ what = "a test", why = "a test", do = "look", clear = "well" }}
 """
 _BODIES = {
-    "threshold": 'metric = "power"\nof = "port"\nstale = "counts"\n'
+    "threshold": 'metric = "power"\nof = "port"\nstale = "counts"\ninrush = 5.0\n'
     'step = [{ severity = "minor", outside = [5.0, 150.0], back = 3.0, for = "2m", keep = "2m", '
     'bands = [{ hours = ["22:15", "06:20"] }] }, { severity = "major", above = 200.0 }]',
     "absence": 'step = [{ severity = "minor" }]',

@@ -113,7 +113,10 @@ def test_durations_of_an_override_are_seconds() -> None:
     ("override", "expected"),
     [
         ({"eb-port-ovrp": {"above": 1}}, "there is no such rule; did you mean 'eb-port-overp'?"),
-        ({"eb-port-overp": {"abov": 1}}, "'abov' is no number of it; use one of major.above"),
+        (
+            {"eb-port-overp": {"abov": 1}},
+            "'abov' is no number of it; use one of inrush, major.above",
+        ),
         ({"eb-port-overp": {"clear": 900}}, "clear_above 900"),
         ({"eb-port-overp": {"above": 3000}}, "a severer step has a milder 'above'"),
         ({"eb-port-overp": {"samples": 2}}, "'samples' is no number of it"),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.alerts.rules.worlds import PLACE, said, told
+from tests.alerts.rules.worlds import PLACE, Spot, said, told
 
 WARMTH = (PLACE, "7", "port-temp")
 BODY = """kind = "rate"
@@ -54,3 +54,17 @@ def test_the_minutes_to_the_line_are_told() -> None:
     raised = said(TO_LINE, LEVEL, interval_ms=300_000, override={"line": 3.2})[0]
     assert 0 < float(raised.facts["minutes"]) < 60
     assert (raised.facts["line"], raised.limit) == (3.2, None)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "levels", "rings"),
+    [
+        ("a gauge that is put back is not on its way", [2.0] * 60 + [1.2] * 8 + [1.6, 2.0, 2.0, 2.0], False),
+        ("water that has risen above the usual is", [2.0] * 60 + [2.1, 2.2, 2.3, 2.4, 2.5], True),
+        ("a new station knows no usual yet", [2.0] * 4 + [2.1, 2.2, 2.3, 2.4, 2.5], True),
+    ],
+)  # fmt: skip
+def test_what_is_only_back_is_not_on_its_way_to_the_line(sentence, levels, rings) -> None:
+    body = TO_LINE.replace("per_place", 'usual = "1d"\nover_usual = 0.2\nper_place')
+    columns: dict[Spot, list[float | None]] = {(PLACE, "", "water-level"): levels}
+    assert bool(said(body, columns, interval_ms=300_000, override={"line": 2.8})) is rings, sentence

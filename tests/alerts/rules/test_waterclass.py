@@ -3,7 +3,7 @@
 import pytest
 
 from alerts.rules.waterclass import class_of
-from tests.alerts.rules.worlds import PLACE, said, told
+from tests.alerts.rules.worlds import PLACE, Spot, said, told
 
 BODY = """kind = "water-class"
 window = "1d"
@@ -42,6 +42,13 @@ def test_the_mean_of_a_day_against_the_target(sentence, ammonia, target, expecte
     override = {"target": target} if target else None
     columns = {AMMONIA: ammonia, OXYGEN: [8.0] * len(ammonia)}
     assert told(said(BODY, columns, interval_ms=3_600_000, override=override)) == expected, sentence
+
+
+def test_a_wait_passes_at_a_station_that_speaks_more_often_than_the_mean_is_judged() -> None:
+    body = BODY.replace("clear = 0.0", 'clear = 0.0, for = "6h"')
+    columns: dict[Spot, list[float | None]] = {AMMONIA: [1.9] * 400}
+    found = told(said(body, columns, interval_ms=300_000, override={"target": 3}))
+    assert [name for name, _, _ in found] == ["raised"]
 
 
 def test_it_tells_what_is_worst() -> None:
