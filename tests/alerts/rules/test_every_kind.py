@@ -215,7 +215,14 @@ def sayings(whats: list[tuple[int, What]], rules: set[str]) -> set[tuple[str, st
 # What order of arrival each kind may be given, so that it says the same.
 WAITING = {"k-of-n", "dry-weather", "balance"}  # any within `wait`
 SINGLE = {"threshold", "rise", "rate", "baseline", "session", "pattern", "sum"}  # any of its series
-ARRIVING = {"flat", "water-class", "circuit", "absence", "combination"}  # that of time; no `wait`
+ARRIVING = {
+    "flat",
+    "water-class",
+    "circuit",
+    "absence",
+    "combination",
+    "missing",
+}  # that of time; no `wait`
 
 
 def test_each_kind_stands_in_the_table_of_what_order_it_may_be_given() -> None:
