@@ -32,8 +32,9 @@ def prepare(url: str, is_open: int, closed: int) -> None:
     fill(url, min(is_open, OPEN_MOST), closed, now)
 
 
-async def commits(url: str, count: int, per_s: float = PER_S) -> list[float]:
-    """Milliseconds of each of so many decisions, on sockets that nothing is open about."""
+async def commits(url: str, count: int, per_s: float = PER_S) -> tuple[list[float], float]:
+    """Milliseconds of each of so many decisions, on sockets that nothing is open about; and of the
+    processor for one, with its notice sent and settled and the watch's own looks meanwhile."""
     operations, clock, packs = Operations(url), Clock(), read_packs(shipped())
     lease = operations.lease("bench", "bench")
     operating = Operating(operations, {ChannelKind.LOG: _Instant()}, clock, lease)
@@ -48,15 +49,19 @@ async def commits(url: str, count: int, per_s: float = PER_S) -> list[float]:
     )
     tasks = [asyncio.create_task(each) for each in work]
     took_ms: list[float] = []
+    began_cpu_s = 0.0
     try:
-        # The first brings up connections and the words of all rules.
+        # The first bring up connections and the words of all rules.
         for nth in range(-5, count):
             word = raised(nth + 5, nth + 5, clock.now())
             began_s = time.perf_counter()
             await operating.take([word], packs)
+            if nth == 0:
+                began_cpu_s = time.process_time()
             if nth >= 0:
                 took_ms.append((time.perf_counter() - began_s) * 1000)
             await asyncio.sleep(1 / per_s)
+        cpu_ms = (time.process_time() - began_cpu_s) / count * 1000
     finally:
         for task in tasks:
             task.cancel()
@@ -64,7 +69,7 @@ async def commits(url: str, count: int, per_s: float = PER_S) -> list[float]:
             with suppress(asyncio.CancelledError):
                 await task
         await operating.close()
-    return took_ms
+    return took_ms, cpu_ms
 
 
 class _Instant:

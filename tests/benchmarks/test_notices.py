@@ -39,9 +39,10 @@ def test_the_past_of_the_estate_is_one_that_the_pages_can_read(url: str) -> None
 
 def test_each_decision_is_committed_with_its_notice_and_sent(url: str) -> None:
     prepare(url, 0, 0)
-    took_ms = asyncio.run(commits(url, 5, per_s=50))
+    took_ms, cpu_ms = asyncio.run(commits(url, 5, per_s=50))
     assert len(took_ms) == 5
     assert 0 < share(took_ms, 0.5) < 10_000
+    assert cpu_ms > 0
     with Operations(url) as operations:
         assert len(operations.notices()) == 10  # five more that warm it
 
@@ -49,7 +50,7 @@ def test_each_decision_is_committed_with_its_notice_and_sent(url: str) -> None:
 def test_queries_and_page_are_timed(url: str, tmp_path: Path) -> None:
     prepare(url, 10, 10)
     figures = overview("", url, tmp_path / "desk", looks=3)
-    assert set(figures) == {"overview_ms", "polls_ms", "page_ms"}
+    assert set(figures) == {"overview_ms", "overview_cpu_ms", "polls_ms", "page_ms"}
     assert all(float(figure) > 0 for figure in figures.values())
 
 
@@ -69,7 +70,7 @@ def test_each_breach_is_timed_to_the_webhook(tmp_path: Path) -> None:
 @pytest.mark.postgres
 def test_figures_of_postgresql_have_names_of_their_own(postgres_server: Postgres) -> None:
     figures = notices.commit_figures([("_postgres", postgres_server.new_database)], 3)
-    assert set(figures) == {"commit_postgres_p50_ms", "commit_postgres_p99_ms"}
+    assert set(figures) == {f"commit_postgres_{unit}_ms" for unit in ("p50", "p99", "cpu")}
     assert notices._named("notices_missing", "_postgres") == "notices_missing_postgres"
     name = notices._named("reading_to_webhook_p99_ms", "_postgres")
     assert name in notices.WANTED

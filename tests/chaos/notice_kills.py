@@ -43,7 +43,7 @@ from tests.services.servers import Missing, Mosquitto, Postgres, find_postgres
 
 NAME = "notice-kills"
 WAIT_S = 1.0  # of each tier, house seconds
-DIES_S = 20.0  # a named point is come to within that, on a busy machine
+DIES_S = 60.0  # a named point is come to within that, on a busy machine
 RANDOM_S = 3.0  # from a start until all that follows it is done, on a quiet machine
 BETWEEN_SEND_AND_SETTLE = "between-send-and-settle"
 ANY_TIME = "any-time"
@@ -193,10 +193,10 @@ class Experiment:
 
     def _check_came(self, fire: Incident, say: Callable[[str], None]) -> None:
         came = [one for one in self._hooks.came if one.body["incident"] == fire.id]
-        first = list(dict.fromkeys(one.person for one in came))
-        wanted = [person for _, _, person, _ in STEPS]
-        if first != wanted:
-            say(f"{fire.subject} was told to {first}")
+        people = {one.person for one in came}
+        wanted = {person for _, _, person, _ in STEPS}
+        if people != wanted:
+            say(f"{fire.subject} was told to {sorted(people)} alone")
         if len({one.key for one in came}) > len(wanted):
             say(f"{fire.subject} was told under {len({one.key for one in came})} keys")
 
