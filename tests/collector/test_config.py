@@ -230,6 +230,8 @@ def test_each_kind_of_server_opens_with_what_it_needs(write, monkeypatch, store)
         ("[sms]\ntemplate = 'SMS_1'\nsign_name = 'x'\nvariables = {a = 'what'}",
          "aliyun.access_key_id: is needed by sms"),
         ("[sms]\nsign_name = 'x'", "sms.template: is needed by this table"),
+        ("[webpush]\nsubject = 'mailto:a@example.org'", "webpush.key: is needed by this table"),
+        ("[apprise]\nschemes = ['bark://']", "apprise.schemes: 'bark://' is no scheme"),
         ("[voice]\ntemplate = 'TTS_1'\nurl = 'dyvms'", "voice.url: write http://host:port"),
         ("[voice]\ntemplate = 'TTS_1'", "voice.variables: is needed by this table"),
     ],
@@ -249,11 +251,12 @@ def test_services_that_are_set_up_have_their_channels(write, monkeypatch):
             "[sms]\ntemplate = 'SMS_1'\nsign_name = 'x'\nvariables = {what = 'what'}\n"
             "[voice]\ntemplate = 'TTS_1'\nvariables = {what = 'what'}\n"
             "[mail]\nhost = 'mail.example'\n"
+            "[webpush]\nkey = 'env:TEST_KEY'\nsubject = 'mailto:a@example.org'\n"
         )
     )
     assert "geheim" not in repr(config)
     nobody: Any = None
     assert set(open_channels(config, Clock(), nobody, nobody)) == set(ChannelKind)
     bare = read_config(write(""))
-    missing = {"email", "wecom-app", "wechat", "sms", "voice"}
+    missing = {"email", "wecom-app", "wechat", "sms", "voice", "webpush"}
     assert set(ChannelKind) - set(open_channels(bare, Clock(), nobody, nobody)) == missing
