@@ -16,9 +16,11 @@ from collector.listeners.config import ListenerConfig
 from collector.references import HttpUrl, Reference, SecretReference, folder, reference
 from collector.services import (
     AliyunConfig,
+    AppriseConfig,
     Services,
     SmsConfig,
     VoiceConfig,
+    WebPushConfig,
     WechatConfig,
     WecomConfig,
 )
@@ -292,6 +294,8 @@ class Config:
     aliyun: AliyunConfig = field(default_factory=AliyunConfig)
     sms: SmsConfig = field(default_factory=SmsConfig)
     voice: VoiceConfig = field(default_factory=VoiceConfig)
+    webpush: WebPushConfig = field(default_factory=WebPushConfig)
+    apprise: AppriseConfig = field(default_factory=AppriseConfig)
     deadman: DeadmanConfig = DeadmanConfig()
     listener: tuple[ListenerConfig, ...] = ()
     uplink: tuple[UplinkConfig, ...] = ()
@@ -304,6 +308,9 @@ class Config:
             aliyun=self.aliyun,
             sms=self.sms,
             voice=self.voice,
+            webpush=self.webpush,
+            apprise=self.apprise,
+            abroad=self.notices.abroad,
         )
 
     @property
@@ -445,6 +452,7 @@ def _store_together(store: dict[str, Any], sign_in: bool) -> list[str]:
 
 _SECRETS = (
     "password", "token", "secret", "client_secret", "app_secret", "access_key_secret", "access_key_id",
+    "key",
 )  # fmt: skip
 
 

@@ -11,7 +11,6 @@ from alerts.notify.email import Email, MailSecurity, MailServer
 from alerts.notify.feishu import FeishuRobot
 from alerts.notify.feishu_app import FeishuApp, FeishuSettings
 from alerts.notify.log import LogLine
-from alerts.notify.ntfy import Ntfy
 from alerts.notify.outbound import Outbound
 from alerts.notify.port import Channel, Speaker
 from alerts.notify.voice import Pressed
@@ -89,7 +88,6 @@ def open_channels(
     channels: dict[ChannelKind, Channel] = {
         ChannelKind.WEBHOOK: Webhook(outbound, clock),
         ChannelKind.ALERTMANAGER: Alertmanager(outbound, clock),
-        ChannelKind.NTFY: Ntfy(outbound, clock, abroad=config.notices.abroad),
         ChannelKind.WECOM: WecomRobot(outbound, clock),
         ChannelKind.DINGTALK: DingtalkRobot(outbound, clock),
         ChannelKind.FEISHU: FeishuRobot(outbound, clock),

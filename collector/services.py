@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, Field
 
-from alerts.notify import aliyun, sms, voice, wechat, wecom_app
+from alerts.notify import aliyun, apprise, ntfy, sms, voice, webpush, wechat, wecom_app
 from alerts.notify.outbound import Outbound
 from alerts.notify.parts import Part
 from alerts.notify.port import Channel
@@ -93,6 +93,30 @@ class VoiceConfig:
     url: HttpUrl = voice.URL
 
 
+def _schemes(given: tuple[str, ...]) -> tuple[str, ...]:
+    for scheme in given:
+        if not (scheme.isascii() and scheme.isalnum()):
+            raise ValueError(f"{scheme!r} is no scheme; write what stands before :// alone")
+    return given
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebPushConfig:
+    """Without a ``key`` the channel is not set up."""
+
+    __pydantic_config__: ClassVar = _STRICT
+    key: SecretReference = field(default="", repr=False)
+    subject: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppriseConfig:
+    """Which of its URLs may be used."""
+
+    __pydantic_config__: ClassVar = _STRICT
+    schemes: Annotated[tuple[str, ...], AfterValidator(_schemes)] = apprise.SCHEMES
+
+
 _NEEDED: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "wecom": ("corp_id", {"secret": "env:WECOM_SECRET", "agent_id": "1000002"}),
     "wechat": (
@@ -101,6 +125,7 @@ _NEEDED: Mapping[str, tuple[str, Mapping[str, str]]] = {
     ),
     "sms": ("template", {"sign_name": "the approved name", "variables": '{ place = "place" }'}),
     "voice": ("template", {"variables": '{ place = "place" }'}),
+    "webpush": ("key", {"subject": "mailto: and the address of whoever runs this"}),
 }
 
 
@@ -129,13 +154,27 @@ class Services:
     aliyun: AliyunConfig
     sms: SmsConfig
     voice: VoiceConfig
+    webpush: WebPushConfig
+    apprise: AppriseConfig
+    abroad: bool
 
 
 def open_services(
     given: Services, outbound: Outbound, clock: Clock, pressed: Pressed
 ) -> dict[ChannelKind, Channel]:
     """The channels that are set up."""
-    channels: dict[ChannelKind, Channel] = {}
+    channels: dict[ChannelKind, Channel] = {
+        ChannelKind.APPRISE: apprise.Apprise(given.apprise.schemes),
+        ChannelKind.NTFY: ntfy.Ntfy(outbound, clock, abroad=given.abroad),
+    }
+    if given.webpush.key:
+        channels[ChannelKind.WEBPUSH] = webpush.WebPush(
+            outbound,
+            clock,
+            key=given.webpush.key,
+            subject=given.webpush.subject,
+            abroad=given.abroad,
+        )
     if given.wecom.corp_id:
         channels[ChannelKind.WECOM_APP] = wecom_app.WecomApp(
             outbound,

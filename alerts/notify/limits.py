@@ -119,6 +119,13 @@ ABOUT: Mapping[ChannelKind, About] = {
         allowances=(Allowance(count=60, over_s=60, burst=30, reserved=5, source="ntfy's default"),),
         bytes_most=4000,  # over 4,096 it becomes an attached file
     ),
+    ChannelKind.WEBPUSH: About(
+        accepted="the browser's push service took it (2xx)", bytes_most=2800
+    ),
+    ChannelKind.APPRISE: About(
+        accepted="apprise saw an HTTP success, which its services also give to refusals",
+        bytes_most=2000,
+    ),
 }
 
 

@@ -60,8 +60,9 @@ CHANNELS
   account before you rely on it; without the key nobody has taken over, and the climb goes on. After a restart
   the calls before it are not asked for.
 - Robots of groups, WeChat and SMS prove only that the service took it. The link is what people answer by.
-- Not built in: acknowledging in the chat itself (DingTalk's Stream mode, Feishu's long connection), Web Push,
-  apprise.
+- apprise proves least: it looks at the HTTP status alone.
+- Not built in: acknowledging in the chat itself (DingTalk's Stream mode, Feishu's long connection), and the
+  console's part of Web Push: a browser's subscription has to be registered by hand.
 
 ## How often
 

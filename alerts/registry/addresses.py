@@ -16,7 +16,13 @@ _MENTION = re.compile(r"[A-Za-z0-9._-]{1,64}")
 MOBILE = re.compile(r"(?:\+?86)?1\d{10}", re.ASCII)
 _EVERYBODY = frozenset({"all", "everyone", "here"})
 # Public servers of these services that are not in China.
-_ABROAD = frozenset({"ntfy.sh"})
+_ABROAD = (
+    "ntfy.sh",
+    "googleapis.com",  # push to Chrome
+    "push.services.mozilla.com",
+    "push.apple.com",
+    "notify.windows.com",
+)
 _TOPIC = re.compile(r"https?://[^\s/?#]+(/[^\s/?#]+)*/[A-Za-z0-9_-]{1,64}")
 _PATTERNS = {
     ChannelKind.NTFY: (_TOPIC, "topic", "https://ntfy.example.org/TOPIC"),
@@ -60,7 +66,8 @@ def robot(to: str) -> Robot:
 def is_abroad(url: str) -> bool:
     """Whether it is a public service outside the country, as far as is known here."""
     host = url.partition("://")[2].partition("/")[0].rpartition("@")[2].partition(":")[0]
-    return host.lower().rstrip(".") in _ABROAD
+    host = host.lower().rstrip(".")
+    return any(host == name or host.endswith(f".{name}") for name in _ABROAD)
 
 
 def where(address: Address) -> tuple[ChannelKind, str]:
@@ -73,6 +80,11 @@ def problems(address: Address) -> Iterator[tuple[str, str, str]]:
     """(key, what is wrong, the remedy) of an address on a channel that is spoken of here."""
     if address.channel in ROBOTS:
         yield from _robot_problems(address)
+    elif address.channel is ChannelKind.APPRISE and not is_reference(address.to):
+        yield "to", "the key itself may stand here", "put the URL behind env:NAME or file:PATH"
+    elif address.channel is ChannelKind.WEBPUSH and not is_reference(address.to):
+        if not address.to.lstrip().startswith("{"):
+            yield "to", "no push subscription", "write its JSON, or file:PATH of it"
     elif address.channel in _PATTERNS and not is_reference(address.to):
         pattern, name, example = _PATTERNS[address.channel]
         if not pattern.fullmatch(address.to.replace(" ", "")):

@@ -48,6 +48,8 @@ class ChannelKind(StrEnum):
     SMS = "sms"
     VOICE = "voice"  # a phone call
     NTFY = "ntfy"  # a push message to a topic
+    WEBPUSH = "webpush"  # a push message to a browser
+    APPRISE = "apprise"  # what has no channel of its own, by an apprise URL
 
 
 class Source(StrEnum):

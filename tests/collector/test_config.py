@@ -231,6 +231,8 @@ def test_each_kind_of_server_opens_with_what_it_needs(write, monkeypatch, store)
          "aliyun.access_key_id: is needed by sms"),
         ("[feishu_app]\napp_id = 'x'", "feishu_app.app_secret: is needed beside the other"),
         ("[sms]\nsign_name = 'x'", "sms.template: is needed by this table"),
+        ("[webpush]\nsubject = 'mailto:a@example.org'", "webpush.key: is needed by this table"),
+        ("[apprise]\nschemes = ['bark://']", "apprise.schemes: 'bark://' is no scheme"),
         ("[voice]\ntemplate = 'TTS_1'\nurl = 'dyvms'", "voice.url: write http://host:port"),
         ("[voice]\ntemplate = 'TTS_1'", "voice.variables: is needed by this table"),
     ],
@@ -252,11 +254,13 @@ def test_services_that_are_set_up_have_their_channels(write, monkeypatch):
             "[mail]\nhost = 'mail.example'\n"
             "[dingtalk_app]\nclient_id = 'd'\nclient_secret = 'env:TEST_KEY'\n"
             "[feishu_app]\napp_id = 'f'\napp_secret = 'env:TEST_KEY'\n"
+            "[webpush]\nkey = 'env:TEST_KEY'\nsubject = 'mailto:a@example.org'\n"
         )
     )
     assert "geheim" not in repr(config)
     nobody: Any = None
     assert set(open_channels(config, Clock(), nobody, nobody)) == set(ChannelKind)
     bare = read_config(write(""))
-    missing = {"email", "wecom-app", "wechat", "sms", "voice", "dingtalk-app", "feishu-app"}
+    missing = {"email", "wecom-app", "wechat", "sms", "voice", "webpush"}
+    missing |= {"dingtalk-app", "feishu-app"}
     assert set(ChannelKind) - set(open_channels(bare, Clock(), nobody, nobody)) == missing

@@ -9,13 +9,20 @@ import hmac
 import json
 import time
 import unicodedata
-from base64 import b64encode
+from base64 import b64encode, urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import quote, unquote
 
 from aiohttp import web
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from alerts.notify.webpush import public
 
 SECRET = "SEC-geheim-0123456789"
 TOKEN = "t0ken-of-the-robot-693a91f6"
@@ -333,6 +340,66 @@ class AliyunServer(Service):
         to_sign = f"ACS3-HMAC-SHA256\n{hashlib.sha256(text.encode()).hexdigest()}"
         wanted = hmac.new(SECRET.encode(), to_sign.encode(), hashlib.sha256).hexdigest()
         return wanted == parts["Signature"]
+
+
+class PushService(Service):
+    """A browser and its push service: what arrives is decrypted with the browser's key."""
+
+    path = f"/wpush/v2/{TOKEN}"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.key = ec.generate_private_key(ec.SECP256R1())
+        self.auth = b"0123456789abcdef"
+
+    @property
+    def subscription(self) -> str:
+        keys = {"p256dh": _base64(public(self.key)), "auth": _base64(self.auth)}
+        return json.dumps({"endpoint": self.url, "expirationTime": None, "keys": keys})
+
+    async def answer(self, request: web.Request, body: bytes) -> web.Response:
+        scheme, _, rest = request.headers["Authorization"].partition(" ")
+        fields = dict(part.strip().split("=", 1) for part in rest.split(","))
+        head, claims, signature = fields["t"].split(".")
+        raw = urlsafe_b64decode(signature + "==")
+        point = urlsafe_b64decode(fields["k"] + "==")
+        theirs = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), point)
+        r, s = (int.from_bytes(part, "big") for part in (raw[:32], raw[32:]))
+        signed = f"{head}.{claims}".encode()
+        theirs.verify(encode_dss_signature(r, s), signed, ec.ECDSA(hashes.SHA256()))
+        told = json.loads(urlsafe_b64decode(claims + "=="))
+        if scheme != "vapid" or told["aud"] != f"http://{self.host}":
+            return web.Response(status=403, text="bad vapid")
+        if self.mode == "busy":
+            return web.Response(status=429, text="slow down", headers={"Retry-After": "30"})
+        if self.mode == "refusing":
+            return web.Response(status=410, text=f"unsubscribed {TOKEN}")
+        if len(body) > 4096 or int(request.headers["TTL"]) <= 0:
+            return web.Response(status=413)
+        self.taken.append(
+            (request.headers.copy(), json.loads(decrypted(body, self.key, self.auth)))
+        )
+        return web.Response(status=201)
+
+
+def decrypted(body: bytes, key: ec.EllipticCurvePrivateKey, auth: bytes) -> bytes:
+    """RFC 8291 from the browser's side."""
+    salt, length = body[:16], body[20]
+    sender, sealed = body[21 : 21 + length], body[21 + length :]
+    theirs = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), sender)
+
+    def derive(secret: bytes, salt: bytes, info: bytes, length: int) -> bytes:
+        return HKDF(algorithm=hashes.SHA256(), length=length, salt=salt, info=info).derive(secret)
+
+    info = b"WebPush: info\0" + public(key) + sender
+    secret = derive(key.exchange(ec.ECDH(), theirs), auth, info, 32)
+    content = derive(secret, salt, b"Content-Encoding: aes128gcm\0", 16)
+    nonce = derive(secret, salt, b"Content-Encoding: nonce\0", 12)
+    return AESGCM(content).decrypt(nonce, sealed, None).rstrip(b"\0").removesuffix(b"\x02")
+
+
+def _base64(raw: bytes) -> str:
+    return urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
 class NtfyServer(Service):

@@ -54,7 +54,7 @@ def test_of_several_limits_the_tightest_counts() -> None:
     limiter = Limiter()
     assert turn(limiter, [False], 0, second, TEN).groups == ((0,),)
     late = turn(limiter, [False], 0, second, TEN)
-    assert (late.wait_s, late.why) == (1.0, "2 in 1 s")
+    assert (late.wait_s, late.why) == (0.5, "2 in 1 s")
 
 
 def test_a_service_that_asked_to_wait_is_obeyed_even_for_fire() -> None:

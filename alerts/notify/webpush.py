@@ -1,0 +1,214 @@
+"""Web Push to a browser: encrypted for it alone (RFC 8291), signed by VAPID (RFC 8292); extra ``push``.
+
+``to`` is a PushSubscription as JSON, or a reference to one. The push services of browsers are
+outside the country, so nothing goes there unless ``notices.abroad`` allows it.
+"""
+
+import json
+import os
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from alerts.notify.answers import hiding, refusal, send
+from alerts.notify.cutting import fitted
+from alerts.notify.limits import ABOUT
+from alerts.notify.notice import Notice
+from alerts.notify.outbound import Answer, Outbound
+from alerts.notify.outcome import Accepted, Outcome, Rejected, Retry
+from alerts.registry.addresses import is_abroad
+from alerts.registry.model import ChannelKind
+from alerts.secrets import SecretError, resolve
+from alerts.words import Severity
+from edge.clock import Clock
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+
+TTL = timedelta(hours=24)  # a phone that was off until tomorrow need not ring for yesterday
+TOKEN_LASTS = timedelta(hours=12)  # RFC 8292: at most a day
+RECORD = 4096  # bytes of the one record; a push service takes no more
+WORDS_MOST = ABOUT[ChannelKind.WEBPUSH].bytes_most  # title and text; the whole fits the record
+_GONE = frozenset({404, 410})
+
+
+class Misfit(ValueError):
+    """No subscription, or no key; says what it wants. Never the thing itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription:
+    """Where a browser is reached, and the keys that it gave for it."""
+
+    endpoint: str
+    p256dh: bytes
+    auth: bytes
+
+
+class WebPush:
+    """The channel ``webpush``. ``key`` refers to a PEM file with an EC P-256 private key."""
+
+    def __init__(
+        self,
+        outbound: Outbound,
+        clock: Clock,
+        *,
+        key: str,
+        subject: str,
+        abroad: bool = False,
+        real: Clock = Clock(),  # noqa: B008 - frozen
+    ) -> None:
+        self._outbound = outbound
+        self._clock = clock
+        self._key = key
+        self._subject = subject
+        self._abroad = abroad
+        self._real = real
+
+    async def send(self, notice: Notice) -> Outcome:
+        try:
+            there = subscription(resolve(notice.address.to).reveal())
+            if is_abroad(there.endpoint) and not self._abroad:
+                host = urlsplit(there.endpoint).hostname
+                return Rejected(f"{host} is outside the country; set notices.abroad to allow it")
+            key = private_key(resolve(self._key).reveal())
+            body = encrypted(payload(notice), there)
+        except SecretError as error:
+            return Retry(str(error))
+        except ImportError:
+            return Rejected("cryptography is not installed; install the extra: shouwang[push]")
+        except Misfit as error:
+            return Rejected(str(error))
+        headers = {
+            "Authorization": vapid(key, there.endpoint, self._subject, self._real.now()),
+            "Content-Encoding": "aes128gcm",
+            "Content-Type": "application/octet-stream",
+            "TTL": str(int(TTL.total_seconds())),
+            "Urgency": "high" if notice.severity >= Severity.MAJOR else "normal",
+            "Topic": f"incident-{notice.incident}",  # a newer word takes the older one's place
+        }
+        hide = hiding(there.endpoint)
+        answer = await send(self._outbound, "POST", there.endpoint, body, headers, hide)
+        if not isinstance(answer, Answer):
+            return answer
+        if answer.status in _GONE:
+            return Rejected(f"HTTP {answer.status}: the browser has withdrawn its subscription")
+        return refusal(answer, self._clock, hide) or Accepted(f"HTTP {answer.status}")
+
+    async def close(self) -> None:
+        await self._outbound.close()
+
+
+def payload(notice: Notice) -> bytes:
+    """What the service worker shows."""
+    title = fitted(notice.title, WORDS_MOST // 4, _in_json)
+    body = fitted(notice.text, WORDS_MOST * 3 // 4, _in_json)
+    message = {"id": notice.id, "incident": notice.incident, "title": title, "body": body}
+    if notice.link.startswith(("https://", "http://")) and len(notice.link) < 500:
+        message["link"] = notice.link
+    return json.dumps(message, ensure_ascii=False).encode(errors="replace")
+
+
+def subscription(text: str) -> Subscription:
+    """A PushSubscription's JSON; Misfit for anything else."""
+    try:
+        read = json.loads(text)
+        endpoint = read["endpoint"]
+        keys = {name: _bytes(read["keys"][name]) for name in ("p256dh", "auth")}
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise Misfit(
+            "no push subscription; write its JSON: endpoint, keys.p256dh, keys.auth"
+        ) from None
+    if not isinstance(endpoint, str) or len(keys["p256dh"]) != 65 or len(keys["auth"]) != 16:
+        raise Misfit("no push subscription; its keys have 65 and 16 bytes")
+    return Subscription(endpoint=endpoint, **keys)
+
+
+def private_key(pem: str) -> "EllipticCurvePrivateKey":
+    """The key that signs; Misfit for what is none."""
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    try:
+        key = load_pem_private_key(pem.encode(), None)
+    except (ValueError, TypeError):
+        key = None
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name != "secp256r1":
+        raise Misfit("webpush.key is no EC P-256 key in PEM; make one: openssl ecparam "
+                     "-name prime256v1 -genkey -noout")  # fmt: skip
+    return key
+
+
+def encrypted(
+    message: bytes,
+    there: Subscription,
+    *,
+    own: "EllipticCurvePrivateKey | None" = None,
+    salt: bytes | None = None,
+) -> bytes:
+    """``aes128gcm`` in one record for that browser alone. ``own`` and ``salt`` are random."""
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+    own = own or ec.generate_private_key(ec.SECP256R1())
+    salt = salt or os.urandom(16)
+    try:
+        theirs = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), there.p256dh)
+    except ValueError:
+        raise Misfit("no push subscription; keys.p256dh is no point of the curve") from None
+    ours = public(own)
+
+    def derive(secret: bytes, salt: bytes, info: bytes, length: int) -> bytes:
+        return HKDF(algorithm=hashes.SHA256(), length=length, salt=salt, info=info).derive(secret)
+
+    shared = own.exchange(ec.ECDH(), theirs)
+    secret = derive(shared, there.auth, b"WebPush: info\0" + there.p256dh + ours, 32)
+    key = derive(secret, salt, b"Content-Encoding: aes128gcm\0", 16)
+    nonce = derive(secret, salt, b"Content-Encoding: nonce\0", 12)
+    sealed = AESGCM(key).encrypt(nonce, message + b"\x02", None)  # 2: the last record
+    return salt + RECORD.to_bytes(4, "big") + bytes([len(ours)]) + ours + sealed
+
+
+def vapid(key: "EllipticCurvePrivateKey", endpoint: str, subject: str, now: datetime) -> str:
+    """The header ``Authorization`` for the endpoint's origin."""
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+
+    parts = urlsplit(endpoint)
+    claims = {
+        "aud": f"{parts.scheme}://{parts.netloc}",
+        "exp": int((now + TOKEN_LASTS).timestamp()),
+        "sub": subject,
+    }
+    signed = ".".join(_text(json.dumps(part).encode()) for part in (_HEADER, claims))
+    r, s = decode_dss_signature(key.sign(signed.encode(), ec.ECDSA(hashes.SHA256())))
+    signature = _text(r.to_bytes(32, "big") + s.to_bytes(32, "big"))
+    return f"vapid t={signed}.{signature}, k={_text(public(key))}"
+
+
+def public(key: "EllipticCurvePrivateKey") -> bytes:
+    """The uncompressed point: what a page gives to ``pushManager.subscribe``."""
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    return key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+
+
+_HEADER = {"typ": "JWT", "alg": "ES256"}
+
+
+def _in_json(text: str) -> int:
+    """Bytes within a JSON text, where quotes and line ends take two."""
+    return len(json.dumps(text, ensure_ascii=False).encode(errors="replace")) - 2
+
+
+def _text(raw: bytes) -> str:
+    return urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def _bytes(text: str) -> bytes:
+    return urlsafe_b64decode(text + "=" * (-len(text) % 4))
