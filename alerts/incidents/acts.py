@@ -16,6 +16,7 @@ class Refusal(StrEnum):
     STILL_RAISED = "still-raised"
     SEEN_ON_SITE = "seen-on-site"
     NO_WORDS = "no-words"
+    NOT_OF_THIS_SITE = "not-of-this-site"
 
     def text(self, language: Language) -> str:
         """What people read."""
@@ -65,6 +66,10 @@ _TEXTS = {
         Language.ZH: "有人到现场看过，说还有问题，不能标为误报。请再去看一次，没事了再关闭。",
         Language.EN: "Somebody saw it on site, so it is no false alarm. Look again, and close it "
         "when it is over.",
+    },
+    Refusal.NOT_OF_THIS_SITE: {
+        Language.ZH: "这个人不是本社区的，不能交给他。",
+        Language.EN: "This person is not of this community, so it cannot be given to them.",
     },
     Refusal.NO_WORDS: {
         Language.ZH: "请写一句话。",

@@ -19,6 +19,7 @@ class Reason(StrEnum):
     TIER = "tier"
     TOLD_BEFORE = "told-before"
     TOOK_OVER = "took-over"
+    ASSIGNED = "assigned"
     NEXT_ADDRESS = "next-address"
     NOT_THIS_TIER = "not-this-tier"
     NO_TIER = "no-tier"
@@ -40,7 +41,9 @@ class Reason(StrEnum):
         return TEXTS[self][language]
 
 
-_TOLD = frozenset({Reason.TIER, Reason.TOLD_BEFORE, Reason.TOOK_OVER, Reason.NEXT_ADDRESS})
+_TOLD = frozenset(
+    {Reason.TIER, Reason.TOLD_BEFORE, Reason.TOOK_OVER, Reason.ASSIGNED, Reason.NEXT_ADDRESS}
+)
 
 TEXTS: dict[Reason, dict[Language, str]] = {
     Reason.TIER: {
@@ -54,6 +57,10 @@ TEXTS: dict[Reason, dict[Language, str]] = {
     Reason.TOOK_OVER: {
         Language.ZH: "已通知：这件事是由此人接手的。",
         Language.EN: "Told: had taken it over.",
+    },
+    Reason.ASSIGNED: {
+        Language.ZH: "已通知：这件事交给了此人。",
+        Language.EN: "Told: it was given to this person.",
     },
     Reason.NEXT_ADDRESS: {
         Language.ZH: "已通知：前一个地址发不出去，改用下一个。",
@@ -230,6 +237,8 @@ def _verdicts(
     people = _people(incident, registry)
     # Whoever took over may have left since: then the second look is the first tier's.
     took_over = next((p.id for p in people if p.id == incident.acknowledged_by), "")
+    if reason is NoticeReason.ASSIGNED:
+        people = tuple(person for person in people if person.id == took_over)
     for person in people:
         tier = _tier_for(person, steps, place)
         why = _why(incident, reason, person, tier, history, took_over)
@@ -253,6 +262,8 @@ def _why(
     took_over: str,
 ) -> Reason:
     """Before addresses and quiet hours: whether it is this person's turn."""
+    if reason is NoticeReason.ASSIGNED:
+        return Reason.ASSIGNED
     if reason is NoticeReason.SECOND_LOOK:
         return _why_second_look(incident, person, tier, took_over)
     if reason in (NoticeReason.RECOVERED, NoticeReason.CLOSED):
@@ -266,7 +277,7 @@ def _why(
     if isinstance(tier, int) and tier == incident.step:
         return Reason.TIER
     told_who = history.this_round if reason is NoticeReason.SEVERITY else history.ever
-    if reason in (NoticeReason.SEVERITY, NoticeReason.REOPENED):
+    if reason in (NoticeReason.SEVERITY, NoticeReason.REOPENED, NoticeReason.FLAPPING):
         if person.id in told_who:
             return Reason.TOLD_BEFORE
         if isinstance(tier, int) and tier < incident.step:

@@ -13,6 +13,8 @@ class NoticeReason(StrEnum):
     REOPENED = "reopened"
     SEVERITY = "severity"
     CLIMBED = "climbed"  # nobody in the tier before took over
+    ASSIGNED = "assigned"  # somebody gave it to this person
+    FLAPPING = "flapping"  # it keeps coming and going: no more is told until it is calm
     RECOVERED = "recovered"
     SECOND_LOOK = "second-look"
     CLOSED = "closed"
@@ -24,8 +26,11 @@ CALLING = (
     NoticeReason.REOPENED,
     NoticeReason.SEVERITY,
     NoticeReason.CLIMBED,
+    NoticeReason.FLAPPING,
 )
 """Those that ask somebody to take over."""
+TELLING = (*CALLING, NoticeReason.ASSIGNED)
+"""Those after which somebody has been told of it."""
 
 
 class NoticeState(StrEnum):

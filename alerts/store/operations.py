@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, exists, func, insert, or_, select, tuple_, update
@@ -11,14 +11,16 @@ from sqlalchemy import exc as sql
 from alerts.incidents import climb, lifecycle, who
 from alerts.incidents.acts import Conflict, Done, Refusal, Refused, Result
 from alerts.incidents.duties import SecondLook, duty_of
-from alerts.incidents.lifecycle import Act, Change, Event, Timers
+from alerts.incidents.flapping import FLAP
+from alerts.incidents.lifecycle import Act, Change, Event, Timers, line_of
 from alerts.incidents.model import DutyKind, Incident, State, StoryKind, StoryLine
-from alerts.notify.notice import CALLING, Considered, Notice, NoticeReason, NoticeState
+from alerts.notify.notice import CALLING, TELLING, Considered, Notice, NoticeReason, NoticeState
 from alerts.notify.outcome import Outcome
 from alerts.registry.model import Address, ChannelKind, Person, Registry
 from alerts.rules.transition import Transition
 from alerts.store import outbox
 from alerts.store import tables as t
+from alerts.store.acts import Acts, call_on, locked
 from alerts.store.database import Database
 from alerts.store.errors import RegistryMisfit
 from alerts.store.incident_rows import (
@@ -42,7 +44,7 @@ CLIMB_AT_ONCE = 200  # incidents in one transaction, so that the desk's acts wai
 _CALLING = [reason.value for reason in CALLING]
 
 
-class Operations(Reads, Orders):
+class Operations(Reads, Orders, Acts):
     """Every call is one transaction. ``words`` is ``alerts.messages.notice_words`` when not given.
 
     ``packs`` are the rules' words until ``take`` brings newer ones: a desk never takes.
@@ -146,8 +148,14 @@ class Operations(Reads, Orders):
         incident = incident_of(row) if row is not None else None
         event = lifecycle.event_of(incident, transition)
         if event is not None:
+            before = _opened_before(connection, transition) if event is Event.HELD else ()
             change = lifecycle.step(
-                incident, event, now, transition=transition, timers=self._timers
+                incident,
+                event,
+                now,
+                transition=transition,
+                timers=self._timers,
+                opened_before=before,
             )
             if change is not None:
                 return self._apply(connection, incident, change, registry, now).id
@@ -207,7 +215,18 @@ class Operations(Reads, Orders):
             ),
             (
                 Event.TIMED_OUT,
-                incidents.where(i.state == State.RECOVERED.value, i.id.in_(looked_for)),
+                incidents.where(i.state == State.RECOVERED.value, i.id.in_(looked_for)).where(
+                    i.flapping.is_(False)
+                ),
+            ),
+            (
+                Event.CALM,
+                incidents.where(
+                    i.is_open.is_(True),
+                    i.state == State.RECOVERED.value,
+                    i.flapping.is_(True),
+                    i.recovered_at <= now - FLAP.calm,
+                ),
             ),
         ]
 
@@ -261,7 +280,7 @@ class Operations(Reads, Orders):
 
     def _heard(self, connection: Connection, row: Any, now: datetime) -> None:
         """The tier's first notice was accepted: its wait counts from here."""
-        incident = _locked(connection, row.incident)
+        incident = locked(connection, row.incident)
         if incident is None or not _is_current(incident, row):
             return
         n = t.notice.c
@@ -320,7 +339,7 @@ class Operations(Reads, Orders):
             if connection.execute(taken).first() is None:
                 connection.execute(insert(t.notice), again)
             return
-        incident = _locked(connection, row.incident)
+        incident = locked(connection, row.incident)
         if incident is None or row.reason not in _CALLING or not _is_current(incident, row):
             return
         reached = select(n.id).where(
@@ -343,7 +362,7 @@ class Operations(Reads, Orders):
         now: datetime,
     ) -> dict[str, Any]:
         """What is read and what is said aloud differ: the words for the other kind of address."""
-        incident = _locked(connection, row.incident)
+        incident = locked(connection, row.incident)
         if incident is None or person is None:
             return {}
         rule = self._rulebook().rules.get(incident.rule)
@@ -372,7 +391,8 @@ class Operations(Reads, Orders):
             incident, registry, refused = self._open_act(connection, incident_id, who, version)
             if incident is None or refused is not None:
                 return refused or Refused(Refusal.UNKNOWN_INCIDENT)
-            if incident.state is State.ACKNOWLEDGED and not incident.false_alarm:
+            answered = not (incident.false_alarm or incident.assigned)
+            if incident.state is State.ACKNOWLEDGED and answered:
                 if incident.acknowledged_by != who and version is None:
                     return Conflict(incident)
                 if incident.acknowledged_by == who and incident.acknowledged_at == now:
@@ -442,14 +462,8 @@ class Operations(Reads, Orders):
             incident, _, refused = self._open_act(connection, incident_id, who, None)
             if incident is None or refused is not None:
                 return refused or Refused(Refusal.UNKNOWN_INCIDENT)
-            line = StoryLine(
-                at=now,
-                kind=StoryKind.COMMENT,
-                who=who,
-                on_behalf_of=on_behalf_of,
-                origin=origin,
-                facts={"note": text.strip()},
-            )
+            act = Act(who=who, origin=origin, on_behalf_of=on_behalf_of, note=text.strip())
+            line = line_of(StoryKind.COMMENT, now, act)
             connection.execute(insert(t.story), story_row(incident.id, line))
             return Done(incident)
 
@@ -528,14 +542,7 @@ class Operations(Reads, Orders):
                 "duty": DutyKind.SECOND_LOOK.value,
                 "outcome": outcome.value,
             }
-            done = StoryLine(
-                at=now,
-                kind=StoryKind.DUTY_DONE,
-                who=who,
-                on_behalf_of=on_behalf_of,
-                origin=origin,
-                facts=facts | ({"note": act.note} if act.note else {}),
-            )
+            done = line_of(StoryKind.DUTY_DONE, now, act, facts)
             connection.execute(insert(t.story), story_row(incident.id, done))
             return Done(self._apply(connection, incident, change, registry, now))
 
@@ -568,7 +575,7 @@ class Operations(Reads, Orders):
     ) -> tuple[Incident | None, Registry, Refused | Conflict | None]:
         """The incident under lock and the registry, or why the act ends here."""
         registry = self._registry(connection)
-        incident = _locked(connection, incident_id)
+        incident = locked(connection, incident_id)
         if incident is None:
             return None, registry, Refused(Refusal.UNKNOWN_INCIDENT)
         if not any(person.id == who for person in registry.people):
@@ -598,11 +605,15 @@ class Operations(Reads, Orders):
             connection.execute(
                 update(t.duty)
                 .where(t.duty.c.incident == incident.id, t.duty.c.is_open.is_(True))
+                # Whoever reported it is called on all the same.
+                .where(t.duty.c.kind != DutyKind.CALL_ON.value)
                 .values(is_open=False, done_at=now, outcome=change.duty_ends)
             )
         for kind in change.duties:
             connection.execute(insert(t.duty), duty_row(duty_of(incident, kind, now)))
-        if incident.state is State.ACKNOWLEDGED:
+        if incident.state in (State.RECOVERED, State.CLOSED):
+            call_on(connection, incident, now)
+        if incident.state is State.ACKNOWLEDGED and not incident.assigned:
             _overtake(connection, incident)
         if before is not None and incident.state not in (before.state, State.OPEN):
             self._teller.hush(connection, incident, now)
@@ -689,11 +700,18 @@ def _known_keys(
     return known
 
 
-def _locked(connection: Connection, incident_id: int) -> Incident | None:
-    row = connection.execute(
-        select(t.incident).where(t.incident.c.id == incident_id).with_for_update()
-    ).first()
-    return incident_of(row) if row is not None else None
+def _opened_before(connection: Connection, transition: Transition) -> list[datetime]:
+    """When others of the same rule and subject opened of late; false alarms count for nothing."""
+    i = t.incident.c
+    since = datetime.fromtimestamp(transition.at_ms / 1000, UTC) - FLAP.window
+    query = (
+        select(i.opened_at)
+        .where(i.rule == transition.rule, i.subject == str(transition.subject))
+        .where(i.opened_at > since, i.false_alarm.is_(False))
+        .order_by(i.opened_at.desc())
+        .limit(FLAP.times)
+    )
+    return list(connection.execute(query).scalars())[::-1]
 
 
 def _save(connection: Connection, before: Incident | None, incident: Incident) -> Incident:
@@ -724,7 +742,8 @@ def _overtake(connection: Connection, incident: Incident) -> None:
     connection.execute(
         update(t.notice)
         .where(n.incident == incident.id, n.person == incident.acknowledged_by)
-        .where(n.reason.in_(_CALLING), n.is_group.is_(False))  # a group acts for nobody
+        .where(n.reason.in_([reason.value for reason in TELLING]))
+        .where(n.is_group.is_(False))  # a group acts for nobody
         .where(or_(n.state == NoticeState.ACCEPTED.value, n.state == NoticeState.OPENED.value))
         .values(state=NoticeState.ACKNOWLEDGED.value)
     )

@@ -273,6 +273,9 @@ incident = Table(
     Column("step", Integer, nullable=False),
     Column("told_at", Instant),
     Column("next_step_at", Instant),
+    Column("assigned", Boolean, nullable=False, server_default=text("false")),
+    Column("returned", JSON, nullable=False, server_default="[]"),
+    Column("flapping", Boolean, nullable=False, server_default=text("false")),
     Column("version", Integer, nullable=False),
     Index(
         "uq_incident_open",
@@ -282,6 +285,7 @@ incident = Table(
         sqlite_where=text("is_open"),
         postgresql_where=text("is_open"),
     ),
+    Index(None, "rule", "subject", "opened_at"),
     Index(None, "is_open", "id"),
     Index(None, "is_open", "severity", "id"),
     Index(None, "site", "place", "id"),
@@ -349,6 +353,22 @@ duty = Table(
     Column("note", Text, nullable=False),
     Index(None, "incident"),
     Index(None, "is_open", "opened_at"),
+)
+
+# Who told us of an incident: people's data, which may be erased while the story stands.
+report = Table(
+    "report",
+    METADATA,
+    Column("id", SERIAL, primary_key=True),
+    Column("incident", SERIAL, ForeignKey("incident.id"), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("who", WORD, nullable=False),
+    Column("reporter", Text, nullable=False),
+    Column("phone", Text, nullable=False),
+    Column("words", Text, nullable=False),
+    Column("duty", SERIAL, ForeignKey("duty.id")),
+    Index(None, "incident"),
+    Index(None, "duty"),
 )
 
 notice = Table(

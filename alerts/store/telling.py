@@ -9,7 +9,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from alerts.incidents import who
 from alerts.incidents.model import Incident, StoryKind, StoryLine
-from alerts.notify.notice import CALLING, NoticeReason, NoticeState
+from alerts.notify.notice import CALLING, TELLING, NoticeReason, NoticeState
 from alerts.registry.model import Address, ChannelKind, Person, Registry
 from alerts.speech import bounded, spoken_words
 from alerts.store import tables as t
@@ -177,7 +177,7 @@ class Teller:
             select(n.person, n.round)
             # What never went out has told nobody.
             .where(n.incident == incident.id, n.state.notin_(_UNHEARD))
-            .where(n.reason.in_([reason.value for reason in CALLING]))
+            .where(n.reason.in_([reason.value for reason in TELLING]))
             .distinct()
         ).all()
         return who.History(

@@ -3,7 +3,15 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from alerts.incidents.model import Duty, DutyKind, Incident, State, StoryKind, StoryLine
+from alerts.incidents.model import (
+    Duty,
+    DutyKind,
+    Incident,
+    Report,
+    State,
+    StoryKind,
+    StoryLine,
+)
 from alerts.incidents.who import Reason, tiers_of
 from alerts.messages import Headline
 from alerts.notify.notice import Considered, Notice
@@ -35,6 +43,7 @@ class Card:
     holder: str
     until: str
     ended: str
+    lasted: str
     next_at_ms: int | None
     next_role: str
     can_take: bool
@@ -64,17 +73,25 @@ def card(incident: Incident, scene: Scene, duties: list[Duty] | None = None) -> 
         href=f"/incidents/{incident.id}",
         place_href=f"/places/{site}/{incident.place}" if incident.place else "",
         device_href=f"/devices/{site}/{subject.name}" if is_device else "",
-        state=scene.t(f"state.{incident.state.value}"),
+        state=scene.t("state.assigned" if incident.assigned else f"state.{incident.state.value}"),
         holder=_holder(incident, scene),
         until=(
-            scene.t("card.until", at=scene.when(incident.acknowledged_until, site))
+            scene.t(
+                "card.answer" if incident.assigned else "card.until",
+                at=scene.when(incident.acknowledged_until, site),
+            )
             if incident.state is State.ACKNOWLEDGED and incident.acknowledged_until
             else ""
         ),
         ended=_ended(incident, scene),
+        lasted=(
+            scene.t("card.lasted", span=lasted(incident.lasted.total_seconds(), scene))
+            if incident.lasted is not None
+            else ""
+        ),
         next_at_ms=ms(incident.next_step_at) if rung and incident.next_step_at else None,
         next_role=scene.role(rung.role) if rung else "",
-        can_take=incident.state is State.OPEN,
+        can_take=incident.state is State.OPEN or incident.assigned,
         can_wait=incident.state is State.OPEN and incident.severity is Severity.INFO,
         second_look=waits[0] if waits else None,
         source=scene.source(device),
@@ -115,10 +132,15 @@ class Errand:
     by: str
     href: str
     can_confirm: bool
+    can_call: bool
+    reporter: str
+    phone: str
     done: str
 
 
-def errand(duty: Duty, incident: Incident | None, scene: Scene) -> Errand:
+def errand(
+    duty: Duty, incident: Incident | None, scene: Scene, report: Report | None = None
+) -> Errand:
     site = incident.subject.site if incident else ""
     head = scene.headline(incident) if incident else None
     late = duty.done_at is None and duty.due_at is not None and duty.due_at < scene.now
@@ -139,6 +161,9 @@ def errand(duty: Duty, incident: Incident | None, scene: Scene) -> Errand:
         by=scene.t("duty.by", at=scene.when(duty.due_at, site)) if duty.due_at else "",
         href=f"/incidents/{duty.incident}",
         can_confirm=duty.done_at is None and duty.kind is DutyKind.SECOND_LOOK,
+        can_call=duty.done_at is None and duty.kind is DutyKind.CALL_ON,
+        reporter=report.reporter if report else "",
+        phone=report.phone if report else "",
         done=done,
     )
 
@@ -162,7 +187,9 @@ STORY_TONES = {
     StoryKind.SEVERITY: "red",
     StoryKind.CLIMBED: "red",
     StoryKind.ACKNOWLEDGEMENT_VOID: "red",
+    StoryKind.FLAPPING: "amber",
     StoryKind.RECOVERED: "green",
+    StoryKind.CALM: "green",
     StoryKind.DUTY_OPENED: "grey",
     StoryKind.DUTY_DONE: "green",
     StoryKind.CLOSED: "green",
@@ -269,7 +296,7 @@ def _holder(incident: Incident, scene: Scene) -> str:
         return ""
     at = incident.acknowledged_at
     return scene.t(
-        "card.holder",
+        "card.given" if incident.assigned else "card.holder",
         who=scene.person(incident.acknowledged_by),
         at=scene.when(at, incident.subject.site) if at else "",
     )
@@ -317,11 +344,16 @@ def _told(line: StoryLine, incident: Incident, scene: Scene) -> Told:
             role=_role_of_step(facts.get("step"), incident, scene),
             outcome=t.either(f"outcome.{facts.get('outcome', '')}", ""),
             because=because,
+            to=t("list.comma").join(people),
+            n=facts.get("times", ""),
+            duty=t.either(f"dutyname.{facts.get('duty', '')}", ""),
         )
     if because and line.kind is not StoryKind.CLIMBED:
         text = t("story.because", text=text, because=because)
     if line.on_behalf_of:
         text += t("story.on-behalf", who=scene.person(line.on_behalf_of))
+    origin, _, where = line.origin.partition(":")
+    text += t.either(f"origin.{origin}", "").format(where=where)
     return Told(
         at=line.at,
         time=scene.when(line.at, incident.subject.site),

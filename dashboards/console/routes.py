@@ -7,16 +7,20 @@ from typing import Any
 
 from aiohttp import web
 
-from dashboards.console import api, events, health, pages
+from dashboards.console import api, events, health, pages, rules
 from dashboards.console.door import Asked
 from dashboards.console.takes import (
     AcknowledgeBody,
+    AssignBody,
     ByDevice,
     ByDuty,
     ByIncident,
     ByPlace,
+    ByRule,
     BySite,
+    CalledOnBody,
     ChartQuery,
+    CloseBody,
     CommentBody,
     CompletenessQuery,
     ConfirmBody,
@@ -30,6 +34,7 @@ from dashboards.console.takes import (
     NoticesQuery,
     PageQuery,
     PlacePageQuery,
+    ReportBody,
 )
 from dashboards.console.wire import (
     Chart,
@@ -42,6 +47,7 @@ from dashboards.console.wire import (
     PlaceList,
     ReadyOut,
     RegistryOut,
+    RuleList,
 )
 
 Handler = Callable[[Asked], Awaitable[web.StreamResponse]]
@@ -134,6 +140,13 @@ ROUTES: tuple[Route, ...] = (
         Right.READ_PEOPLE,
         path_type=ByIncident,
     ),
+    _page("/rules", rules.listing, "The rules, and how often each was right"),
+    _page(
+        "/rules/{rule}",
+        rules.one,
+        "One rule: what it cannot see, how often it was right, what people said of false alarms",
+        path_type=ByRule,
+    ),
     _page("/house", pages.house, "How the house itself is: its parts, data on its way, devices"),
     _page("/devices", pages.devices, "Devices, and whether they are heard"),
     _page(
@@ -184,6 +197,31 @@ ROUTES: tuple[Route, ...] = (
         body=FalseAlarmBody,
         response=IncidentOut,
     ),
+    _post(
+        "/incidents/{incident}/assign",
+        api.assign,
+        "Give it to somebody, who is told",
+        path_type=ByIncident,
+        body=AssignBody,
+        response=IncidentOut,
+    ),
+    _post(
+        "/incidents/{incident}/close",
+        api.close,
+        "Close what has recovered",
+        path_type=ByIncident,
+        body=CloseBody,
+        response=IncidentOut,
+    ),
+    _post(
+        "/incidents/{incident}/reports",
+        api.report,
+        "Write down who told of it; they will be called on",
+        path_type=ByIncident,
+        body=ReportBody,
+        response=IncidentOut,
+    ),
+    _get("/rules", api.rules, "The rules, and how often each was right", response=RuleList),
     _get("/duties", api.duties, "Duties that are open", response=DutyList),
     _post(
         "/duties/{duty}/confirm",
@@ -191,6 +229,14 @@ ROUTES: tuple[Route, ...] = (
         "Confirm a second look: fine, or still there",
         path_type=ByDuty,
         body=ConfirmBody,
+        response=IncidentOut,
+    ),
+    _post(
+        "/duties/{duty}/called-on",
+        api.called_on,
+        "Say how a call on whoever reported went",
+        path_type=ByDuty,
+        body=CalledOnBody,
         response=IncidentOut,
     ),
     _get(

@@ -47,6 +47,8 @@ class IncidentOut:
     next_step_at: datetime | None
     unconfirmed: bool
     false_alarm: bool
+    assigned: bool
+    flapping: bool
     relapses: int
     version: int
     name: str
@@ -306,6 +308,33 @@ class RegistryOut:
     places: list[RegistryPlace] = field(default_factory=list)
     devices: list[RegistryDevice] = field(default_factory=list)
     people: list[RegistryPerson] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrecisionOut:
+    """Of what has closed; ``share`` is real / (real + false), null while nothing was judged."""
+
+    real: int
+    false: int
+    unconfirmed: int
+    share: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleOut:
+    id: str
+    names: Names
+    cls: IncidentClass
+    source: str
+    mark: str
+    """How well its default is founded: confirmed, own knowledge, proposal."""
+    blind_to: Names
+    precision: PrecisionOut
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleList:
+    items: list[RuleOut]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
