@@ -6,10 +6,11 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
-from alerts.incidents.acts import Result
+from alerts.incidents.acts import Refused, Result
 from alerts.incidents.duties import CallOn, SecondLook
 from alerts.incidents.model import Duty, Incident, Report, StoryLine
 from alerts.incidents.precision import Precision
+from alerts.incidents.silences import Silence, Snooze
 from alerts.messages import Spoken
 from alerts.notify.notice import Considered, Notice
 from alerts.registry.model import Names, Place, Registry
@@ -153,6 +154,20 @@ class Operations(Protocol):
         origin: str = "",
         on_behalf_of: str = "",
     ) -> Result: ...
+
+    def silences(self, *, now: datetime | None = None, limit: int = 100) -> Sequence[Silence]:
+        """Newest first; with ``now`` those that hold or are still to come."""
+        ...
+
+    def silence(self, wanted: Silence, now: datetime) -> Silence | Refused: ...
+
+    def confirm_silence(self, silence_id: int, who: str, now: datetime) -> Silence | Refused: ...
+
+    def end_silence(self, silence_id: int, who: str, now: datetime) -> Silence | Refused: ...
+
+    def snooze(
+        self, who: str, incident: int | None, until: datetime, now: datetime
+    ) -> Snooze | Refused: ...
 
     def reporters(self, incident: int) -> Sequence[Report]: ...
 

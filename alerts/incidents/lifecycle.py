@@ -555,6 +555,7 @@ def _back(incident: Incident, now: datetime) -> Incident:
         worst=incident.severity,
         step=0,
         told_at=now,
+        muted_until=None,
     )
 
 

@@ -67,6 +67,8 @@ class Incident:
     """When it came back of late, and when others of its rule and subject opened (``flapping.py``)."""
     flapping: bool = False
     """People have been told that it keeps coming and going, and hear no more of it until calm."""
+    muted_until: datetime | None = None
+    """A silence holds it back until then; then it is looked at again, if it is still open."""
     version: int = 0
     """Rises with each change: acts compare and set it."""
 
@@ -132,6 +134,8 @@ class StoryKind(StrEnum):
     FLAPPING = "flapping"
     CALM = "calm"
     REPORTED = "reported"
+    MUTED = "muted"
+    UNMUTED = "unmuted"
     COMMENT = "comment"
     FALSE_ALARM = "false-alarm"
     RECOVERED = "recovered"

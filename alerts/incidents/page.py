@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from alerts.incidents.flapping import FLAP
 from alerts.incidents.lifecycle import TIMERS, TRANSITIONS, Event
 from alerts.incidents.model import State
+from alerts.incidents.silences import LONGEST, SNOOZE_LONGEST
 from alerts.incidents.who import USUAL_TIERS, Reason
 from alerts.words import NIGHT_CLASSES, SECOND_LOOK_CLASSES, IncidentClass, Language, Severity
 
@@ -109,6 +110,19 @@ def _lines() -> Iterator[str]:
         ),
         "",
         "What the service has about itself goes to the engineers.",
+        "",
+        "## Quiet that people ask for",
+        "",
+        "| | covers | who | while it holds | when it ends |",
+        "|---|---|---|---|---|",
+        f"| silence 静默, maintenance 检修 | a site, place, device or rule, up to "
+        f"{LONGEST.days} days; fire only once a second person has agreed | anybody of the site, "
+        "with the reason | nobody is called, the climb stands still; how it ended is told to "
+        "whoever had been told before | told if it is still so: whoever was not told is, and "
+        "whoever was has the whole wait again |",
+        f"| snooze 免打扰 | one's own notices, up to {_hours(SNOOZE_LONGEST.total_seconds())}: of one "
+        f"incident, or of all but {_all(NIGHT_CLASSES)}; never a rise in severity | oneself | the "
+        "next tier is asked at once | the notice comes then |",
         "",
         "## Who is told",
         "",

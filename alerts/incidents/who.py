@@ -1,6 +1,6 @@
 """Who is told, and why everybody else is not: a verdict for every person of the site."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from enum import StrEnum
@@ -25,6 +25,9 @@ class Reason(StrEnum):
     NO_TIER = "no-tier"
     OTHER_PLACE = "other-place"
     QUIET_HOURS = "quiet-hours"
+    SNOOZED = "snoozed"
+    SILENCED = "silenced"
+    MAINTENANCE = "maintenance"
     NO_ADDRESS = "no-address"
     ALREADY_TOLD = "already-told"
     NOT_TOLD_BEFORE = "not-told-before"
@@ -81,6 +84,18 @@ TEXTS: dict[Reason, dict[Language, str]] = {
     Reason.QUIET_HOURS: {
         Language.ZH: "暂不通知：在免打扰时段，时段一过就通知。",
         Language.EN: "Not told yet: quiet hours; will be told when they end.",
+    },
+    Reason.SNOOZED: {
+        Language.ZH: "暂不通知：本人设了免打扰，时间一到就通知。",
+        Language.EN: "Not told yet: wanted no notices for a while; will be told when that ends.",
+    },
+    Reason.SILENCED: {
+        Language.ZH: "暂不通知：有人设了静默，到时间还没好就通知。",
+        Language.EN: "Not told yet: silenced; will be told if it is still so when that ends.",
+    },
+    Reason.MAINTENANCE: {
+        Language.ZH: "暂不通知：正在检修，到时间还没好就通知。",
+        Language.EN: "Not told yet: maintenance; will be told if it is still so when that ends.",
     },
     Reason.NO_ADDRESS: {
         Language.ZH: "未通知：没有登记联系地址。",
@@ -155,6 +170,14 @@ class History:
     this_round: Collection[str] = field(default_factory=frozenset)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quiet:
+    """Quiet that people asked for: ``muted`` for everybody, and each person's own ``snoozed`` end."""
+
+    muted: Reason | None = None
+    snoozed: Mapping[str, datetime] = field(default_factory=dict)
+
+
 def place_of(incident: Incident, registry: Registry) -> Place | None:
     """The incident's place; a device's is its first binding's. None for the cell itself."""
     subject = incident.subject
@@ -205,9 +228,10 @@ def consider(
     registry: Registry,
     now: datetime,
     history: History = History(),
+    quiet: Quiet = Quiet(),
 ) -> list[Verdict]:
     """A verdict for every person of the site: of ``incident.step``, told for ``reason``."""
-    return list(_verdicts(incident, reason, registry, now, history))
+    return list(_verdicts(incident, reason, registry, now, history, quiet))
 
 
 def quiet_until(person: Person, zone: tzinfo, now: datetime) -> datetime | None:
@@ -230,6 +254,7 @@ def _verdicts(
     registry: Registry,
     now: datetime,
     history: History,
+    quiet: Quiet,
 ) -> Iterator[Verdict]:
     place = place_of(incident, registry)
     steps = tiers_of(incident, registry)
@@ -245,8 +270,12 @@ def _verdicts(
         step = tier if isinstance(tier, int) else incident.step
         if not why.told:
             yield Verdict(person=person, step=step, reason=why)
+        elif quiet.muted is not None:
+            yield Verdict(person=person, step=step, reason=quiet.muted)
         elif not person.addresses:
             yield Verdict(person=person, step=step, reason=Reason.NO_ADDRESS)
+        elif ends := quiet.snoozed.get(person.id):
+            yield Verdict(person=person, step=step, reason=Reason.SNOOZED, due_at=ends)
         elif incident.cls not in NIGHT_CLASSES and (until := quiet_until(person, zone, now)):
             yield Verdict(person=person, step=step, reason=Reason.QUIET_HOURS, due_at=until)
         else:

@@ -39,6 +39,7 @@ _INCIDENT = [
     "next_step_at",
     "assigned",
     "flapping",
+    "muted_until",
     "version",
 ]
 _TRANSITION = [

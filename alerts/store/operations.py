@@ -14,6 +14,7 @@ from alerts.incidents.duties import SecondLook, duty_of
 from alerts.incidents.flapping import FLAP
 from alerts.incidents.lifecycle import Act, Change, Event, Timers, line_of
 from alerts.incidents.model import DutyKind, Incident, State, StoryKind, StoryLine
+from alerts.incidents.silences import Silence
 from alerts.notify.notice import CALLING, TELLING, Considered, Notice, NoticeReason, NoticeState
 from alerts.notify.outcome import Outcome
 from alerts.registry.model import Address, ChannelKind, Person, Registry
@@ -35,16 +36,18 @@ from alerts.store.incident_rows import (
 )
 from alerts.store.lease import Lease
 from alerts.store.orders import Orders
+from alerts.store.quiet import Quiet, silence_over
 from alerts.store.reads import Reads
 from alerts.store.registry_rows import changes, write_registry
 from alerts.store.telling import UNSENT, Rulebook, Teller, Words, level_of
 from alerts.words import Severity
 
 CLIMB_AT_ONCE = 200  # incidents in one transaction, so that the desk's acts wait only briefly
+MUTABLE = frozenset({*CALLING, NoticeReason.SECOND_LOOK})  # what a silence holds back
 _CALLING = [reason.value for reason in CALLING]
 
 
-class Operations(Reads, Orders, Acts):
+class Operations(Reads, Orders, Acts, Quiet):
     """Every call is one transaction. ``words`` is ``alerts.messages.notice_words`` when not given.
 
     ``packs`` are the rules' words until ``take`` brings newer ones: a desk never takes.
@@ -631,6 +634,9 @@ class Operations(Reads, Orders, Acts):
     ) -> Incident:
         """Tell the people; a tier in which nobody can be told gives way to the next at once."""
         packs = self._rulebook()
+        if reason in MUTABLE and (silence := silence_over(connection, incident, registry, now)):
+            self._teller.tell(connection, incident, reason, registry, packs, now, silence)
+            return self._mute(connection, incident, silence, now)
         reached = self._teller.tell(connection, incident, reason, registry, packs, now)
         if reached or reason not in CALLING or not who.tells_at_once(incident):
             return incident
@@ -645,6 +651,10 @@ class Operations(Reads, Orders, Acts):
         now: datetime,
     ) -> Incident:
         steps = who.tiers_of(incident, registry)
+        if incident.muted_until is not None and incident.muted_until <= now:
+            return self._unmute(connection, incident, registry, now)
+        if silence := silence_over(connection, incident, registry, now):
+            return self._mute(connection, incident, silence, now)
         if not climb.has_next(incident, steps):
             # Tiers that shrank meanwhile, or a last one that nobody answers for: said, not silent.
             facts: dict[str, float | str] = {"because": because, "people": ""}
@@ -657,6 +667,42 @@ class Operations(Reads, Orders, Acts):
         line = StoryLine(at=now, kind=StoryKind.CLIMBED, facts=climbed)
         connection.execute(insert(t.story), story_row(incident.id, line))
         return self._tell(connection, up, NoticeReason.CLIMBED, registry, now)
+
+    def _mute(
+        self, connection: Connection, incident: Incident, silence: Silence, now: datetime
+    ) -> Incident:
+        """Held back, and looked at again when the silence ends."""
+        if incident.state is not State.OPEN:
+            return incident
+        if incident.muted_until != silence.until:
+            facts: dict[str, float | str] = {"because": silence.kind.value, "note": silence.why}
+            line = StoryLine(at=now, kind=StoryKind.MUTED, who=silence.who, facts=facts)
+            connection.execute(insert(t.story), story_row(incident.id, line))
+        held = replace(
+            incident,
+            muted_until=silence.until,
+            next_step_at=silence.until,
+            version=incident.version + 1,
+        )
+        return _save(connection, incident, held)
+
+    def _unmute(
+        self, connection: Connection, incident: Incident, registry: Registry, now: datetime
+    ) -> Incident:
+        """The silence has ended: whoever was not told is, and whoever was has the whole wait again."""
+        if silence := silence_over(connection, incident, registry, now):
+            return self._mute(connection, incident, silence, now)
+        told = self._teller.history(connection, incident).this_round
+        steps = who.tiers_of(incident, registry)
+        free = replace(incident, muted_until=None, told_at=now, version=incident.version + 1)
+        free = climb.timed(free, steps, told=who.tells_at_once(free))
+        free = _save(connection, incident, free)
+        line = StoryLine(at=now, kind=StoryKind.UNMUTED)
+        connection.execute(insert(t.story), story_row(free.id, line))
+        if told:
+            return free
+        reason = NoticeReason.REOPENED if free.relapses else NoticeReason.OPENED
+        return self._tell(connection, free, reason, registry, now)
 
     def _rulebook(self) -> Rulebook:
         if self._packs is None:

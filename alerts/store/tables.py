@@ -276,6 +276,7 @@ incident = Table(
     Column("assigned", Boolean, nullable=False, server_default=text("false")),
     Column("returned", JSON, nullable=False, server_default="[]"),
     Column("flapping", Boolean, nullable=False, server_default=text("false")),
+    Column("muted_until", Instant),
     Column("version", Integer, nullable=False),
     Index(
         "uq_incident_open",
@@ -400,6 +401,37 @@ notice = Table(
     Column("detail", Text, nullable=False),
     UniqueConstraint("incident", "channel", "to", "reason", "step", "round", "level"),
     Index(None, "state", "due_at"),
+)
+
+silence = Table(
+    "silence",
+    METADATA,
+    Column("id", SERIAL, primary_key=True),
+    Column("site", WORD, nullable=False),
+    Column("place", WORD, nullable=False),
+    Column("device", WORD, nullable=False),
+    Column("rule", WORD, nullable=False),
+    Column("kind", WORD, nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("until", Instant, nullable=False),
+    Column("who", WORD, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("made_at", Instant, nullable=False),
+    Column("confirmed_by", WORD, nullable=False),
+    Column("confirmed_at", Instant),
+    Column("ended_by", WORD, nullable=False),
+    Column("ended_at", Instant),
+    Index(None, "site", "until"),
+)
+
+snooze = Table(
+    "snooze",
+    METADATA,
+    Column("person", WORD, primary_key=True),
+    # 0: every incident that is not of fire, flood or safety class.
+    Column("incident", BigInteger, primary_key=True, autoincrement=False),
+    Column("until", Instant, nullable=False),
+    Column("made_at", Instant, nullable=False),
 )
 
 considered = Table(

@@ -9,11 +9,13 @@ from sqlalchemy import Connection, insert, select, update
 
 from alerts.incidents import who
 from alerts.incidents.model import Incident, StoryKind, StoryLine
+from alerts.incidents.silences import Silence, snoozed_until
 from alerts.notify.notice import CALLING, TELLING, NoticeReason, NoticeState
 from alerts.registry.model import Address, ChannelKind, Person, Registry
 from alerts.speech import bounded, spoken_words
 from alerts.store import tables as t
 from alerts.store.incident_rows import considered_row, notice_row_anew, story_row
+from alerts.store.quiet import snoozes_of
 from alerts.words import Language
 
 log = logging.getLogger("alerts.store")
@@ -50,10 +52,16 @@ class Teller:
         registry: Registry,
         rulebook: Rulebook | None,
         now: datetime,
+        silence: Silence | None = None,
     ) -> bool:
-        """Write it all down; whether anybody of the incident's tier has a notice on the way."""
+        """Write it all down (a ``silence`` tells nobody); whether anybody of the incident's tier has a notice on the way."""
         verdicts = who.consider(
-            incident, reason, registry, now, self._history(connection, incident)
+            incident,
+            reason,
+            registry,
+            now,
+            self.history(connection, incident),
+            self._quiet(connection, incident, reason, silence, now),
         )
         rule = rulebook.rules.get(incident.rule) if rulebook else None
         taken = self._addresses_told(connection, incident, reason)
@@ -62,7 +70,8 @@ class Teller:
         for verdict in verdicts:
             if verdict.due_at is None:
                 continue
-            told.append(verdict.person.id)
+            if verdict.reason is not who.Reason.SNOOZED:
+                told.append(verdict.person.id)
             address = verdict.person.addresses[0]
             if address.channel is ChannelKind.ANNOUNCER and reason in _SAID_BY_SILENCE:
                 continue  # ``hush`` tells it
@@ -86,7 +95,27 @@ class Teller:
             }
             line = StoryLine(at=now, kind=StoryKind.TOLD, facts=facts)
             connection.execute(insert(t.story), story_row(incident.id, line))
-        return any(v.due_at is not None and v.step == incident.step for v in verdicts)
+        # Whoever wants no notices for a while answers none: the next are asked at once.
+        return any(
+            v.due_at is not None and v.step == incident.step and v.reason is not who.Reason.SNOOZED
+            for v in verdicts
+        )
+
+    def _quiet(
+        self,
+        connection: Connection,
+        incident: Incident,
+        reason: NoticeReason,
+        silence: Silence | None,
+        now: datetime,
+    ) -> who.Quiet:
+        snoozes = snoozes_of(connection, now)
+        ends = {
+            person: until
+            for person in {one.person for one in snoozes}
+            if (until := snoozed_until(snoozes, person, incident, reason, now)) is not None
+        }
+        return who.Quiet(muted=silence.kind.reason if silence else None, snoozed=ends)
 
     def hush(self, connection: Connection, incident: Incident, now: datetime) -> None:
         """Whatever announces this incident falls silent; what has not been said yet never is."""
@@ -171,7 +200,7 @@ class Teller:
             "detail": "",
         }
 
-    def _history(self, connection: Connection, incident: Incident) -> who.History:
+    def history(self, connection: Connection, incident: Incident) -> who.History:
         n = t.notice.c
         rows = connection.execute(
             select(n.person, n.round)

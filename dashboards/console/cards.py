@@ -43,6 +43,7 @@ class Card:
     holder: str
     until: str
     ended: str
+    muted: str
     lasted: str
     next_at_ms: int | None
     next_role: str
@@ -84,6 +85,11 @@ def card(incident: Incident, scene: Scene, duties: list[Duty] | None = None) -> 
             else ""
         ),
         ended=_ended(incident, scene),
+        muted=(
+            scene.t("card.muted-until", at=scene.when(incident.muted_until, site))
+            if incident.muted_until and incident.state is State.OPEN
+            else ""
+        ),
         lasted=(
             scene.t("card.lasted", span=lasted(incident.lasted.total_seconds(), scene))
             if incident.lasted is not None
@@ -285,7 +291,7 @@ def _reason(word: str, scene: Scene) -> str:
 
 
 def _next_rung(incident: Incident, scene: Scene) -> Tier | None:
-    if incident.state is not State.OPEN or incident.next_step_at is None:
+    if incident.state is not State.OPEN or incident.next_step_at is None or incident.muted_until:
         return None
     tiers = tiers_of(incident, scene.registry)
     return tiers[incident.step + 1] if incident.step + 1 < len(tiers) else None

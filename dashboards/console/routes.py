@@ -7,7 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
-from dashboards.console import api, events, health, pages, rules
+from dashboards.console import api, events, health, pages, quiet, rules
 from dashboards.console.door import Asked
 from dashboards.console.takes import (
     AcknowledgeBody,
@@ -17,7 +17,9 @@ from dashboards.console.takes import (
     ByIncident,
     ByPlace,
     ByRule,
+    BySilence,
     BySite,
+    ByWhomBody,
     CalledOnBody,
     ChartQuery,
     CloseBody,
@@ -35,6 +37,9 @@ from dashboards.console.takes import (
     PageQuery,
     PlacePageQuery,
     ReportBody,
+    SilenceBody,
+    SilencesQuery,
+    SnoozeBody,
 )
 from dashboards.console.wire import (
     Chart,
@@ -48,6 +53,9 @@ from dashboards.console.wire import (
     ReadyOut,
     RegistryOut,
     RuleList,
+    SilenceList,
+    SilenceOut,
+    SnoozeOut,
 )
 
 Handler = Callable[[Asked], Awaitable[web.StreamResponse]]
@@ -140,6 +148,7 @@ ROUTES: tuple[Route, ...] = (
         Right.READ_PEOPLE,
         path_type=ByIncident,
     ),
+    _page("/silences", quiet.page, "Silences and maintenance windows, and who asked for them"),
     _page("/rules", rules.listing, "The rules, and how often each was right"),
     _page(
         "/rules/{rule}",
@@ -220,6 +229,43 @@ ROUTES: tuple[Route, ...] = (
         path_type=ByIncident,
         body=ReportBody,
         response=IncidentOut,
+    ),
+    _get(
+        "/silences",
+        quiet.silences,
+        "Silences and maintenance windows, newest first",
+        query=SilencesQuery,
+        response=SilenceList,
+    ),
+    _post(
+        "/silences",
+        quiet.silence,
+        "Hold notices back: of a site, place, device or rule, with end and reason",
+        body=SilenceBody,
+        response=SilenceOut,
+    ),
+    _post(
+        "/silences/{silence}/confirm",
+        quiet.confirm,
+        "A second person agrees, so that fire class is held back too",
+        path_type=BySilence,
+        body=ByWhomBody,
+        response=SilenceOut,
+    ),
+    _post(
+        "/silences/{silence}/end",
+        quiet.end,
+        "End it before its time",
+        path_type=BySilence,
+        body=ByWhomBody,
+        response=SilenceOut,
+    ),
+    _post(
+        "/snooze",
+        quiet.snooze,
+        "No notices to oneself for some hours",
+        body=SnoozeBody,
+        response=SnoozeOut,
     ),
     _get("/rules", api.rules, "The rules, and how often each was right", response=RuleList),
     _get("/duties", api.duties, "Duties that are open", response=DutyList),

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AwareDatetime, StringConstraints
+from pydantic import AwareDatetime, Field, Strict, StringConstraints
 from pydantic.types import PositiveInt
 
 from edge.contract.ids import ID_PATTERN
@@ -63,6 +63,12 @@ class ByIncident:
 class ByRule:
     __pydantic_config__: ClassVar = STRICT
     rule: Id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BySilence:
+    __pydantic_config__: ClassVar = STRICT
+    silence: PositiveInt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,6 +204,47 @@ class ReportBody(Acting):
     reporter: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64)]
     phone: Annotated[str, StringConstraints(strip_whitespace=True, max_length=32)] = ""
     words: Note = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SilenceBody:
+    """Nobody is called for what it names. ``since`` left out is now; "" names everything."""
+
+    __pydantic_config__: ClassVar = STRICT
+    who: Id
+    why: Words
+    site: Id
+    place: Id | Literal[""] = ""
+    device: Id | Literal[""] = ""
+    rule: Id | Literal[""] = ""
+    kind: Literal["silence", "maintenance"] = "silence"
+    since: AwareDatetime | None = None
+    hours: Annotated[float, Strict(False), Field(gt=0, le=720)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ByWhomBody:
+    __pydantic_config__: ClassVar = STRICT
+    who: Id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnoozeBody:
+    """No notices to ``who`` for so many ``hours`` (0 takes it back): of one incident, or of all
+    that are not fire, flood or safety."""
+
+    __pydantic_config__: ClassVar = STRICT
+    who: Id
+    hours: Annotated[float, Field(ge=0, le=24)]
+    incident: PositiveInt | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SilencesQuery:
+    """``now`` leaves out what is over."""
+
+    __pydantic_config__: ClassVar = STRICT
+    state: Literal["now", "all"] = "now"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

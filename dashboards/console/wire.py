@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from alerts.incidents.model import DutyKind, State, StoryKind
+from alerts.incidents.silences import SilenceKind
 from alerts.notify.notice import NoticeReason, NoticeState
 from alerts.registry.model import (
     ChannelKind,
@@ -335,6 +336,37 @@ class RuleOut:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleList:
     items: list[RuleOut]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SilenceOut:
+    """``confirmed_by``: the second person, without whom fire class is not covered."""
+
+    id: int
+    kind: SilenceKind
+    site: str
+    place: str
+    device: str
+    rule: str
+    since: datetime
+    until: datetime
+    who: str
+    why: str
+    confirmed_by: str
+    ended_by: str
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SilenceList:
+    items: list[SilenceOut]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnoozeOut:
+    person: str
+    incident: int | None
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

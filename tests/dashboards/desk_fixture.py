@@ -24,6 +24,7 @@ from alerts.incidents.model import (
     StoryLine,
 )
 from alerts.incidents.precision import Precision
+from alerts.incidents.silences import Silence, Snooze
 from alerts.messages import notice_words
 from alerts.notify.notice import Considered, Notice, NoticeReason, NoticeState
 from alerts.registry.model import (
@@ -509,6 +510,23 @@ class MemoryOperations:
             if (open is None or (one.done_at is None) == open)
             and (incident is None or one.incident == incident)
         ]
+
+    def silences(self, *, now: datetime | None = None, limit: int = 100) -> list[Silence]:
+        return []
+
+    def silence(self, wanted: Silence, now: datetime) -> Silence | Refused:
+        return Refused(Refusal.NO_WORDS)
+
+    def confirm_silence(self, silence_id: int, who: str, now: datetime) -> Silence | Refused:
+        return Refused(Refusal.UNKNOWN_SILENCE)
+
+    def end_silence(self, silence_id: int, who: str, now: datetime) -> Silence | Refused:
+        return Refused(Refusal.UNKNOWN_SILENCE)
+
+    def snooze(
+        self, who: str, incident: int | None, until: datetime, now: datetime
+    ) -> Snooze | Refused:
+        return Snooze(person=who, incident=incident, until=until)
 
     def reporters(self, incident: int) -> list[Report]:
         return []

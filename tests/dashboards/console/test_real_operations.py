@@ -134,3 +134,35 @@ async def test_people_give_report_judge_and_call_on(operations: Operations):
         assert "有人试机" in await (await client.get(f"/rules/{rule}")).text()
         assert (await client.get("/rules/none")).status == 404
         assert (await act("incidents/1/close"))["status"] == 409
+
+
+async def test_a_silence_is_made_agreed_to_shown_and_ended(operations: Operations):
+    packs = read_packs(shipped())
+    desk = replace(house().desk, operations=operations, packs=packs)
+    async with TestClient(TestServer(make_app(desk))) as client:
+        origin = {"Origin": str(client.make_url("/")).rstrip("/")}
+
+        async def act(path: str, who: str, **body: object) -> dict:
+            answer = await client.post(f"/api/v1/{path}", json={"who": who} | body, headers=origin)
+            return {"status": answer.status} | await answer.json()
+
+        # A form sends its number as text.
+        made = await act("silences", "wang", site=SITE, place="shed-2", hours="2", why="换开关")
+        assert (made["status"], made["kind"]) == (200, "silence")
+        assert (await act("silences/1/confirm", "wang"))["status"] == 422
+        assert (await act("silences/1/confirm", "xiaoli"))["confirmed_by"] == "xiaoli"
+        operations.take([_transition(Change.RAISED, 0, 1130.0)], packs, desk.clock.now())
+        assert operations.due(NOW + timedelta(hours=1), 9) == []
+        page = await (await client.get("/silences")).text()
+        for words in ("2 号充电棚", "换开关", "社区小李同意", "提前结束"):
+            assert words in page, words
+        told = await (await client.get("/incidents/1")).text()
+        for words in ("静默到", "暂不通知：有人设了静默"):
+            assert words in told, words
+        assert (await act("silences/1/end", "wang"))["ended_by"] == "wang"
+        assert (await (await client.get("/api/v1/silences")).json())["items"] == []
+        assert len((await (await client.get("/api/v1/silences?state=all")).json())["items"]) == 1
+        assert (await act("silences/9/end", "wang"))["status"] == 404
+        snoozed = await act("snooze", "wang", hours=1, incident=1)
+        assert (snoozed["person"], snoozed["incident"]) == ("wang", 1)
+        assert (await act("snooze", "wang", hours=30))["status"] == 400
