@@ -49,9 +49,11 @@ from collector.link.port import Broker
 from collector.listeners.door import HouseDoor
 from collector.listeners.room import Listeners
 from collector.listening import Listening
+from collector.on_duty import OnDuty
 from collector.opening import open_channels, open_lines, open_store
 from collector.operating import Operating
 from collector.ordering import Ordering
+from collector.periodic import Job, Periodic
 from collector.records import READINGS, Unreadable, dump_registry, entry, load_registry
 from collector.replaying import Replaying
 from collector.replies.room import Replies
@@ -186,6 +188,15 @@ class Watch:
             config.state,
             clock,
         )
+        self.on_duty = OnDuty(self.operating, clock)
+        self.periodic = Periodic(
+            [
+                Job("on-duty", 60.0, self.on_duty.look),
+                Job("digests", 15 * 60.0, self.operating.send_digests),
+                Job("clean-up", 24 * 3600.0, self.operating.clean_up),
+            ],
+            clock,
+        )
         self._open_synthetic(stack)
         self.vitals = Vitals(self)
 
@@ -266,6 +277,7 @@ class Watch:
             "ticks": self._ours(self._tick),
             "rules": self.judging.run,
             "climb": self.operating.climb,
+            "periodic": self.periodic.run,
             "notices": self.operating.dispatch,
             "orders": self.ordering.run,
             "announcers": self.ordering.announce_again,
@@ -343,6 +355,7 @@ class Watch:
             said: list[tuple[int, What]] = [(now_ms, Tick())]
             said += [(now_ms, share) for share in self.listening.refusals.due(now_ms)]
             said += self.tending.figures(self.house, now_ms)
+            said += self.on_duty.figures(self.house, now_ms)
             said += self.condition.figures(self.house, self.vitals.devices, now_ms)
             said += self.synthetic.figures(self.house, now_ms)
             await self.journaling.write(Work(said=said))

@@ -10,6 +10,7 @@ from alerts.incidents.acts import Refused, Result
 from alerts.incidents.duties import CallOn, SecondLook
 from alerts.incidents.model import Duty, Incident, Report, StoryLine
 from alerts.incidents.precision import Precision
+from alerts.incidents.roster import HandOver, Roster
 from alerts.incidents.silences import Silence, Snooze
 from alerts.messages import Spoken
 from alerts.notify.notice import Considered, Notice
@@ -164,6 +165,14 @@ class Operations(Protocol):
     def confirm_silence(self, silence_id: int, who: str, now: datetime) -> Silence | Refused: ...
 
     def end_silence(self, silence_id: int, who: str, now: datetime) -> Silence | Refused: ...
+
+    def roster(self) -> Roster:
+        """Who answers for whom."""
+        ...
+
+    def hand_over(
+        self, post: str, holder: str, who: str, origin: str, now: datetime
+    ) -> HandOver | Refused: ...
 
     def snooze(
         self, who: str, incident: int | None, until: datetime, now: datetime

@@ -23,6 +23,7 @@ from alerts.store import outbox
 from alerts.store import tables as t
 from alerts.store.acts import Acts, call_on, locked
 from alerts.store.database import Database
+from alerts.store.digests import Digests
 from alerts.store.errors import RegistryMisfit
 from alerts.store.incident_rows import (
     considered_row,
@@ -36,6 +37,7 @@ from alerts.store.incident_rows import (
 )
 from alerts.store.lease import Lease
 from alerts.store.orders import Orders
+from alerts.store.posts import Posts
 from alerts.store.quiet import Quiet, silence_over
 from alerts.store.reads import Reads
 from alerts.store.registry_rows import changes, write_registry
@@ -47,7 +49,7 @@ MUTABLE = frozenset({*CALLING, NoticeReason.SECOND_LOOK})  # what a silence hold
 _CALLING = [reason.value for reason in CALLING]
 
 
-class Operations(Reads, Orders, Acts, Quiet):
+class Operations(Reads, Orders, Acts, Quiet, Posts, Digests):
     """Every call is one transaction. ``words`` is ``alerts.messages.notice_words`` when not given.
 
     ``packs`` are the rules' words until ``take`` brings newer ones: a desk never takes.

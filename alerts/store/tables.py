@@ -185,6 +185,8 @@ person = Table(
     Column("quiet_from", WORD, nullable=False),
     Column("quiet_to", WORD, nullable=False),
     Column("is_post", Boolean, nullable=False),
+    Column("stand_in", WORD, nullable=False, server_default=""),
+    Column("away", JSON, nullable=False, server_default="[]"),
 )
 
 address = Table(
@@ -213,6 +215,48 @@ tier = Table(
     Column("nth", Integer, primary_key=True, autoincrement=False),
     Column("role", WORD, nullable=False),
     Column("wait_s", JSON, nullable=False),
+)
+
+rota = Table(
+    "rota",
+    METADATA,
+    Column("nth", Integer, primary_key=True, autoincrement=False),
+    Column("post", WORD, nullable=False),
+    Column("turns", JSON, nullable=False),
+)
+
+subscription = Table(
+    "subscription",
+    METADATA,
+    Column("nth", Integer, primary_key=True, autoincrement=False),
+    Column("person", WORD, nullable=False),
+    Column("role", WORD, nullable=False),
+    Column("sites", JSON, nullable=False),
+    Column("places", JSON, nullable=False),
+    Column("classes", JSON, nullable=False),
+    Column("severity", SmallInteger, nullable=False),
+)
+
+hand_over = Table(
+    "hand_over",
+    METADATA,
+    Column("id", SERIAL, primary_key=True),
+    Column("post", WORD, nullable=False),
+    Column("holder", WORD, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("who", WORD, nullable=False),
+    Column("origin", Text, nullable=False),
+    Index(None, "post", "id"),
+)
+
+digest = Table(
+    "digest",
+    METADATA,
+    Column("site", WORD, primary_key=True),
+    Column("place", WORD, primary_key=True),
+    Column("day", WORD, primary_key=True),  # the site's own date
+    Column("at", Instant, nullable=False),
+    Index(None, "at"),
 )
 
 rule_override = Table(

@@ -9,12 +9,14 @@ from sqlalchemy import Connection, insert, select, update
 
 from alerts.incidents import who
 from alerts.incidents.model import Incident, StoryKind, StoryLine
+from alerts.incidents.roster import Roster
 from alerts.incidents.silences import Silence, snoozed_until
 from alerts.notify.notice import CALLING, TELLING, NoticeReason, NoticeState
 from alerts.registry.model import Address, ChannelKind, Person, Registry
 from alerts.speech import bounded, spoken_words
 from alerts.store import tables as t
 from alerts.store.incident_rows import considered_row, notice_row_anew, story_row
+from alerts.store.posts import handed
 from alerts.store.quiet import snoozes_of
 from alerts.words import Language
 
@@ -55,14 +57,7 @@ class Teller:
         silence: Silence | None = None,
     ) -> bool:
         """Write it all down (a ``silence`` tells nobody); whether anybody of the incident's tier has a notice on the way."""
-        verdicts = who.consider(
-            incident,
-            reason,
-            registry,
-            now,
-            self.history(connection, incident),
-            self._quiet(connection, incident, reason, silence, now),
-        )
+        verdicts = self.verdicts(connection, incident, reason, registry, now, silence)
         rule = rulebook.rules.get(incident.rule) if rulebook else None
         taken = self._addresses_told(connection, incident, reason)
         rows: list[dict[str, Any]] = []
@@ -79,7 +74,7 @@ class Teller:
                 continue  # two people behind one group address: one message
             taken.add((address.channel.value, address.to))
             row = self.row(incident, reason, verdict.person, address, registry, rule, now)
-            rows.append(row | {"due_at": verdict.due_at})
+            rows.append(row | {"due_at": verdict.due_at, "step": _step_of(verdict, incident)})
         if verdicts:
             connection.execute(
                 insert(t.considered),
@@ -100,6 +95,30 @@ class Teller:
             v.due_at is not None and v.step == incident.step and v.reason is not who.Reason.SNOOZED
             for v in verdicts
         )
+
+    def verdicts(
+        self,
+        connection: Connection,
+        incident: Incident,
+        reason: NoticeReason,
+        registry: Registry,
+        now: datetime,
+        silence: Silence | None = None,
+    ) -> list[who.Verdict]:
+        """Everybody who might be told; nothing is written."""
+        return who.consider(
+            incident,
+            reason,
+            registry,
+            now,
+            self.history(connection, incident),
+            self._quiet(connection, incident, reason, silence, now),
+            Roster(registry=registry, handed=handed(connection)),
+        )
+
+    def link(self, path: str) -> str:
+        """Where a page is found; empty when nobody said where the desk is."""
+        return f"{self._link_base}{path}" if self._link_base else ""
 
     def _quiet(
         self,
@@ -157,7 +176,7 @@ class Teller:
         now: datetime,
     ) -> dict[str, Any]:
         """An outbox row with its words; ``due_at`` is the caller's."""
-        link = f"{self._link_base}/incidents/{incident.id}" if self._link_base else ""
+        link = self.link(f"/incidents/{incident.id}")
         try:
             title, text = self._words(
                 rule,
@@ -228,6 +247,11 @@ class Teller:
             )
         )
         return {(row.channel, row.to) for row in rows}
+
+
+def _step_of(verdict: who.Verdict, incident: Incident) -> int:
+    """Of those beside the climb none is waited for."""
+    return verdict.step if verdict.step == who.BESIDE else incident.step
 
 
 def level_of(incident: Incident, reason: NoticeReason) -> int:

@@ -15,8 +15,9 @@ from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from alerts.incidents.model import Duty, Incident, State
+from alerts.incidents.roster import Roster, gaps
 from alerts.incidents.who import tiers_of
-from alerts.registry.model import Device, Place, PlaceKind, PostRole
+from alerts.registry.model import Device, Person, Place, PlaceKind, PostRole
 from alerts.words import IncidentClass, Severity
 from dashboards.console import accounts as accounts_in_words
 from dashboards.console import cards, grounds
@@ -181,12 +182,22 @@ async def house(asked: Asked) -> web.Response:
 async def people(asked: Asked) -> web.Response:
     scene = await set_scene(asked)
     order = list(PostRole)
+    roster = await in_thread(asked.desk.operations.roster)
+    missing = {person.id: gap for person, gap in gaps(roster, scene.now)}
     rows = [
         {
             "person": person,
             "role": scene.role(person.role),
             "places": scene.t("list.comma").join(scene.place(person.site, p) for p in person.places)
             or scene.t("people.everywhere"),
+            "holder": _holder(person, roster, scene),
+            "shift": [p for p in scene.registry.people if p.site == person.site and not p.is_post],
+            "away": scene.t("people.away", who=scene.person(person.stand_in))
+            if person.stand_in and roster.is_away(person, scene.now)
+            else scene.t("people.away-alone")
+            if roster.is_away(person, scene.now)
+            else "",
+            "gap": missing[person.id].text(scene.language) if person.id in missing else "",
             "channels": scene.t("list.comma").join(
                 dict.fromkeys(scene.t(f"channel.{a.channel.value}") for a in person.addresses)
             ),
@@ -210,6 +221,20 @@ async def people(asked: Asked) -> web.Response:
         for tiers in scene.registry.tiers
     ]
     return show(asked, scene, "people.html", tab="people", rows=rows, climbs=climbs)
+
+
+def _holder(post: Person, roster: Roster, scene: Scene) -> str:
+    """Who has the post's phone, and since when or until the next turn."""
+    if not post.is_post:
+        return ""
+    holder = roster.holder(post, scene.now)
+    if holder is None:
+        return scene.t("people.held-by-nobody")
+    handed = roster.handed.get(post.id)
+    if handed is not None and handed.holder == holder.id:
+        at = scene.when(handed.at, post.site)
+        return scene.t("people.held-since", who=holder.name, at=at)
+    return scene.t("people.held-by-rota", who=holder.name)
 
 
 async def inbox(asked: Asked) -> web.Response:

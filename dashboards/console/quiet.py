@@ -1,4 +1,4 @@
-"""Silences, maintenance windows and one's own snooze: the page and the calls."""
+"""Silences, maintenance, one's own snooze, and who has a post's phone: the page and the calls."""
 
 from datetime import timedelta
 from typing import Any
@@ -7,12 +7,13 @@ from aiohttp import web
 
 from alerts.incidents.acts import Refusal, Refused
 from alerts.incidents.silences import Silence, SilenceKind
+from dashboards.console.api import ORIGIN
 from dashboards.console.door import Asked, answer, in_thread
 from dashboards.console.i18n import language_of
 from dashboards.console.pages import set_scene, show
 from dashboards.console.problems import Problem
 from dashboards.console.scene import Scene
-from dashboards.console.wire import SilenceList, SilenceOut, SnoozeOut
+from dashboards.console.wire import HandOverOut, SilenceList, SilenceOut, SnoozeOut
 
 PAST = 20
 
@@ -76,6 +77,18 @@ async def snooze(asked: Asked) -> web.Response:
         raise _refusal(asked, done)
     await asked.hub.look()
     return answer(SnoozeOut, SnoozeOut(person=done.person, incident=done.incident, until=until))
+
+
+async def hand_over(asked: Asked) -> web.Response:
+    body, now = asked.body, asked.desk.clock.now()
+    call = asked.desk.operations.hand_over
+    done = await in_thread(call, asked.path.post, body.holder, body.who, ORIGIN, now)
+    if isinstance(done, Refused):
+        raise _refusal(asked, done)
+    await asked.hub.look()
+    return answer(
+        HandOverOut, HandOverOut(post=done.post, holder=done.holder, at=done.at, who=done.who)
+    )
 
 
 async def _ended(asked: Asked, done: Silence | Refused) -> web.Response:

@@ -72,6 +72,12 @@ class BySilence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ByPost:
+    __pydantic_config__: ClassVar = STRICT
+    post: Id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ByDuty:
     __pydantic_config__: ClassVar = STRICT
     duty: PositiveInt
@@ -226,6 +232,15 @@ class SilenceBody:
 class ByWhomBody:
     __pydantic_config__: ClassVar = STRICT
     who: Id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandOverBody:
+    """``holder`` has the post's phone from now on."""
+
+    __pydantic_config__: ClassVar = STRICT
+    who: Id
+    holder: Id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -363,6 +363,14 @@ class SilenceList:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HandOverOut:
+    post: str
+    holder: str
+    at: datetime
+    who: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SnoozeOut:
     person: str
     incident: int | None

@@ -24,6 +24,7 @@ from alerts.incidents.model import (
     StoryLine,
 )
 from alerts.incidents.precision import Precision
+from alerts.incidents.roster import HandOver, Roster
 from alerts.incidents.silences import Silence, Snooze
 from alerts.messages import notice_words
 from alerts.notify.notice import Considered, Notice, NoticeReason, NoticeState
@@ -522,6 +523,14 @@ class MemoryOperations:
 
     def end_silence(self, silence_id: int, who: str, now: datetime) -> Silence | Refused:
         return Refused(Refusal.UNKNOWN_SILENCE)
+
+    def roster(self) -> Roster:
+        return Roster(registry=self._registry)
+
+    def hand_over(
+        self, post: str, holder: str, who: str, origin: str, now: datetime
+    ) -> HandOver | Refused:
+        return HandOver(post=post, holder=holder, at=now, who=who)
 
     def snooze(
         self, who: str, incident: int | None, until: datetime, now: datetime
