@@ -166,6 +166,10 @@ class Operations(Protocol):
 
     def end_silence(self, silence_id: int, who: str, now: datetime) -> Silence | Refused: ...
 
+    def event(self, incident: int) -> Sequence[Incident]:
+        """Those that are told as one with it, the leader first; empty when it stands alone."""
+        ...
+
     def roster(self) -> Roster:
         """Who answers for whom."""
         ...

@@ -27,6 +27,7 @@ def timed(incident: Incident, steps: Sequence[Tier], *, told: bool = True) -> In
     wait = wait_of(steps, incident.step, incident.severity)
     climbs = (
         told
+        and incident.part_of is None  # whatever leads the event climbs for it
         and incident.state is State.OPEN
         and incident.severity > Severity.INFO
         and wait is not None

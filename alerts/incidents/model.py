@@ -69,6 +69,8 @@ class Incident:
     """People have been told that it keeps coming and going, and hear no more of it until calm."""
     muted_until: datetime | None = None
     """A silence holds it back until then; then it is looked at again, if it is still open."""
+    part_of: int | None = None
+    """The incident that leads the event this one is a part of; it is told and taken over for both."""
     version: int = 0
     """Rises with each change: acts compare and set it."""
 
@@ -134,6 +136,8 @@ class StoryKind(StrEnum):
     FLAPPING = "flapping"
     CALM = "calm"
     REPORTED = "reported"
+    JOINED = "joined"
+    LEFT = "left"
     MUTED = "muted"
     UNMUTED = "unmuted"
     COMMENT = "comment"

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 
 from alerts.incidents.flapping import FLAP
+from alerts.incidents.grouping import CAUSES, WINDOW
 from alerts.incidents.lifecycle import TIMERS, TRANSITIONS, Event
 from alerts.incidents.model import State
 from alerts.incidents.silences import LONGEST, SNOOZE_LONGEST
@@ -110,6 +111,22 @@ def _lines() -> Iterator[str]:
         ),
         "",
         "What the service has about itself goes to the engineers.",
+        "",
+        "## What is told as one",
+        "",
+        f"An incident that opens at the same place within {WINDOW.total_seconds() / 60:g} minutes "
+        "of another, and is no worse, becomes a part of it (fire of fire only; otherwise the same "
+        f"class, or both of {_all(NIGHT_CLASSES)}): nobody is called a second time, and whoever "
+        "takes the first over has both. A cause leads whatever follows from it, also what opened "
+        "before:",
+        "",
+        "| rules | tie |",
+        "|---|---|",
+        *(f"| {', '.join(sorted(c.rules))} | {c.tie} |" for c in CAUSES),
+        "",
+        "`gateway` in devices.toml says through which device another speaks. A part that gets "
+        "worse than people know of, or is still there when the leader has recovered, was closed "
+        "or was a false alarm, is told by itself.",
         "",
         "## Quiet that people ask for",
         "",

@@ -33,6 +33,7 @@ class Reason(StrEnum):
     SNOOZED = "snoozed"
     SILENCED = "silenced"
     MAINTENANCE = "maintenance"
+    GROUPED = "grouped"
     ON_ROTA_TOLD = "on-rota-told"
     AWAY = "away"
     STAND_IN_LOOP = "stand-in-loop"
@@ -135,6 +136,10 @@ TEXTS: dict[Reason, dict[Language, str]] = {
     Reason.ON_ROTA_TOLD: {
         Language.ZH: "岗位没有共用电话，通知了值班的人。",
         Language.EN: "The post has no phone: whoever has the post now was told.",
+    },
+    Reason.GROUPED: {
+        Language.ZH: "没有单独通知：和另一件事是一回事，一起通知。",
+        Language.EN: "Not told apart: it is part of another incident, which tells of both.",
     },
     Reason.AWAY: {
         Language.ZH: "未通知：这几天不在；有人顶班就通知顶班的人。",

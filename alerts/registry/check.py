@@ -160,6 +160,11 @@ class _Check:
                             "put it in a file and write file:PATH, or env:NAME; give the device "
                             "another key")  # fmt: skip
         yield from self._foreign(n, spot, device)
+        if device.gateway:
+            others = {d.id for d in self._registry.devices if d.site == device.site} - {device.id}
+            yield from self._known(
+                "devices", n, f"{spot}.gateway", "other device", device.gateway, others
+            )
         here = {id for site, id in self._places if site == device.site}
         seen: Counter[tuple[str, str, str]] = Counter()
         for k, binding in enumerate(device.bindings):

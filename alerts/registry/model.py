@@ -172,6 +172,8 @@ class Device:
     zone: str = ""
     ignore: tuple[str, ...] = ()
     options: dict[str, str] = field(default_factory=dict)
+    gateway: str = ""
+    """The device of the same site through which it speaks; while that one is silent, so is this."""
 
     @property
     def is_foreign(self) -> bool:

@@ -40,6 +40,7 @@ _INCIDENT = [
     "assigned",
     "flapping",
     "muted_until",
+    "part_of",
     "version",
 ]
 _TRANSITION = [

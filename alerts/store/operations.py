@@ -19,7 +19,7 @@ from alerts.notify.notice import CALLING, TELLING, Considered, Notice, NoticeRea
 from alerts.notify.outcome import Outcome
 from alerts.registry.model import Address, ChannelKind, Person, Registry
 from alerts.rules.transition import Transition
-from alerts.store import outbox
+from alerts.store import events, outbox
 from alerts.store import tables as t
 from alerts.store.acts import Acts, call_on, locked
 from alerts.store.database import Database
@@ -163,6 +163,9 @@ class Operations(Reads, Orders, Acts, Quiet, Posts, Digests):
                 opened_before=before,
             )
             if change is not None:
+                if incident is None:
+                    grouped = events.joining(connection, change.incident, registry)
+                    change = replace(change, incident=grouped)
                 return self._apply(connection, incident, change, registry, now).id
         return incident.id if incident is not None else None
 
@@ -603,6 +606,8 @@ class Operations(Reads, Orders, Acts, Quiet, Posts, Digests):
         steps = who.tiers_of(change.incident, registry)
         incident = climb.timed(change.incident, steps, told=who.tells_at_once(change.incident))
         incident = _save(connection, before, incident)
+        if before is None:
+            events.joined(connection, incident, registry, now)
         if change.story:
             rows = [story_row(incident.id, line) for line in change.story]
             connection.execute(insert(t.story), rows)
@@ -624,7 +629,40 @@ class Operations(Reads, Orders, Acts, Quiet, Posts, Digests):
             self._teller.hush(connection, incident, now)
         for reason in change.notices:
             incident = self._tell(connection, incident, reason, registry, now)
+        if before is not None and incident.part_of is None:
+            self._lead(connection, incident, registry, now)
         return incident
+
+    def _lead(
+        self, connection: Connection, leader: Incident, registry: Registry, now: datetime
+    ) -> None:
+        """What is a part of it is taken over with it, and told by itself once it no longer leads."""
+        if leader.state is State.OPEN:
+            return
+        for part in events.parts(connection, leader):
+            if leader.state is State.ACKNOWLEDGED and not leader.false_alarm:
+                who_has = leader.acknowledged_by
+                act = Act(who=who_has, origin=f"incident:{leader.id}", to=who_has)
+                event = Event.ASSIGNED if leader.assigned else Event.ACKNOWLEDGED
+                change = lifecycle.step(part, event, now, act=act, timers=self._timers)
+                if change is not None:
+                    self._apply(connection, part, change, registry, now)
+                continue
+            self._let_go(connection, part, registry, now)
+
+    def _let_go(
+        self, connection: Connection, part: Incident, registry: Registry, now: datetime
+    ) -> Incident:
+        """Told by itself from now on, if it was not before."""
+        events.let_go(connection, part.part_of or part.id, part.id, now)
+        told = self._teller.history(connection, part).this_round
+        alone = replace(part, part_of=None, told_at=now, version=part.version + 1)
+        alone = climb.timed(alone, who.tiers_of(alone, registry), told=who.tells_at_once(alone))
+        alone = _save(connection, part, alone)
+        if told or not who.tells_at_once(alone) or events.revive(connection, alone, now):
+            return alone
+        reason = NoticeReason.REOPENED if alone.relapses else NoticeReason.OPENED
+        return self._tell(connection, alone, reason, registry, now)
 
     def _tell(
         self,
@@ -636,6 +674,17 @@ class Operations(Reads, Orders, Acts, Quiet, Posts, Digests):
     ) -> Incident:
         """Tell the people; a tier in which nobody can be told gives way to the next at once."""
         packs = self._rulebook()
+        if incident.part_of is not None:
+            if reason is NoticeReason.SEVERITY:  # worse than people know of: news of its own
+                events.let_go(connection, incident.part_of, incident.id, now)
+                alone = replace(incident, part_of=None, version=incident.version + 1)
+                steps = who.tiers_of(alone, registry)
+                incident = _save(connection, incident, climb.timed(alone, steps))
+            else:
+                self._teller.withhold(
+                    connection, incident, reason, registry, now, who.Reason.GROUPED
+                )
+                return incident
         if reason in MUTABLE and (silence := silence_over(connection, incident, registry, now)):
             self._teller.tell(connection, incident, reason, registry, packs, now, silence)
             return self._mute(connection, incident, silence, now)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection, Select, func, or_, select
 
 from alerts.incidents.model import Duty, Incident, Report, State, StoryKind, StoryLine
 from alerts.incidents.precision import Precision
@@ -121,6 +121,17 @@ class Reads:
         if before is not None:
             query = query.where(i.id < before)
         return self._incidents(query.order_by(i.id.desc()).limit(limit))
+
+    def event(self, incident: int) -> list[Incident]:
+        """Those that are told as one with it, the leader first; empty when it stands alone."""
+        i = t.incident.c
+        leader = select(func.coalesce(i.part_of, i.id)).where(i.id == incident).scalar_subquery()
+        query = select(t.incident).where(or_(i.id == leader, i.part_of == leader))
+        found = self._incidents(query.order_by(i.id))
+        first = [one for one in found if one.part_of is None]
+        return (
+            [*first, *(one for one in found if one.part_of is not None)] if len(found) > 1 else []
+        )
 
     def incident(self, incident: int) -> Incident | None:
         found = self._incidents(select(t.incident).where(t.incident.c.id == incident))

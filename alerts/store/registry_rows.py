@@ -99,6 +99,7 @@ def read_registry(connection: Connection) -> Registry:
                 zone=row.zone,
                 ignore=tuple(row.ignore),
                 options=dict(row.options),
+                gateway=row.gateway,
             )
             for row in _rows(connection, t.device)
         ),
@@ -224,6 +225,7 @@ def registry_rows(registry: Registry) -> dict[Table, list[dict[str, Any]]]:
                 "zone": device.zone,
                 "ignore": list(device.ignore),
                 "options": dict(device.options),
+                "gateway": device.gateway,
             }
         )
         for n, binding in enumerate(device.bindings):

@@ -152,6 +152,7 @@ device = Table(
     Column("zone", WORD, nullable=False, server_default=""),
     Column("ignore", JSON, nullable=False, server_default="[]"),
     Column("options", JSON, nullable=False, server_default="{}"),
+    Column("gateway", WORD, nullable=False, server_default=""),
 )
 
 binding = Table(
@@ -321,6 +322,7 @@ incident = Table(
     Column("returned", JSON, nullable=False, server_default="[]"),
     Column("flapping", Boolean, nullable=False, server_default=text("false")),
     Column("muted_until", Instant),
+    Column("part_of", BigInteger),
     Column("version", Integer, nullable=False),
     Index(
         "uq_incident_open",
@@ -331,6 +333,7 @@ incident = Table(
         postgresql_where=text("is_open"),
     ),
     Index(None, "rule", "subject", "opened_at"),
+    Index(None, "part_of"),
     Index(None, "is_open", "id"),
     Index(None, "is_open", "severity", "id"),
     Index(None, "site", "place", "id"),

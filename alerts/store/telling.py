@@ -96,6 +96,28 @@ class Teller:
             for v in verdicts
         )
 
+    def withhold(
+        self,
+        connection: Connection,
+        incident: Incident,
+        reason: NoticeReason,
+        registry: Registry,
+        now: datetime,
+        why: who.Reason,
+    ) -> None:
+        """Record for everybody whose turn it would be why they are not told."""
+        verdicts = who.consider(
+            incident,
+            reason,
+            registry,
+            now,
+            self.history(connection, incident),
+            who.Quiet(muted=why),
+        )
+        if verdicts:
+            rows = [considered_row(verdict.considered(incident.id, now)) for verdict in verdicts]
+            connection.execute(insert(t.considered), rows)
+
     def verdicts(
         self,
         connection: Connection,

@@ -1,6 +1,6 @@
 """Incidents and duties as the pages show them: a sentence, who has it, what happens next and when."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from alerts.incidents.model import (
@@ -52,6 +52,21 @@ class Card:
     """Nobody is asked for it: it goes into the digest."""
     second_look: Duty | None
     source: tuple[str, str] | None
+    related: tuple["Card", ...] = ()
+    """What is told as one with it."""
+
+
+def as_one(incidents: list[Incident], scene: Scene, duties: list[Duty]) -> list[Card]:
+    """What is open in order of need, each with what is a part of it."""
+    leaders = {one.id for one in incidents if one.part_of is None}
+    parts: dict[int, list[Card]] = {}
+    for one in incidents:
+        if one.part_of in leaders and one.part_of is not None:
+            parts.setdefault(one.part_of, []).append(card(one, scene, duties))
+    return [
+        replace(card(one, scene, duties), related=tuple(parts.get(one.id, ())))
+        for one in in_order_of_need([o for o in incidents if o.part_of not in leaders])
+    ]
 
 
 def card(incident: Incident, scene: Scene, duties: list[Duty] | None = None) -> Card:
@@ -353,6 +368,7 @@ def _told(line: StoryLine, incident: Incident, scene: Scene) -> Told:
             to=t("list.comma").join(people),
             n=facts.get("times", ""),
             duty=t.either(f"dutyname.{facts.get('duty', '')}", ""),
+            incident=facts.get("incident", ""),
         )
     if because and line.kind is not StoryKind.CLIMBED:
         text = t("story.because", text=text, because=because)

@@ -58,7 +58,7 @@ async def overview(asked: Asked) -> web.Response:
     ][:5]
     by_id = await _incidents_of([*duties, *done], open_now, asked)
     everything = await _grounds(asked, scene, open_now)
-    cards_now = [cards.card(i, scene, duties) for i in cards.in_order_of_need(open_now)]
+    cards_now = cards.as_one(open_now, scene, duties)
     return show(
         asked,
         scene,
@@ -130,7 +130,7 @@ async def incidents(asked: Asked) -> web.Response:
         scene,
         "incidents.html",
         tab="incidents",
-        cards=[cards.card(i, scene, duties) for i in cards.in_order_of_need(open_now)],
+        cards=cards.as_one(open_now, scene, duties),
         closed=[cards.card(i, scene) for i in closed],
         first=before is None,
         next=closed[-1].id if more else None,
@@ -330,6 +330,11 @@ async def _dossier(asked: Asked, scene: Scene, found: Incident) -> dict[str, Any
         "card": cards.card(found, scene, duties),
         "told": cards.story(lines, found, scene),
         "errands": [cards.errand(duty, found, scene, reports.get(duty.id)) for duty in duties],
+        "related": [
+            cards.card(one, scene)
+            for one in await in_thread(operations.event, found.id)
+            if one.id != found.id
+        ],
         "reported": [one for one in reports.values() if one.duty is None],
         "colleagues": [p for p in scene.registry.people if p.site == site],
         "slips": [cards.slip(notice, scene, site) for notice in reversed(notices)],

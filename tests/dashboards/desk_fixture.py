@@ -524,6 +524,9 @@ class MemoryOperations:
     def end_silence(self, silence_id: int, who: str, now: datetime) -> Silence | Refused:
         return Refused(Refusal.UNKNOWN_SILENCE)
 
+    def event(self, incident: int) -> list[Incident]:
+        return []
+
     def roster(self) -> Roster:
         return Roster(registry=self._registry)
 

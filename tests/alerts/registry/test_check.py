@@ -126,6 +126,7 @@ ROWS: list[tuple[str, Callable[[Registry], Registry], str]] = [
     ("an unknown stand-in", first("people", stand_in="lii"), "there is no person 'lii'; did you mean 'li'?"),
     ("days that are none", first("people", away=(Away(since="tomorrow", until="2026-01-01"),)), "people[zhang].away[1]: tomorrow to 2026-01-01 are no days"),
     ("days backwards", first("people", away=(Away(since="2026-01-02", until="2026-01-01"),)), "2026-01-01 is before 2026-01-02"),
+    ("a gateway that is no device", first("devices", gateway="laobakou-01"), "devices[laobakou-01].gateway: there is no other device 'laobakou-01'"),
     ("an empty rota", rota(), "rotas.toml: rotas[guard].turns: no turn"),
     ("a rota of no post", rota(ALL_DAY, post="chen"), "rotas[chen].post: there is no post 'chen'"),
     ("a turn of nobody", rota(replace(ALL_DAY, person="chan")), "rotas[guard].turns[1].person: there is no person 'chan'; did you mean"),

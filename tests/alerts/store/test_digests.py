@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select
@@ -18,7 +19,7 @@ from tests.alerts.store.conftest import PACKS
 
 MORNING = NOW + timedelta(hours=14)  # 08:00 in Shanghai, the next day
 DAY = timedelta(days=1)
-UPKEEP = {"cls": IncidentClass.UPKEEP, "severity": Severity.MINOR}
+UPKEEP: dict[str, Any] = {"cls": IncidentClass.UPKEEP, "severity": Severity.MINOR}
 
 
 def told(operations, now):
