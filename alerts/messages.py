@@ -140,6 +140,10 @@ def notice_words(
             lines.insert(0, _nobody_came(incident, registry, words, language, tier))
         elif reason is NoticeReason.REOPENED:
             lines.insert(0, words.again)
+        elif reason is NoticeReason.FLAPPING:
+            lines.insert(0, words.flapping)
+        elif reason is NoticeReason.ASSIGNED:
+            lines.insert(0, words.assigned)
         elif reason is NoticeReason.SEVERITY:
             lines.insert(0, words.worse.format(word=SEVERITIES[language][incident.severity]))
         lines += [head.why, head.since, head.power, words.do.format(do=head.do)]

@@ -19,6 +19,8 @@ class Phrases:
     since: str
     do: str
     again: str
+    flapping: str
+    assigned: str
     worse: str
     nobody: str
     nobody_came: str
@@ -60,6 +62,8 @@ ZH = Phrases(
     since="{at} 开始。",
     do="怎么办：{do}",
     again="刚恢复，又出现了。",
+    flapping="时好时坏，反复出现。先说这一次，平静下来以前不再一遍遍通知；变严重了会再说。",
+    assigned="这件事交给您了，请点开链接接手。",
     worse="程度有变，现在是“{word}”。",
     nobody="前面的人还没接，请您来处理。",
     nobody_came="{names}{waited}没接，请您来处理。",
@@ -104,6 +108,9 @@ EN = Phrases(
     since="Since {at}.",
     do="Now: {do}",
     again="It had recovered and is back.",
+    flapping="It keeps coming and going. You are told this once, and no more until it is calm; if it "
+    "gets worse you will hear.",
+    assigned="This was given to you. Please open the link and take it over.",
     worse="It has changed; it is now: {word}.",
     nobody="Nobody before you has taken this over. Please do.",
     nobody_came="{names} did not answer{waited}. Please take this over.",

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from alerts.incidents.acts import Done, Result
+from alerts.incidents.roster import Roster
 from alerts.notify.dispatcher import Dispatcher
 from alerts.notify.notice import Notice
 from alerts.notify.port import Channel
@@ -182,6 +183,22 @@ class Operating:
             shortest_s, longest_s = CLIMB_S
             house_s = self._clock.real(CLIMB_HOUSE_S)
             await asyncio.sleep(min(longest_s, max(shortest_s, house_s)))
+
+    async def send_digests(self) -> None:
+        """Write the digests that are due into the outbox."""
+        await self._ready.wait()
+        if await self.ask(partial(self.operations.send_digests, self._clock.now())):
+            self._dispatcher.wake()
+
+    async def clean_up(self) -> None:
+        """Drop what nobody will ask for again."""
+        await self._ready.wait()
+        await self.ask(partial(self.operations.clean_up, self._clock.now()))
+
+    async def roster(self) -> Roster:
+        """Who answers for whom."""
+        await self._ready.wait()
+        return await self.ask(self.operations.roster)
 
     async def dispatch(self) -> None:
         """Send what is due."""

@@ -52,10 +52,12 @@ from collector.link.port import Broker
 from collector.listeners.door import HouseDoor
 from collector.listeners.room import Listeners
 from collector.listening import Listening
+from collector.on_duty import OnDuty
 from collector.opening import open_channels, open_lines, open_store
 from collector.operating import Operating
 from collector.ordering import Ordering
 from collector.own_packs import OwnPacks
+from collector.periodic import Job, Periodic
 from collector.reconciling import Gap, Held, dump_gap, load_gap, reconcile
 from collector.records import (
     READINGS,
@@ -217,6 +219,15 @@ class Watch:
             config.state,
             clock,
         )
+        self.on_duty = OnDuty(self.operating, clock)
+        self.periodic = Periodic(
+            [
+                Job("on-duty", 60.0, self.on_duty.look),
+                Job("digests", 15 * 60.0, self.operating.send_digests),
+                Job("clean-up", 24 * 3600.0, self.operating.clean_up),
+            ],
+            clock,
+        )
         self._open_synthetic(stack)
         self.vitals = Vitals(self)
 
@@ -346,6 +357,7 @@ class Watch:
             **({"packs": self._watch_packs} if self.config.rules.packs else {}),
             "rules": self.judging.run,
             "climb": self.operating.climb,
+            "periodic": self.periodic.run,
             "notices": self.operating.dispatch,
             "late-notices": self.operating.dispatch_late,
             "orders": self.ordering.run,
@@ -470,6 +482,7 @@ class Watch:
             said: list[tuple[int, What]] = [(now_ms, Tick())]
             said += [(now_ms, share) for share in self.listening.refusals.due(now_ms)]
             said += self.tending.figures(self.house, now_ms)
+            said += self.on_duty.figures(self.house, now_ms)
             said += self.condition.figures(self.house, self.vitals.devices, now_ms)
             said += self.synthetic.figures(self.house, now_ms)
             mistakes = len(self.judging.engine.refused) + bool(self.packs.why)

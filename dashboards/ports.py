@@ -6,14 +6,17 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
-from alerts.incidents.acts import Result
-from alerts.incidents.duties import SecondLook
-from alerts.incidents.model import Duty, Incident, StoryLine
+from alerts.incidents.acts import Refused, Result
+from alerts.incidents.duties import CallOn, SecondLook
+from alerts.incidents.model import Duty, Incident, Report, StoryLine
+from alerts.incidents.precision import Precision
+from alerts.incidents.roster import HandOver, Roster
+from alerts.incidents.silences import Silence, Snooze
 from alerts.messages import Spoken
 from alerts.notify.notice import Considered, Notice
-from alerts.registry.model import Place, Registry
-from alerts.rules.rule import Where
-from alerts.words import Severity
+from alerts.registry.model import Names, Place, Registry
+from alerts.rules.rule import RuleSource, Where
+from alerts.words import IncidentClass, Severity
 from edge.clock import Clock
 from edge.contract.reading import Batch
 
@@ -63,14 +66,72 @@ class Operations(Protocol):
         self, *, open: bool | None = None, incident: int | None = None
     ) -> Sequence[Duty]: ...
 
-    def acknowledge(self, incident_id: int, who: str, origin: str, now: datetime) -> Result: ...
+    def acknowledge(
+        self,
+        incident_id: int,
+        who: str,
+        origin: str,
+        now: datetime,
+        on_behalf_of: str = "",
+        *,
+        version: int | None = None,
+    ) -> Result: ...
+
+    def assign(
+        self,
+        incident_id: int,
+        who: str,
+        to: str,
+        origin: str,
+        now: datetime,
+        on_behalf_of: str = "",
+        *,
+        version: int | None = None,
+    ) -> Result: ...
 
     def comment(
-        self, incident_id: int, who: str, text: str, origin: str, now: datetime
+        self,
+        incident_id: int,
+        who: str,
+        text: str,
+        origin: str,
+        now: datetime,
+        on_behalf_of: str = "",
     ) -> Result: ...
 
     def false_alarm(
-        self, incident_id: int, who: str, reason: str, origin: str, now: datetime
+        self,
+        incident_id: int,
+        who: str,
+        reason: str,
+        origin: str,
+        now: datetime,
+        on_behalf_of: str = "",
+        *,
+        version: int | None = None,
+    ) -> Result: ...
+
+    def close_incident(
+        self,
+        incident_id: int,
+        who: str,
+        note: str,
+        origin: str,
+        now: datetime,
+        on_behalf_of: str = "",
+        *,
+        version: int | None = None,
+    ) -> Result: ...
+
+    def record_report(
+        self,
+        incident_id: int,
+        who: str,
+        reporter: str,
+        phone: str,
+        words: str,
+        origin: str,
+        now: datetime,
     ) -> Result: ...
 
     def confirm_second_look(
@@ -81,7 +142,55 @@ class Operations(Protocol):
         note: str,
         now: datetime,
         origin: str = "",
+        on_behalf_of: str = "",
     ) -> Result: ...
+
+    def called_on(
+        self,
+        duty_id: int,
+        who: str,
+        outcome: CallOn,
+        note: str,
+        now: datetime,
+        origin: str = "",
+        on_behalf_of: str = "",
+    ) -> Result: ...
+
+    def silences(self, *, now: datetime | None = None, limit: int = 100) -> Sequence[Silence]:
+        """Newest first; with ``now`` those that hold or are still to come."""
+        ...
+
+    def silence(self, wanted: Silence, now: datetime) -> Silence | Refused: ...
+
+    def confirm_silence(self, silence_id: int, who: str, now: datetime) -> Silence | Refused: ...
+
+    def end_silence(self, silence_id: int, who: str, now: datetime) -> Silence | Refused: ...
+
+    def event(self, incident: int) -> Sequence[Incident]:
+        """Those that are told as one with it, the leader first; empty when it stands alone."""
+        ...
+
+    def roster(self) -> Roster:
+        """Who answers for whom."""
+        ...
+
+    def hand_over(
+        self, post: str, holder: str, who: str, origin: str, now: datetime
+    ) -> HandOver | Refused: ...
+
+    def snooze(
+        self, who: str, incident: int | None, until: datetime, now: datetime
+    ) -> Snooze | Refused: ...
+
+    def reporters(self, incident: int) -> Sequence[Report]: ...
+
+    def precision(self, rule: str | None = None) -> Mapping[str, Precision]:
+        """By rule, of what has closed."""
+        ...
+
+    def judged_false(self, rule: str, limit: int = 20) -> Sequence[tuple[Incident, StoryLine]]:
+        """False alarms of a rule with what people said of them, newest first."""
+        ...
 
 
 class SeriesKey(Protocol):
@@ -175,6 +284,12 @@ class Rule(Spoken, Protocol):
 
     @property
     def metric(self) -> str: ...
+    @property
+    def cls(self) -> IncidentClass: ...
+    @property
+    def source(self) -> RuleSource: ...
+    @property
+    def blind_to(self) -> Names: ...
 
     def applies(self, where: Where, port: str) -> bool:
         """Whether it judges readings at such a place, with that port or, with "", without one."""

@@ -16,6 +16,11 @@ class Refusal(StrEnum):
     STILL_RAISED = "still-raised"
     SEEN_ON_SITE = "seen-on-site"
     NO_WORDS = "no-words"
+    NOT_OF_THIS_SITE = "not-of-this-site"
+    NO_SUCH_TIME = "no-such-time"
+    SAME_PERSON = "same-person"
+    UNKNOWN_SILENCE = "unknown-silence"
+    UNKNOWN_PLACE = "unknown-place"
 
     def text(self, language: Language) -> str:
         """What people read."""
@@ -65,6 +70,27 @@ _TEXTS = {
         Language.ZH: "有人到现场看过，说还有问题，不能标为误报。请再去看一次，没事了再关闭。",
         Language.EN: "Somebody saw it on site, so it is no false alarm. Look again, and close it "
         "when it is over.",
+    },
+    Refusal.NOT_OF_THIS_SITE: {
+        Language.ZH: "这个人不是本社区的，不能交给他。",
+        Language.EN: "This person is not of this community, so it cannot be given to them.",
+    },
+    Refusal.NO_SUCH_TIME: {
+        Language.ZH: "时间不对：要在以后，静默最长 30 天，自己的免打扰最长 24 小时。",
+        Language.EN: "The time does not fit: it lies ahead, a silence lasts 30 days at most, and "
+        "your own snooze 24 hours.",
+    },
+    Refusal.SAME_PERSON: {
+        Language.ZH: "要另外一个人来确认。",
+        Language.EN: "Another person has to confirm it.",
+    },
+    Refusal.UNKNOWN_SILENCE: {
+        Language.ZH: "没有这条静默。",
+        Language.EN: "There is no such silence.",
+    },
+    Refusal.UNKNOWN_PLACE: {
+        Language.ZH: "没有这个监测点或设备。",
+        Language.EN: "There is no such place or device.",
     },
     Refusal.NO_WORDS: {
         Language.ZH: "请写一句话。",

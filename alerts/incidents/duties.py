@@ -13,6 +13,14 @@ class SecondLook(StrEnum):
     STILL_THERE = "still-there"  # 还有问题
 
 
+class CallOn(StrEnum):
+    """How a call on whoever reported (回访) ends."""
+
+    CONTENT = "content"  # 满意
+    NOT_CONTENT = "not-content"  # 不满意
+    UNREACHED = "unreached"  # 没联系上
+
+
 def duty_of(incident: Incident, kind: DutyKind, now: datetime) -> Duty:
     """The duty this incident opens; whoever took over has it, else it waits for somebody.
 

@@ -3,11 +3,13 @@
 Code, tests and ``docs/incidents.md`` read the same ``TRANSITIONS``.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from alerts.incidents.flapping import FLAP, flaps, is_calm, returns
 from alerts.incidents.model import DutyKind, Incident, State, StoryKind, StoryLine
 from alerts.notify.notice import NoticeReason
 from alerts.rules.transition import UNTRUSTED, Transition
@@ -16,7 +18,7 @@ from alerts.words import NIGHT_CLASSES, SECOND_LOOK_CLASSES, Severity
 
 
 class Event(StrEnum):
-    """What can happen to an incident. The first seven are the rule's, the others people's or time's."""
+    """What can happen to an incident. The first nine are the rule's, the others people's or time's."""
 
     HELD = "held"  # the rule holds it for true
     UPDATED = "updated"  # new figures, no worse than people have been told
@@ -25,8 +27,12 @@ class Event(StrEnum):
     ENDED = "ended"  # the rule has cleared, and nobody needs to look again
     UNPROVEN = "unproven"  # the rule has cleared by the word of an untrusted source alone
     RELAPSED = "relapsed"  # back before it was closed
+    FLAPPED = "flapped"  # back once more, of what keeps coming and going
+    FLAPPED_IN_HAND = "flapped-in-hand"  # the same, and somebody still has it
+    CALM = "calm"  # it kept coming and going, and has stayed away
     ACKNOWLEDGED = "acknowledged"  # a person takes over
-    EXPIRED = "expired"  # the acknowledgement has run out
+    ASSIGNED = "assigned"  # a person gives it to another, who has yet to take it over
+    EXPIRED = "expired"  # the acknowledgement, or the time to answer, has run out
     FALSE_ALARM = "false-alarm"  # a person says so: mute until the rule has cleared once
     STILL_THERE = "still-there"  # a person looked again, and it is
     CONFIRMED = "confirmed"  # a person looked again, and it is over
@@ -39,6 +45,7 @@ TRANSITIONS: dict[State, dict[Event, State]] = {
         Event.UPDATED: State.OPEN,
         Event.ROSE: State.OPEN,
         Event.ACKNOWLEDGED: State.ACKNOWLEDGED,
+        Event.ASSIGNED: State.ACKNOWLEDGED,
         Event.FALSE_ALARM: State.ACKNOWLEDGED,
         Event.CLEARED: State.RECOVERED,
         Event.ENDED: State.CLOSED,
@@ -51,6 +58,7 @@ TRANSITIONS: dict[State, dict[Event, State]] = {
         Event.ROSE: State.OPEN,
         Event.EXPIRED: State.OPEN,
         Event.ACKNOWLEDGED: State.ACKNOWLEDGED,
+        Event.ASSIGNED: State.ACKNOWLEDGED,
         Event.FALSE_ALARM: State.ACKNOWLEDGED,
         Event.CLEARED: State.RECOVERED,
         Event.ENDED: State.CLOSED,
@@ -60,6 +68,9 @@ TRANSITIONS: dict[State, dict[Event, State]] = {
     },
     State.RECOVERED: {
         Event.RELAPSED: State.OPEN,
+        Event.FLAPPED: State.OPEN,
+        Event.FLAPPED_IN_HAND: State.ACKNOWLEDGED,
+        Event.CALM: State.RECOVERED,
         Event.STILL_THERE: State.OPEN,
         Event.CONFIRMED: State.CLOSED,
         Event.FALSE_ALARM: State.CLOSED,
@@ -69,12 +80,23 @@ TRANSITIONS: dict[State, dict[Event, State]] = {
 }
 
 
+# domain.md 5.3, "Accept"
+ANSWER = {
+    Severity.CRITICAL: timedelta(minutes=3),
+    Severity.MAJOR: timedelta(minutes=30),
+    Severity.MINOR: timedelta(hours=4),
+    Severity.INFO: timedelta(hours=4),
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timers:
     """House time that people have."""
 
     acknowledgement: timedelta = timedelta(hours=4)  # half a shift: whoever took over says so again
     second_look: timedelta = timedelta(hours=24)  # domain.md 5.3: a critical case closes in a day
+    answer: Mapping[Severity, timedelta] = field(default_factory=lambda: ANSWER)
+    """How long somebody to whom it was given has to take it over."""
 
 
 TIMERS = Timers()
@@ -88,6 +110,8 @@ class Act:
     origin: str = ""
     on_behalf_of: str = ""
     note: str = ""
+    to: str = ""
+    """To whom it is given."""
 
 
 HOUSE = Act()
@@ -112,7 +136,14 @@ def event_of(incident: Incident | None, transition: Transition) -> Event | None:
     if incident is None or incident.state is State.CLOSED:
         return None if transition.change is RuleChange.CLEARED else Event.HELD
     if incident.state is State.RECOVERED:
-        return None if transition.change is RuleChange.CLEARED else Event.RELAPSED
+        if transition.change is RuleChange.CLEARED:
+            return None
+        at = _utc(transition.at_ms)
+        if not incident.flapping or is_calm(incident.returned, at):
+            return Event.RELAPSED
+        if transition.severity > incident.worst:
+            return Event.RELAPSED  # worse than people have been told
+        return Event.FLAPPED_IN_HAND if in_hand_until(incident, at) else Event.FLAPPED
     if transition.change is RuleChange.CLEARED:
         if incident.seen_on_site:
             return None  # the rule had cleared before, and it was not believed
@@ -125,6 +156,16 @@ def event_of(incident: Incident | None, transition: Transition) -> Event | None:
     if transition.severity > incident.worst and not incident.false_alarm:
         return Event.ROSE
     return Event.UPDATED
+
+
+def in_hand_until(
+    incident: Incident, at: datetime, timers: "Timers | None" = None
+) -> datetime | None:
+    """Until when whoever took over before it recovered still has it; None when nobody does."""
+    if not incident.acknowledged_by or incident.acknowledged_at is None or incident.assigned:
+        return None
+    until = incident.acknowledged_at + (timers or TIMERS).acknowledgement
+    return until if until > at else None
 
 
 def needs_second_look(incident: Incident) -> bool:
@@ -143,6 +184,8 @@ def allows(incident: Incident, event: Event) -> bool:
     """Whether the table has this event, and a person may bring it about now."""
     if event not in TRANSITIONS[incident.state]:
         return False
+    if event is Event.CALM:
+        return incident.flapping
     if incident.state is State.RECOVERED:
         return True
     if event in (Event.CONFIRMED, Event.STILL_THERE):
@@ -160,16 +203,18 @@ def step(
     transition: Transition | None = None,
     act: Act = HOUSE,
     timers: Timers = TIMERS,
+    opened_before: Sequence[datetime] = (),
 ) -> Change | None:
     """Follow the table by one event; None when it has no such row.
 
+    ``opened_before``: when closed ones of the same rule and subject opened, of a new one.
     ``transition`` belongs to the rule's events. A new incident has id 0 until it is stored.
     Climbing times are ``climb.py``'s.
     """
     if incident is None or incident.state is State.CLOSED:
         if event is not Event.HELD or transition is None:
             return None
-        return _opened(transition, now)
+        return _opened(transition, now, opened_before)
     if not allows(incident, event):
         return None
     state = TRANSITIONS[incident.state][event]
@@ -179,8 +224,9 @@ def step(
     return _STEPS[event](incident, moved, now, transition, act, timers)
 
 
-def _opened(transition: Transition, now: datetime) -> Change:
+def _opened(transition: Transition, now: datetime, before: Sequence[datetime]) -> Change:
     since, opened_at = _utc(transition.since_ms), _utc(transition.at_ms)
+    counted = returns(before, opened_at)
     incident = Incident(
         id=0,
         rule=transition.rule,
@@ -200,13 +246,21 @@ def _opened(transition: Transition, now: datetime) -> Change:
         peak=transition.peak if transition.peak is not None else transition.value,
         facts=dict(transition.facts),
         told_at=now,
+        returned=counted,
+        flapping=flaps(counted),
         version=1,
     )
     facts = _story_facts(incident)
     story = [StoryLine(at=since, kind=StoryKind.FIRST_SIGN)] if since < opened_at else []
     story.append(StoryLine(at=opened_at, kind=StoryKind.OPENED, facts=facts))
+    if incident.flapping:
+        story.append(StoryLine(at=now, kind=StoryKind.FLAPPING, facts={"times": len(counted)}))
+    reason = NoticeReason.FLAPPING if incident.flapping else NoticeReason.OPENED
+    known = len(counted) > FLAP.times  # the one before told it
     return Change(
-        incident=incident, story=tuple(story), notices=_unless_info(incident, NoticeReason.OPENED)
+        incident=incident,
+        story=tuple(story),
+        notices=() if known else _unless_info(incident, reason),
     )
 
 
@@ -250,7 +304,7 @@ def _cleared(
         # A duty that a person's "still there" left open is this same one, opened anew.
         duty_ends="recovered",
         duties=(DutyKind.SECOND_LOOK,),
-        notices=(NoticeReason.RECOVERED, NoticeReason.SECOND_LOOK),
+        notices=_recovery(new),
     )
 
 
@@ -279,7 +333,7 @@ def _ended(
             StoryLine(at=now, kind=StoryKind.CLOSED, facts={"because": "ended"}),
         ),
         duty_ends="ended",
-        notices=(NoticeReason.RECOVERED,) if not new.false_alarm else (),
+        notices=(NoticeReason.RECOVERED,) if not (new.false_alarm or new.flapping) else (),
     )
 
 
@@ -287,12 +341,48 @@ def _relapsed(
     old: Incident, new: Incident, now: datetime, by: Transition | None, act: Act, timers: Timers
 ) -> Change:
     at = _utc(by.at_ms) if by else now
-    new = _back(new, now)
+    counted = returns(old.returned, at)
+    new = replace(_back(new, now), returned=counted, flapping=flaps(counted))
+    story = [StoryLine(at=at, kind=StoryKind.REOPENED, facts=_story_facts(new))]
+    if new.flapping:
+        story.append(StoryLine(at=now, kind=StoryKind.FLAPPING, facts={"times": len(counted)}))
+    reason = NoticeReason.FLAPPING if new.flapping else NoticeReason.REOPENED
+    return Change(
+        incident=new,
+        story=tuple(story),
+        duty_ends="relapsed",
+        notices=_unless_info(new, reason),
+    )
+
+
+def _flapped(
+    old: Incident, new: Incident, now: datetime, by: Transition | None, act: Act, timers: Timers
+) -> Change:
+    """Nobody hears of it; a climb goes on where it stood, and whoever has it still does."""
+    at = _utc(by.at_ms) if by else now
+    held = new.state is State.ACKNOWLEDGED
+    new = replace(
+        new if held else _released(new),
+        acknowledged_until=in_hand_until(old, at, timers) if held else None,
+        recovered_at=None,
+        relapses=new.relapses + 1,
+        returned=returns(old.returned, at),
+    )
     return Change(
         incident=new,
         story=(StoryLine(at=at, kind=StoryKind.REOPENED, facts=_story_facts(new)),),
         duty_ends="relapsed",
-        notices=_unless_info(new, NoticeReason.REOPENED),
+    )
+
+
+def _calm(
+    old: Incident, new: Incident, now: datetime, by: Transition | None, act: Act, timers: Timers
+) -> Change:
+    new = replace(new, flapping=False, returned=())
+    return Change(
+        incident=new,
+        story=(StoryLine(at=now, kind=StoryKind.CALM),),
+        notices=_recovery(new),
     )
 
 
@@ -302,10 +392,10 @@ def _still_there(
     again = StoryLine(at=now, kind=StoryKind.DUTY_OPENED, facts={"duty": DutyKind.SECOND_LOOK})
     if old.state is not State.RECOVERED:  # looked once more, and nothing has changed
         return Change(incident=new, story=(again,), duties=(DutyKind.SECOND_LOOK,))
-    new = replace(_back(new, now), seen_on_site=True)
+    new = replace(_back(new, now), seen_on_site=True, flapping=False, returned=())
     return Change(
         incident=new,
-        story=(_line(StoryKind.REOPENED, now, act, {"because": "still-there"}), again),
+        story=(line_of(StoryKind.REOPENED, now, act, {"because": "still-there"}), again),
         duties=(DutyKind.SECOND_LOOK,),
         notices=(NoticeReason.REOPENED,),
     )
@@ -322,8 +412,25 @@ def _acknowledged(
         acknowledged_until=until,
         next_step_at=None,
         false_alarm=False,
+        assigned=False,
     )
-    return Change(incident=new, story=(_line(StoryKind.ACKNOWLEDGED, now, act),))
+    return Change(incident=new, story=(line_of(StoryKind.ACKNOWLEDGED, now, act),))
+
+
+def _assigned(
+    old: Incident, new: Incident, now: datetime, by: Transition | None, act: Act, timers: Timers
+) -> Change:
+    new = replace(
+        new,
+        acknowledged_by=act.to,
+        acknowledged_at=now,
+        acknowledged_until=now + timers.answer[new.severity],
+        next_step_at=None,
+        false_alarm=False,
+        assigned=True,
+    )
+    line = line_of(StoryKind.ASSIGNED, now, act, {"people": act.to})
+    return Change(incident=new, story=(line,), notices=(NoticeReason.ASSIGNED,))
 
 
 def _expired(
@@ -331,25 +438,27 @@ def _expired(
 ) -> Change:
     # The same tier has its whole wait again: no step is skipped, none is told twice.
     new = replace(_released(new), told_at=now)
-    line = StoryLine(at=now, kind=StoryKind.ACKNOWLEDGEMENT_VOID, facts={"because": "expired"})
+    because = "unanswered" if old.assigned else "expired"
+    line = StoryLine(at=now, kind=StoryKind.ACKNOWLEDGEMENT_VOID, facts={"because": because})
     return Change(incident=new, story=(line,))
 
 
 def _false_alarm(
     old: Incident, new: Incident, now: datetime, by: Transition | None, act: Act, timers: Timers
 ) -> Change:
-    story = [_line(StoryKind.FALSE_ALARM, now, act)]
+    story = [line_of(StoryKind.FALSE_ALARM, now, act)]
     if new.state is not State.CLOSED:
         new = replace(
             new,
             false_alarm=True,
+            assigned=False,
             acknowledged_by=act.who,
             acknowledged_at=now,
             acknowledged_until=None,  # it mutes until it has cleared, and does not run out
             next_step_at=None,
         )
         return Change(incident=new, story=tuple(story))
-    story.append(_line(StoryKind.CLOSED, now, act, {"because": "false-alarm"}))
+    story.append(line_of(StoryKind.CLOSED, now, act, {"because": "false-alarm"}))
     new = replace(new, false_alarm=True, closed_at=now)
     return Change(
         incident=new,
@@ -372,7 +481,7 @@ def _confirmed(
     )
     return Change(
         incident=new,
-        story=(_line(StoryKind.CLOSED, now, act, {"because": "confirmed"}),),
+        story=(line_of(StoryKind.CLOSED, now, act, {"because": "confirmed"}),),
         duty_ends="closed",
         notices=(NoticeReason.CLOSED,),
     )
@@ -398,7 +507,11 @@ _STEPS = {
     Event.UNPROVEN: _unproven,
     Event.RELAPSED: _relapsed,
     Event.STILL_THERE: _still_there,
+    Event.FLAPPED: _flapped,
+    Event.FLAPPED_IN_HAND: _flapped,
+    Event.CALM: _calm,
     Event.ACKNOWLEDGED: _acknowledged,
+    Event.ASSIGNED: _assigned,
     Event.EXPIRED: _expired,
     Event.FALSE_ALARM: _false_alarm,
     Event.CONFIRMED: _confirmed,
@@ -424,7 +537,13 @@ def _figures(incident: Incident, transition: Transition) -> Incident:
 
 
 def _released(incident: Incident) -> Incident:
-    return replace(incident, acknowledged_by="", acknowledged_at=None, acknowledged_until=None)
+    return replace(
+        incident,
+        acknowledged_by="",
+        acknowledged_at=None,
+        acknowledged_until=None,
+        assigned=False,
+    )
 
 
 def _back(incident: Incident, now: datetime) -> Incident:
@@ -436,7 +555,13 @@ def _back(incident: Incident, now: datetime) -> Incident:
         worst=incident.severity,
         step=0,
         told_at=now,
+        muted_until=None,
     )
+
+
+def _recovery(incident: Incident) -> tuple[NoticeReason, ...]:
+    """What keeps coming and going has not recovered until it is calm."""
+    return () if incident.flapping else (NoticeReason.RECOVERED, NoticeReason.SECOND_LOOK)
 
 
 def _unless_info(incident: Incident, reason: NoticeReason) -> tuple[NoticeReason, ...]:
@@ -459,7 +584,7 @@ def _severity_line(old: Incident, new: Incident, by: Transition | None, now: dat
     )
 
 
-def _line(
+def line_of(
     kind: StoryKind, now: datetime, act: Act, facts: dict[str, float | str] | None = None
 ) -> StoryLine:
     said: dict[str, float | str] = {"note": act.note} if act.note else {}

@@ -1,7 +1,7 @@
 """An incident, its story and its duties, as values."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from alerts.words import IncidentClass, Severity
@@ -61,14 +61,48 @@ class Incident:
     seen_on_site: bool = False
     """The rule has cleared, but somebody found it still there, or nobody proved that it is over:
     only a person ends it."""
+    assigned: bool = False
+    """Given to ``acknowledged_by``, who has not taken it over yet."""
+    returned: tuple[datetime, ...] = ()
+    """When it came back of late, and when others of its rule and subject opened (``flapping.py``)."""
+    flapping: bool = False
+    """People have been told that it keeps coming and going, and hear no more of it until calm."""
+    muted_until: datetime | None = None
+    """A silence holds it back until then; then it is looked at again, if it is still open."""
+    part_of: int | None = None
+    """The incident that leads the event this one is a part of; it is told and taken over for both."""
     version: int = 0
     """Rises with each change: acts compare and set it."""
+
+    @property
+    def lasted(self) -> timedelta | None:
+        """From the first breach until it recovered; None while it goes on."""
+        over = self.recovered_at or self.closed_at
+        return None if over is None else max(over - self.since, timedelta(0))
 
 
 class DutyKind(StrEnum):
     SECOND_LOOK = "second-look"  # 复查
     GO_AND_LOOK = "go-and-look"  # 到现场看看
     CALL_ON = "call-on"  # 回访
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What somebody told us of an incident; they are called on (回访) when it is over.
+
+    ``reporter`` and ``phone`` are people's data and stand in no other place.
+    """
+
+    id: int
+    incident: int
+    at: datetime
+    who: str
+    reporter: str
+    phone: str = ""
+    words: str = ""
+    duty: int | None = None
+    """The duty to call on them, once it is open."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +132,14 @@ class StoryKind(StrEnum):
     CLIMBED = "climbed"
     ACKNOWLEDGED = "acknowledged"
     ACKNOWLEDGEMENT_VOID = "acknowledgement-void"
+    ASSIGNED = "assigned"
+    FLAPPING = "flapping"
+    CALM = "calm"
+    REPORTED = "reported"
+    JOINED = "joined"
+    LEFT = "left"
+    MUTED = "muted"
+    UNMUTED = "unmuted"
     COMMENT = "comment"
     FALSE_ALARM = "false-alarm"
     RECOVERED = "recovered"

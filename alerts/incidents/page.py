@@ -6,10 +6,13 @@
 import sys
 from collections.abc import Iterator
 
+from alerts.incidents.flapping import FLAP
+from alerts.incidents.grouping import CAUSES, WINDOW
 from alerts.incidents.lifecycle import TIMERS, TRANSITIONS, Event
 from alerts.incidents.model import State
+from alerts.incidents.silences import LONGEST, SNOOZE_LONGEST
 from alerts.incidents.who import USUAL_TIERS, Reason
-from alerts.words import NIGHT_CLASSES, SECOND_LOOK_CLASSES, IncidentClass, Language
+from alerts.words import NIGHT_CLASSES, SECOND_LOOK_CLASSES, IncidentClass, Language, Severity
 
 MEANINGS: dict[Event, str] = {
     Event.HELD: "The rule has held it for true: the incident is written down and the first tier told.",
@@ -22,9 +25,15 @@ MEANINGS: dict[Event, str] = {
     Event.UNPROVEN: "The rule has cleared by the word of an untrusted source alone: a person has to "
     "look before it is over, the climb goes on, and no timer closes it.",
     Event.RELAPSED: "Back before it was closed: the same incident, from the first tier on.",
+    Event.FLAPPED: "Back once more, of what keeps coming and going: nobody is told again, and the "
+    "climb goes on where it stood.",
+    Event.FLAPPED_IN_HAND: "The same, and whoever took it over still has it.",
+    Event.CALM: "It has stayed away: its recovery is told, and the second look asked for.",
     Event.ACKNOWLEDGED: "A person takes over: the climb stops. It comes too late once the rule has "
     "cleared.",
-    Event.EXPIRED: "The acknowledgement has run out: the climb goes on from the same tier.",
+    Event.ASSIGNED: "A person gives it to another, who is told: the climb stands still for as long "
+    "as they have to answer.",
+    Event.EXPIRED: "The acknowledgement, or the time to answer, has run out: the climb goes on from the same tier.",
     Event.FALSE_ALARM: "A person says so: mute, also for a rise, until the rule has cleared once.",
     Event.STILL_THERE: "A person looked again, and it is still there: open until a person says it "
     "is over, whatever the sensor says.",
@@ -74,7 +83,17 @@ def _lines() -> Iterator[str]:
         "",
         f"Second look after {_all(SECOND_LOOK_CLASSES)}. Nobody is given a deadline for it; after "
         f"{_hours(TIMERS.second_look.total_seconds())} it closes as unconfirmed. An acknowledgement "
-        f"lasts {_hours(TIMERS.acknowledgement.total_seconds())}. Both run on the house clock.",
+        f"lasts {_hours(TIMERS.acknowledgement.total_seconds())}. Both run on the house clock. "
+        f"Whoever is given an incident answers within {_answers()}.",
+        "",
+        f"What comes back {FLAP.times} times within {_hours(FLAP.window.total_seconds())}, or opens "
+        f"and ends as often, keeps coming and going: that is told once, and then no more of it, but "
+        f"a rise in severity, until it has stayed away for {_hours(FLAP.calm.total_seconds())}.",
+        "",
+        "A false alarm needs a reason. Of what has closed, the page of the rules shows beside each "
+        "rule how often it was real, how often a false alarm and how often nobody looked. When "
+        "somebody reported an incident (代填), calling on them (回访) is a duty once it has "
+        "recovered or closed.",
         "",
         "## The climb",
         "",
@@ -92,6 +111,35 @@ def _lines() -> Iterator[str]:
         ),
         "",
         "What the service has about itself goes to the engineers.",
+        "",
+        "## What is told as one",
+        "",
+        f"An incident that opens at the same place within {WINDOW.total_seconds() / 60:g} minutes "
+        "of another, and is no worse, becomes a part of it (fire of fire only; otherwise the same "
+        f"class, or both of {_all(NIGHT_CLASSES)}): nobody is called a second time, and whoever "
+        "takes the first over has both. A cause leads whatever follows from it, also what opened "
+        "before:",
+        "",
+        "| rules | tie |",
+        "|---|---|",
+        *(f"| {', '.join(sorted(c.rules))} | {c.tie} |" for c in CAUSES),
+        "",
+        "`gateway` in devices.toml says through which device another speaks. A part that gets "
+        "worse than people know of, or is still there when the leader has recovered, was closed "
+        "or was a false alarm, is told by itself.",
+        "",
+        "## Quiet that people ask for",
+        "",
+        "| | covers | who | while it holds | when it ends |",
+        "|---|---|---|---|---|",
+        f"| silence 静默, maintenance 检修 | a site, place, device or rule, up to "
+        f"{LONGEST.days} days; fire only once a second person has agreed | anybody of the site, "
+        "with the reason | nobody is called, the climb stands still; how it ended is told to "
+        "whoever had been told before | told if it is still so: whoever was not told is, and "
+        "whoever was has the whole wait again |",
+        f"| snooze 免打扰 | one's own notices, up to {_hours(SNOOZE_LONGEST.total_seconds())}: of one "
+        f"incident, or of all but {_all(NIGHT_CLASSES)}; never a rise in severity | oneself | the "
+        "next tier is asked at once | the notice comes then |",
         "",
         "## Who is told",
         "",
@@ -113,8 +161,16 @@ def _all(classes: frozenset[IncidentClass]) -> str:
     return ", ".join(cls.value for cls in IncidentClass if cls in classes)
 
 
+def _answers() -> str:
+    return ", ".join(
+        f"{span.total_seconds() / 60:g} minutes ({severity.name.lower()})"
+        for severity, span in TIMERS.answer.items()
+        if severity > Severity.INFO
+    )
+
+
 def _hours(seconds: float) -> str:
-    return f"{seconds / 3600:g} hours"
+    return f"{seconds / 3600:g} hour{'' if seconds == 3600 else 's'}"
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
 """Who is told, and why everybody else is not: a verdict for every person of the site."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from enum import StrEnum
+from typing import Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from alerts.incidents.model import Incident
@@ -19,11 +20,24 @@ class Reason(StrEnum):
     TIER = "tier"
     TOLD_BEFORE = "told-before"
     TOOK_OVER = "took-over"
+    ASSIGNED = "assigned"
+    STAND_IN = "stand-in"
+    ON_ROTA = "on-rota"
+    SUBSCRIBED = "subscribed"
+    DIGEST_SENT = "digest-sent"
     NEXT_ADDRESS = "next-address"
     NOT_THIS_TIER = "not-this-tier"
     NO_TIER = "no-tier"
     OTHER_PLACE = "other-place"
     QUIET_HOURS = "quiet-hours"
+    SNOOZED = "snoozed"
+    SILENCED = "silenced"
+    MAINTENANCE = "maintenance"
+    GROUPED = "grouped"
+    ON_ROTA_TOLD = "on-rota-told"
+    AWAY = "away"
+    STAND_IN_LOOP = "stand-in-loop"
+    EMPTY_ROTA = "empty-rota"
     NO_ADDRESS = "no-address"
     ALREADY_TOLD = "already-told"
     NOT_TOLD_BEFORE = "not-told-before"
@@ -46,8 +60,13 @@ _TOLD = frozenset(
         Reason.TIER,
         Reason.TOLD_BEFORE,
         Reason.TOOK_OVER,
-        Reason.NEXT_ADDRESS,
         Reason.FROM_MEMORY,
+        Reason.ASSIGNED,
+        Reason.STAND_IN,
+        Reason.ON_ROTA,
+        Reason.SUBSCRIBED,
+        Reason.DIGEST_SENT,
+        Reason.NEXT_ADDRESS,
     }
 )
 
@@ -63,6 +82,26 @@ TEXTS: dict[Reason, dict[Language, str]] = {
     Reason.TOOK_OVER: {
         Language.ZH: "已通知：这件事是由此人接手的。",
         Language.EN: "Told: had taken it over.",
+    },
+    Reason.ASSIGNED: {
+        Language.ZH: "已通知：这件事交给了此人。",
+        Language.EN: "Told: it was given to this person.",
+    },
+    Reason.STAND_IN: {
+        Language.ZH: "已通知：替不在的人顶班。",
+        Language.EN: "Told: stands in for somebody who is away.",
+    },
+    Reason.ON_ROTA: {
+        Language.ZH: "已通知：现在轮到此人值班。",
+        Language.EN: "Told: has the post now, by the rota or the last hand-over.",
+    },
+    Reason.SUBSCRIBED: {
+        Language.ZH: "已通知：自己订阅了这类事。",
+        Language.EN: "Told: has subscribed to such incidents.",
+    },
+    Reason.DIGEST_SENT: {
+        Language.ZH: "已通知：写在每日汇总里。",
+        Language.EN: "Told: in the daily digest.",
     },
     Reason.NEXT_ADDRESS: {
         Language.ZH: "已通知：前一个地址发不出去，改用下一个。",
@@ -83,6 +122,38 @@ TEXTS: dict[Reason, dict[Language, str]] = {
     Reason.QUIET_HOURS: {
         Language.ZH: "暂不通知：在免打扰时段，时段一过就通知。",
         Language.EN: "Not told yet: quiet hours; will be told when they end.",
+    },
+    Reason.SNOOZED: {
+        Language.ZH: "暂不通知：本人设了免打扰，时间一到就通知。",
+        Language.EN: "Not told yet: wanted no notices for a while; will be told when that ends.",
+    },
+    Reason.SILENCED: {
+        Language.ZH: "暂不通知：有人设了静默，到时间还没好就通知。",
+        Language.EN: "Not told yet: silenced; will be told if it is still so when that ends.",
+    },
+    Reason.MAINTENANCE: {
+        Language.ZH: "暂不通知：正在检修，到时间还没好就通知。",
+        Language.EN: "Not told yet: maintenance; will be told if it is still so when that ends.",
+    },
+    Reason.ON_ROTA_TOLD: {
+        Language.ZH: "岗位没有共用电话，通知了值班的人。",
+        Language.EN: "The post has no phone: whoever has the post now was told.",
+    },
+    Reason.GROUPED: {
+        Language.ZH: "没有单独通知：和另一件事是一回事，一起通知。",
+        Language.EN: "Not told apart: it is part of another incident, which tells of both.",
+    },
+    Reason.AWAY: {
+        Language.ZH: "未通知：这几天不在；有人顶班就通知顶班的人。",
+        Language.EN: "Not told: away; the stand-in is told, if there is one.",
+    },
+    Reason.STAND_IN_LOOP: {
+        Language.ZH: "没有通知到：顶班的人转了一圈，都不在。",
+        Language.EN: "Not reached: the stand-ins go round in a circle and all are away.",
+    },
+    Reason.EMPTY_ROTA: {
+        Language.ZH: "没有通知到：这个岗位现在没有排人，也没有共用电话。",
+        Language.EN: "Not reached: nobody has a turn at this post now, and it has no phone.",
     },
     Reason.NO_ADDRESS: {
         Language.ZH: "未通知：没有登记联系地址。",
@@ -161,6 +232,14 @@ class History:
     this_round: Collection[str] = field(default_factory=frozenset)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quiet:
+    """Quiet that people asked for: ``muted`` for everybody, and each person's own ``snoozed`` end."""
+
+    muted: Reason | None = None
+    snoozed: Mapping[str, datetime] = field(default_factory=dict)
+
+
 def place_of(incident: Incident, registry: Registry) -> Place | None:
     """The incident's place; a device's is its first binding's. None for the cell itself."""
     subject = incident.subject
@@ -205,15 +284,35 @@ def tells_at_once(incident: Incident) -> bool:
     return _held_back(incident) is None
 
 
+class Roster(Protocol):
+    """Who answers for somebody now (``roster.Roster``)."""
+
+    def answers(self, person: Person, now: datetime) -> "Answers": ...
+
+
+class Answers(Protocol):
+    @property
+    def person(self) -> Person: ...
+    @property
+    def reason(self) -> Reason | None: ...
+    @property
+    def gap(self) -> Reason | None: ...
+
+
 def consider(
     incident: Incident,
     reason: NoticeReason,
     registry: Registry,
     now: datetime,
     history: History = History(),
+    quiet: Quiet = Quiet(),
+    roster: Roster | None = None,
 ) -> list[Verdict]:
-    """A verdict for every person of the site: of ``incident.step``, told for ``reason``."""
-    return list(_verdicts(incident, reason, registry, now, history))
+    """A verdict for every person of the site: of ``incident.step``, told for ``reason``.
+
+    Whoever is away, and a post without a phone of its own, are told through whom ``roster`` names.
+    """
+    return list(_verdicts(incident, reason, registry, now, history, quiet, roster))
 
 
 def quiet_until(person: Person, zone: tzinfo, now: datetime) -> datetime | None:
@@ -236,25 +335,92 @@ def _verdicts(
     registry: Registry,
     now: datetime,
     history: History,
+    quiet: Quiet,
+    roster: Roster | None,
 ) -> Iterator[Verdict]:
     place = place_of(incident, registry)
     steps = tiers_of(incident, registry)
-    zone = _zone(incident, registry)
     people = _people(incident, registry)
     # Whoever took over may have left since: then the second look is the first tier's.
     took_over = next((p.id for p in people if p.id == incident.acknowledged_by), "")
+    if reason is NoticeReason.ASSIGNED:
+        people = tuple(person for person in people if person.id == took_over)
+    told: dict[str, Verdict] = {}
     for person in people:
         tier = _tier_for(person, steps, place)
         why = _why(incident, reason, person, tier, history, took_over)
         step = tier if isinstance(tier, int) else incident.step
+        if not why.told and _wants(person, incident, reason, place, registry):
+            if person.id in history.ever and reason is not NoticeReason.SEVERITY:
+                why = Reason.ALREADY_TOLD
+            else:
+                # Beside the climb: it neither waits for them nor counts them as reached.
+                why, step = Reason.SUBSCRIBED, BESIDE
         if not why.told:
             yield Verdict(person=person, step=step, reason=why)
-        elif not person.addresses:
-            yield Verdict(person=person, step=step, reason=Reason.NO_ADDRESS)
-        elif incident.cls not in NIGHT_CLASSES and (until := quiet_until(person, zone, now)):
-            yield Verdict(person=person, step=step, reason=Reason.QUIET_HOURS, due_at=until)
+            continue
+        answers = roster.answers(person, now) if roster is not None else None
+        if quiet.muted is not None:
+            yield Verdict(person=person, step=step, reason=quiet.muted)
+        elif answers is not None and answers.gap is not None:
+            yield Verdict(person=person, step=step, reason=answers.gap)
+        elif answers is not None and answers.reason is not None:
+            away = Reason.AWAY if answers.reason is Reason.STAND_IN else Reason.ON_ROTA_TOLD
+            yield Verdict(person=person, step=step, reason=away)
+            verdict = _verdict(answers.person, step, answers.reason, incident, registry, quiet, now)
+            told.setdefault(answers.person.id, verdict)
         else:
-            yield Verdict(person=person, step=step, reason=why, due_at=now)
+            told[person.id] = _verdict(person, step, why, incident, registry, quiet, now)
+    yield from told.values()
+
+
+def _verdict(
+    person: Person,
+    step: int,
+    why: Reason,
+    incident: Incident,
+    registry: Registry,
+    quiet: Quiet,
+    now: datetime,
+) -> Verdict:
+    """Of somebody whose turn it is: told now, later, or not at all."""
+    zone = zone_of(person.site, registry)
+    if not person.addresses:
+        return Verdict(person=person, step=step, reason=Reason.NO_ADDRESS)
+    if ends := quiet.snoozed.get(person.id):
+        return Verdict(person=person, step=step, reason=Reason.SNOOZED, due_at=ends)
+    if incident.cls not in NIGHT_CLASSES and (until := quiet_until(person, zone, now)):
+        return Verdict(person=person, step=step, reason=Reason.QUIET_HOURS, due_at=until)
+    return Verdict(person=person, step=step, reason=why, due_at=now)
+
+
+def _wants(
+    person: Person,
+    incident: Incident,
+    reason: NoticeReason,
+    place: Place | None,
+    registry: Registry,
+) -> bool:
+    """Whether they have subscribed to such news. What waits for the digest still does."""
+    if reason is not NoticeReason.DIGEST and (reason not in _NEWS or _held_back(incident)):
+        return False
+    site = incident.subject.site
+    return any(
+        (one.person == person.id if one.person else one.role is person.role)
+        and (site in one.sites if one.sites else site == person.site)
+        and (not one.places or (place is not None and place.id in one.places))
+        and (not one.classes or incident.cls in one.classes)
+        and incident.severity >= one.severity
+        for one in registry.subscriptions
+    )
+
+
+BESIDE = -1
+"""The step of those who hear beside the climb."""
+_NEWS = frozenset(
+    {NoticeReason.OPENED, NoticeReason.REOPENED, NoticeReason.SEVERITY, NoticeReason.FLAPPING,
+     NoticeReason.CLIMBED}
+)  # fmt: skip
 
 
 def _why(
@@ -266,6 +432,12 @@ def _why(
     took_over: str,
 ) -> Reason:
     """Before addresses and quiet hours: whether it is this person's turn."""
+    if reason is NoticeReason.ASSIGNED:
+        return Reason.ASSIGNED
+    if reason is NoticeReason.DIGEST:
+        if isinstance(tier, Reason):
+            return tier
+        return Reason.DIGEST_SENT if tier == 0 else Reason.NOT_THIS_TIER
     if reason is NoticeReason.SECOND_LOOK:
         return _why_second_look(incident, person, tier, took_over)
     if reason in (NoticeReason.RECOVERED, NoticeReason.CLOSED):
@@ -279,7 +451,7 @@ def _why(
     if isinstance(tier, int) and tier == incident.step:
         return Reason.TIER
     told_who = history.this_round if reason is NoticeReason.SEVERITY else history.ever
-    if reason in (NoticeReason.SEVERITY, NoticeReason.REOPENED):
+    if reason in (NoticeReason.SEVERITY, NoticeReason.REOPENED, NoticeReason.FLAPPING):
         if person.id in told_who:
             return Reason.TOLD_BEFORE
         if isinstance(tier, int) and tier < incident.step:
@@ -306,14 +478,18 @@ def _held_back(incident: Incident) -> Reason | None:
 
 
 def _people(incident: Incident, registry: Registry) -> tuple[Person, ...]:
-    """Everybody of the site; for the cell itself, everybody."""
+    """Everybody of the site, and who subscribed from elsewhere; for the cell itself, everybody."""
     if incident.subject.kind is SubjectKind.CELL:
         return registry.people
-    return tuple(person for person in registry.people if person.site == incident.subject.site)
+    site = incident.subject.site
+    far = {one.person for one in registry.subscriptions if site in one.sites}
+    return tuple(p for p in registry.people if p.site == site or p.id in far)
 
 
 def _tier_for(person: Person, steps: tuple[Tier, ...], place: Place | None) -> int | Reason:
     """The person's step in this climb, or why there is none."""
+    if place is not None and person.site != place.site:
+        return Reason.NO_TIER
     if place is not None and person.places and place.id not in person.places:
         return Reason.OTHER_PLACE
     for step, tier in enumerate(steps):
@@ -322,8 +498,9 @@ def _tier_for(person: Person, steps: tuple[Tier, ...], place: Place | None) -> i
     return Reason.NO_TIER
 
 
-def _zone(incident: Incident, registry: Registry) -> tzinfo:
-    name = next((s.time_zone for s in registry.sites if s.id == incident.subject.site), "")
+def zone_of(site: str, registry: Registry) -> tzinfo:
+    """The site's time zone; UTC when it is not known."""
+    name = next((s.time_zone for s in registry.sites if s.id == site), "")
     try:
         return ZoneInfo(name) if name else UTC
     except (ZoneInfoNotFoundError, ValueError):

@@ -13,9 +13,12 @@ class NoticeReason(StrEnum):
     REOPENED = "reopened"
     SEVERITY = "severity"
     CLIMBED = "climbed"  # nobody in the tier before took over
+    ASSIGNED = "assigned"  # somebody gave it to this person
+    FLAPPING = "flapping"  # it keeps coming and going: no more is told until it is calm
     RECOVERED = "recovered"
     SECOND_LOOK = "second-look"
     CLOSED = "closed"
+    DIGEST = "digest"  # what can wait, once a day and place
     HUSHED = "hushed"  # somebody has it, or it is over: an announcer falls silent
 
 
@@ -24,8 +27,11 @@ CALLING = (
     NoticeReason.REOPENED,
     NoticeReason.SEVERITY,
     NoticeReason.CLIMBED,
+    NoticeReason.FLAPPING,
 )
 """Those that ask somebody to take over."""
+TELLING = (*CALLING, NoticeReason.ASSIGNED)
+"""Those after which somebody has been told of it."""
 
 
 class NoticeState(StrEnum):

@@ -4,29 +4,35 @@ import math
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from difflib import get_close_matches
 from zoneinfo import ZoneInfo
 
 from alerts.registry import addresses, options
 from alerts.registry.model import (
+    WEEKDAYS,
     Address,
     ChannelKind,
     Device,
     Person,
     Place,
     Registry,
+    Rota,
     Site,
+    Subscription,
     Tiers,
 )
 from alerts.registry.problem import Level, Problem
+from alerts.registry.turns import uncovered
 from alerts.secrets import is_reference
 from edge.contract.ids import is_id
 from edge.contract.metrics import METRICS
 from edge.contract.thresholds import mistakes
 from edge.contract.topics import SERVER
 
-TABLES = ("sites", "places", "devices", "people", "tiers", "overrides")
+TABLES = (
+    "sites", "places", "devices", "people", "tiers", "rotas", "subscriptions", "overrides",
+)  # fmt: skip
 Homes = Mapping[tuple[str, int], str]
 """Which file the n-th item of a table stands in."""
 
@@ -69,7 +75,12 @@ class _Check:
             yield from self._person(n, person)
         for n, tiers in enumerate(registry.tiers):
             yield from self._tiers(n, tiers)
+        for n, rota in enumerate(registry.rotas):
+            yield from self._rota(n, rota)
+        for n, subscription in enumerate(registry.subscriptions):
+            yield from self._subscription(n, subscription)
         yield from self._overrides()
+        yield from self._twice("rotas", [rota.post for rota in registry.rotas])
         yield from self._twice("sites", [site.id for site in registry.sites])
         yield from self._twice("places", [f"{p.site}/{p.id}" for p in registry.places])
         yield from self._twice("devices", [f"{d.site}/{d.id}" for d in registry.devices])
@@ -149,6 +160,11 @@ class _Check:
                             "put it in a file and write file:PATH, or env:NAME; give the device "
                             "another key")  # fmt: skip
         yield from self._foreign(n, spot, device)
+        if device.gateway:
+            others = {d.id for d in self._registry.devices if d.site == device.site} - {device.id}
+            yield from self._known(
+                "devices", n, f"{spot}.gateway", "other device", device.gateway, others
+            )
         here = {id for site, id in self._places if site == device.site}
         seen: Counter[tuple[str, str, str]] = Counter()
         for k, binding in enumerate(device.bindings):
@@ -242,7 +258,9 @@ class _Check:
         elif person.quiet_from and person.quiet_from == person.quiet_to:
             yield self._bad("people", n, f"{spot}.quiet_to", "the quiet hours have no length",
                             "write another end, or leave both out")  # fmt: skip
-        if not person.addresses:
+        yield from self._stand_in(n, spot, person)
+        has_rota = any(rota.post == person.id for rota in self._registry.rotas)
+        if not person.addresses and not has_rota:
             yield self._bad("people", n, f"{spot}.addresses", "no address: can never be told",
                             "add one, or leave it for somebody who is only phoned",
                             Level.WARNING)  # fmt: skip
@@ -288,6 +306,85 @@ class _Check:
                 elif not device.command_key:
                     yield self._bad("people", n, f"{spot}.to", f"{address.to} takes no commands",
                                     "give the device a command_key")  # fmt: skip
+
+    def _stand_in(self, n: int, spot: str, person: Person) -> Iterator[Problem]:
+        people = {each.id: each for each in self._registry.people}
+        for k, away in enumerate(person.away):
+            there = f"{spot}.away[{k + 1}]"
+            days = (away.since, away.until)
+            if not all(_is_day(day) for day in days):
+                yield self._bad("people", n, there, f"{' to '.join(days)} are no days",
+                                "write e.g. 2026-11-22")  # fmt: skip
+            elif away.until < away.since:
+                yield self._bad("people", n, there, f"{away.until} is before {away.since}",
+                                "let the last day come after the first")  # fmt: skip
+        if person.away and not person.stand_in:
+            yield self._bad("people", n, f"{spot}.stand_in", "nobody is told while they are away",
+                            "name who stands in", Level.WARNING)  # fmt: skip
+        if not person.stand_in:
+            return
+        yield from self._known("people", n, f"{spot}.stand_in", "person", person.stand_in, people)
+        chain, here = [person.id], people.get(person.stand_in)
+        while here is not None:
+            if here.id in chain:
+                if here.id == person.id:
+                    yield self._bad("people", n, f"{spot}.stand_in",
+                                    f"a loop: {' -> '.join([*chain, here.id])}",
+                                    "let one of them have another stand-in, or none")  # fmt: skip
+                return
+            chain.append(here.id)
+            if not here.stand_in and not here.addresses:
+                yield self._bad("people", n, f"{spot}.stand_in", f"{here.id} has no address",
+                                "give them one, or name somebody else")  # fmt: skip
+            here = people.get(here.stand_in)
+
+    def _rota(self, n: int, rota: Rota) -> Iterator[Problem]:
+        spot = f"rotas[{rota.post}]"
+        people = {person.id: person for person in self._registry.people}
+        posts = [person.id for person in self._registry.people if person.is_post]
+        yield from self._known("rotas", n, f"{spot}.post", "post", rota.post, posts)
+        if not rota.turns:
+            yield self._bad("rotas", n, f"{spot}.turns", "no turn", "add one, or remove the rota")
+        sound = True
+        for k, turn in enumerate(rota.turns):
+            there = f"{spot}.turns[{k + 1}]"
+            yield from self._known("rotas", n, f"{there}.person", "person", turn.person, people)
+            holder = people.get(turn.person)
+            if holder is not None and not holder.addresses:
+                yield self._bad("rotas", n, f"{there}.person", f"{turn.person} has no address",
+                                "give them one: the post's phone may lie still",
+                                Level.WARNING)  # fmt: skip
+            for name, clock in (("since", turn.since), ("until", turn.until)):
+                if not _CLOCK.fullmatch(clock):
+                    sound = False
+                    yield self._bad("rotas", n, f"{there}.{name}", f"{clock!r} is no time of day",
+                                    "write HH:MM, e.g. 20:00")  # fmt: skip
+            for day in turn.days:
+                yield from self._known("rotas", n, f"{there}.days", "day", day, WEEKDAYS)
+        free = list(uncovered(rota)) if sound and rota.turns else []
+        if free:
+            yield self._bad("rotas", n, f"{spot}.turns", f"nobody from {', '.join(free[:4])}",
+                            "let the turns cover the week", Level.WARNING)  # fmt: skip
+
+    def _subscription(self, n: int, wish: Subscription) -> Iterator[Problem]:
+        spot = f"subscriptions[{n + 1}]"
+        people = {person.id: person for person in self._registry.people}
+        if bool(wish.person) == (wish.role is not None):
+            yield self._bad("subscriptions", n, spot, "names a person and a role, or neither",
+                            "name one of the two")  # fmt: skip
+        if wish.person:
+            yield from self._known(
+                "subscriptions", n, f"{spot}.person", "person", wish.person, people
+            )
+            known = people.get(wish.person)
+            if known is not None and not known.addresses:
+                yield self._bad("subscriptions", n, f"{spot}.person", f"{known.id} has no address",
+                                "give them one")  # fmt: skip
+        for site in wish.sites:
+            yield from self._known("subscriptions", n, f"{spot}.sites", "site", site, self._sites)
+        for place in wish.places:
+            here = {id for _, id in self._places}
+            yield from self._known("subscriptions", n, f"{spot}.places", "place", place, here)
 
     def _tiers(self, n: int, tiers: Tiers) -> Iterator[Problem]:
         spot = f"tiers[{n + 1}]"
@@ -437,6 +534,14 @@ class _Check:
 
 def _positive(number: float) -> bool:
     return math.isfinite(number) and number > 0
+
+
+def _is_day(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_date(text: str) -> bool:

@@ -183,6 +183,8 @@ class Device:
     zone: str = ""
     ignore: tuple[str, ...] = ()
     options: dict[str, str] = field(default_factory=dict)
+    gateway: str = ""
+    """The device of the same site through which it speaks; while that one is silent, so is this."""
 
     @property
     def is_foreign(self) -> bool:
@@ -206,6 +208,15 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Away:
+    """Local days, both of them included."""
+
+    __pydantic_config__: ClassVar = _STRICT
+    since: str
+    until: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
     """Somebody, or a post with a shared phone (``is_post``), with a role at some places.
 
@@ -225,6 +236,47 @@ class Person:
     quiet_from: str = ""
     quiet_to: str = ""
     is_post: bool = False
+    stand_in: str = ""
+    """Who is told on the days of ``away``."""
+    away: tuple[Away, ...] = ()
+
+
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """A person's turn at a post, local ``HH:MM``; it may span midnight. No days means each day."""
+
+    __pydantic_config__: ClassVar = _STRICT
+    person: str
+    since: str
+    until: str
+    days: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rota:
+    """Who has a post when. The first turn that holds counts."""
+
+    __pydantic_config__: ClassVar = _STRICT
+    post: str
+    turns: tuple[Turn, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription:
+    """Somebody, or everybody of a role, who wants to hear beside the climb. Empty means any."""
+
+    __pydantic_config__: ClassVar = _STRICT
+    person: str = ""
+    role: PostRole | None = None
+    sites: tuple[str, ...] = ()
+    """Of other sites too; none means the person's own."""
+    places: tuple[str, ...] = ()
+    classes: tuple[IncidentClass, ...] = ()
+    severity: Severity = Severity.MAJOR
+    """From this severity on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -274,4 +326,6 @@ class Registry:
     devices: tuple[Device, ...] = ()
     people: tuple[Person, ...] = ()
     tiers: tuple[Tiers, ...] = ()
+    rotas: tuple[Rota, ...] = ()
+    subscriptions: tuple[Subscription, ...] = ()
     overrides: tuple[Override, ...] = ()

@@ -16,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from alerts.registry.check import TABLES, check
 from alerts.registry.model import (
     Address,
+    Away,
     Binding,
     Circuit,
     Device,
@@ -25,9 +26,12 @@ from alerts.registry.model import (
     Place,
     Port,
     Registry,
+    Rota,
     Site,
+    Subscription,
     Tier,
     Tiers,
+    Turn,
 )
 from alerts.registry.problem import Level, Problem, RegistryError
 from alerts.words import Severity
@@ -38,6 +42,8 @@ _ADAPTERS: dict[str, TypeAdapter[Any]] = {
     "devices": TypeAdapter(tuple[Device, ...]),
     "people": TypeAdapter(tuple[Person, ...]),
     "tiers": TypeAdapter(tuple[Tiers, ...]),
+    "rotas": TypeAdapter(tuple[Rota, ...]),
+    "subscriptions": TypeAdapter(tuple[Subscription, ...]),
     "overrides": TypeAdapter(tuple[Override, ...]),
     "cell": TypeAdapter(str),
     "revision": TypeAdapter(int),
@@ -45,8 +51,8 @@ _ADAPTERS: dict[str, TypeAdapter[Any]] = {
 _KEYS = sorted(
     {
         field.name
-        for shape in (Address, Binding, Circuit, Device, Names, Override, Person, Place, Port, Site,
-                      Tier, Tiers)
+        for shape in (Address, Away, Binding, Circuit, Device, Names, Override, Person, Place, Port, Rota,
+                      Site, Subscription, Tier, Tiers, Turn)
         for field in fields(shape)
     }
 )  # fmt: skip
@@ -56,6 +62,8 @@ _HEADS = {
     "devices": "The boxes, and what each may speak of (bindings).",
     "people": "People and posts: role, places, language, addresses. Secrets as env: or file: only.",
     "tiers": "The climb: which role is told first, and seconds until the next, by severity.",
+    "rotas": "Who has a post when.",
+    "subscriptions": "Who wants to hear beside the climb.",
     "overrides": "Numbers of rules changed for one place, with who, when and why.",
 }
 _WHOLE_MOST = 2**53  # up to here every whole float is that whole number
@@ -105,7 +113,7 @@ def examine(paths: Path | Sequence[Path]) -> tuple[Registry | None, list[Problem
 
 
 def write(registry: Registry, folder: Path) -> list[Path]:
-    """Six files, each replaced whole; ``read(folder)`` gives the same registry back.
+    """One file a table, each replaced whole; ``read(folder)`` gives the same registry back.
 
     RegistryError when another TOML file lies there, which ``read`` would take in as well.
     """
@@ -193,6 +201,8 @@ def _take(file: str, key: str, raw: Any) -> tuple[Any, list[Problem]]:
         return None, [Problem(file=file, where=key, what="is not known", remedy=remedy)]
     if key == "tiers":
         raw = _severities(raw)
+    if key == "subscriptions":
+        raw = _severity(raw)
     # As JSON, strict: words become enums, but "yes" is no truth and "5" no number. A TOML date
     # becomes its text.
     text = json.dumps(raw, default=lambda value: value.isoformat())
@@ -222,6 +232,19 @@ def _severities(raw: Any) -> Any:
     return out
 
 
+def _severity(raw: Any) -> Any:
+    """Subscriptions with the word in ``severity`` as the number of Severity; unknown words stay."""
+    if not isinstance(raw, list):
+        return raw
+    known = {severity.name.lower(): int(severity) for severity in Severity}
+    return [
+        one | {"severity": known.get(one["severity"], one["severity"])}
+        if isinstance(one, dict) and isinstance(one.get("severity"), str)
+        else one
+        for one in raw
+    ]
+
+
 def _mistakes(file: str, key: str, raw: Any, error: ValidationError) -> Iterator[Problem]:
     for mistake in error.errors(include_url=False):
         where = _spell(key, raw, mistake["loc"])
@@ -237,7 +260,7 @@ def _mistakes(file: str, key: str, raw: Any, error: ValidationError) -> Iterator
             case "enum":
                 what = f"{given!r} is not known"
                 remedy = f"write {mistake.get('ctx', {}).get('expected', '')}"
-                if mistake["loc"][-1:] == ("[key]",):
+                if mistake["loc"][-1] in ("[key]", "severity"):
                     what = "is no severity"
                     remedy = "write " + ", ".join(severity.name.lower() for severity in Severity)
             case _:

@@ -1,11 +1,11 @@
 """Incidents, stories, duties, notices and transitions as rows, and back."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Row
 
-from alerts.incidents.model import Duty, DutyKind, Incident, State, StoryKind, StoryLine
+from alerts.incidents.model import Duty, DutyKind, Incident, Report, State, StoryKind, StoryLine
 from alerts.notify.notice import Considered, Notice, NoticeReason, NoticeState
 from alerts.registry.model import Address, ChannelKind
 from alerts.rules.transition import Change, Transition
@@ -37,6 +37,10 @@ _INCIDENT = [
     "step",
     "told_at",
     "next_step_at",
+    "assigned",
+    "flapping",
+    "muted_until",
+    "part_of",
     "version",
 ]
 _TRANSITION = [
@@ -84,6 +88,7 @@ def incident_row(incident: Incident) -> dict[str, Any]:
         "worst": int(incident.worst),
         "state": incident.state.value,
         "is_open": incident.state is not State.CLOSED,
+        "returned": [round(at.timestamp() * 1000) for at in incident.returned],
     }
 
 
@@ -96,6 +101,7 @@ def incident_of(row: Row[Any]) -> Incident:
         severity=Severity(fields["severity"]),
         worst=Severity(fields["worst"]),
         state=State(fields["state"]),
+        returned=tuple(datetime.fromtimestamp(ms / 1000, UTC) for ms in fields["returned"]),
         **{name: fields[name] for name in _INCIDENT},
     )
 
@@ -152,6 +158,12 @@ def duty_row(duty: Duty) -> dict[str, Any]:
 def duty_of(row: Row[Any]) -> Duty:
     fields = row._mapping
     return Duty(kind=DutyKind(fields["kind"]), **{name: fields[name] for name in _DUTY})
+
+
+def report_of(row: Row[Any]) -> Report:
+    fields = row._mapping
+    names = ("id", "incident", "at", "who", "reporter", "phone", "words", "duty")
+    return Report(**{name: fields[name] for name in names})
 
 
 def notice_of(row: Row[Any]) -> Notice:

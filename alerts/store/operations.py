@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, exists, func, insert, or_, select, tuple_, update
@@ -11,15 +11,19 @@ from sqlalchemy import exc as sql
 from alerts.incidents import climb, lifecycle, who
 from alerts.incidents.acts import Conflict, Done, Refusal, Refused, Result
 from alerts.incidents.duties import SecondLook, duty_of
-from alerts.incidents.lifecycle import Act, Change, Event, Timers
+from alerts.incidents.flapping import FLAP
+from alerts.incidents.lifecycle import Act, Change, Event, Timers, line_of
 from alerts.incidents.model import DutyKind, Incident, State, StoryKind, StoryLine
-from alerts.notify.notice import CALLING, Considered, Notice, NoticeReason, NoticeState
+from alerts.incidents.silences import Silence
+from alerts.notify.notice import CALLING, TELLING, Considered, Notice, NoticeReason, NoticeState
 from alerts.notify.outcome import Outcome
 from alerts.registry.model import Address, ChannelKind, Person, Registry
 from alerts.rules.transition import Transition
-from alerts.store import outbox
+from alerts.store import events, outbox
 from alerts.store import tables as t
+from alerts.store.acts import Acts, call_on, locked
 from alerts.store.database import Database
+from alerts.store.digests import Digests
 from alerts.store.errors import RegistryMisfit
 from alerts.store.incident_rows import (
     considered_row,
@@ -34,6 +38,8 @@ from alerts.store.incident_rows import (
 )
 from alerts.store.lease import Lease
 from alerts.store.orders import Orders
+from alerts.store.posts import Posts
+from alerts.store.quiet import Quiet, silence_over
 from alerts.store.reads import Reads
 from alerts.store.registry_rows import changes, write_registry
 from alerts.store.rules_seen import RulesSeen, rules_seen
@@ -43,10 +49,11 @@ from alerts.words import Severity
 
 CLIMB_AT_ONCE = 200  # incidents in one transaction, so that the desk's acts wait only briefly
 FROM_MEMORY = "sent from memory while the database was away"  # behind the channel's own words
+MUTABLE = frozenset({*CALLING, NoticeReason.SECOND_LOOK})  # what a silence holds back
 _CALLING = [reason.value for reason in CALLING]
 
 
-class Operations(Reads, Orders):
+class Operations(Reads, Orders, Acts, Quiet, Posts, Digests):
     """Every call is one transaction. ``words`` is ``alerts.messages.notice_words`` when not given.
 
     ``packs`` are the rules' words until ``take`` brings newer ones: a desk never takes.
@@ -158,7 +165,7 @@ class Operations(Reads, Orders):
                     w.nth == transition.nth,
                 )
             ).scalar()
-            incident = _locked(connection, incident_id) if incident_id is not None else None
+            incident = locked(connection, incident_id) if incident_id is not None else None
             if incident is None:
                 return
             for notice in sent:
@@ -210,10 +217,19 @@ class Operations(Reads, Orders):
         incident = incident_of(row) if row is not None else None
         event = lifecycle.event_of(incident, transition)
         if event is not None:
+            before = _opened_before(connection, transition) if event is Event.HELD else ()
             change = lifecycle.step(
-                incident, event, now, transition=transition, timers=self._timers
+                incident,
+                event,
+                now,
+                transition=transition,
+                timers=self._timers,
+                opened_before=before,
             )
             if change is not None:
+                if incident is None:
+                    grouped = events.joining(connection, change.incident, registry)
+                    change = replace(change, incident=grouped)
                 return self._apply(connection, incident, change, registry, now).id
         return incident.id if incident is not None else None
 
@@ -282,7 +298,20 @@ class Operations(Reads, Orders):
             ),
             (
                 Event.TIMED_OUT,
-                incidents.where(i.state == State.RECOVERED.value, i.id.in_(select(looked_for))),
+                incidents.where(
+                    i.state == State.RECOVERED.value,
+                    i.id.in_(select(looked_for)),
+                    i.flapping.is_(False),
+                ),
+            ),
+            (
+                Event.CALM,
+                incidents.where(
+                    i.is_open.is_(True),
+                    i.state == State.RECOVERED.value,
+                    i.flapping.is_(True),
+                    i.recovered_at <= now - FLAP.calm,
+                ),
             ),
         ]
 
@@ -369,7 +398,7 @@ class Operations(Reads, Orders):
 
     def _heard(self, connection: Connection, row: Any, now: datetime) -> None:
         """The tier's first notice was accepted: its wait counts from here."""
-        incident = _locked(connection, row.incident)
+        incident = locked(connection, row.incident)
         if incident is None or not _is_current(incident, row):
             return
         n = t.notice.c
@@ -402,7 +431,7 @@ class Operations(Reads, Orders):
         if untried:
             self._tell_there(connection, row, person, untried[0], registry, now)
             return
-        incident = _locked(connection, row.incident)
+        incident = locked(connection, row.incident)
         if incident is None or row.reason not in _CALLING or not _is_current(incident, row):
             return
         n = t.notice.c
@@ -473,7 +502,7 @@ class Operations(Reads, Orders):
         now: datetime,
     ) -> dict[str, Any]:
         """What is read and what is said aloud differ: the words for the other kind of address."""
-        incident = _locked(connection, row.incident)
+        incident = locked(connection, row.incident)
         if incident is None or person is None:
             return {}
         rule = self._rulebook().rules.get(incident.rule)
@@ -502,7 +531,8 @@ class Operations(Reads, Orders):
             incident, registry, refused = self._open_act(connection, incident_id, who, version)
             if incident is None or refused is not None:
                 return refused or Refused(Refusal.UNKNOWN_INCIDENT)
-            if incident.state is State.ACKNOWLEDGED and not incident.false_alarm:
+            answered = not (incident.false_alarm or incident.assigned)
+            if incident.state is State.ACKNOWLEDGED and answered:
                 if incident.acknowledged_by != who and version is None:
                     return Conflict(incident)
                 if incident.acknowledged_by == who and incident.acknowledged_at == now:
@@ -572,14 +602,8 @@ class Operations(Reads, Orders):
             incident, _, refused = self._open_act(connection, incident_id, who, None)
             if incident is None or refused is not None:
                 return refused or Refused(Refusal.UNKNOWN_INCIDENT)
-            line = StoryLine(
-                at=now,
-                kind=StoryKind.COMMENT,
-                who=who,
-                on_behalf_of=on_behalf_of,
-                origin=origin,
-                facts={"note": text.strip()},
-            )
+            act = Act(who=who, origin=origin, on_behalf_of=on_behalf_of, note=text.strip())
+            line = line_of(StoryKind.COMMENT, now, act)
             connection.execute(insert(t.story), story_row(incident.id, line))
             return Done(incident)
 
@@ -658,14 +682,7 @@ class Operations(Reads, Orders):
                 "duty": DutyKind.SECOND_LOOK.value,
                 "outcome": outcome.value,
             }
-            done = StoryLine(
-                at=now,
-                kind=StoryKind.DUTY_DONE,
-                who=who,
-                on_behalf_of=on_behalf_of,
-                origin=origin,
-                facts=facts | ({"note": act.note} if act.note else {}),
-            )
+            done = line_of(StoryKind.DUTY_DONE, now, act, facts)
             connection.execute(insert(t.story), story_row(incident.id, done))
             return Done(self._apply(connection, incident, change, registry, now))
 
@@ -698,7 +715,7 @@ class Operations(Reads, Orders):
     ) -> tuple[Incident | None, Registry, Refused | Conflict | None]:
         """The incident under lock and the registry, or why the act ends here."""
         registry = self._registry(connection)
-        incident = _locked(connection, incident_id)
+        incident = locked(connection, incident_id)
         if incident is None:
             return None, registry, Refused(Refusal.UNKNOWN_INCIDENT)
         if not any(person.id == who for person in registry.people):
@@ -721,6 +738,8 @@ class Operations(Reads, Orders):
         steps = who.tiers_of(change.incident, registry)
         incident = climb.timed(change.incident, steps, told=who.tells_at_once(change.incident))
         incident = _save(connection, before, incident)
+        if before is None:
+            events.joined(connection, incident, registry, now)
         if change.story:
             rows = [story_row(incident.id, line) for line in change.story]
             connection.execute(insert(t.story), rows)
@@ -728,17 +747,54 @@ class Operations(Reads, Orders):
             connection.execute(
                 update(t.duty)
                 .where(t.duty.c.incident == incident.id, t.duty.c.is_open.is_(True))
+                # Whoever reported it is called on all the same.
+                .where(t.duty.c.kind != DutyKind.CALL_ON.value)
                 .values(is_open=False, done_at=now, outcome=change.duty_ends)
             )
         for kind in change.duties:
             connection.execute(insert(t.duty), duty_row(duty_of(incident, kind, now)))
-        if incident.state is State.ACKNOWLEDGED:
+        if incident.state in (State.RECOVERED, State.CLOSED):
+            call_on(connection, incident, now)
+        if incident.state is State.ACKNOWLEDGED and not incident.assigned:
             _overtake(connection, incident)
         if before is not None and incident.state not in (before.state, State.OPEN):
             self._teller.hush(connection, incident, now)
         for reason in change.notices:
             incident = self._tell(connection, incident, reason, registry, now)
+        if before is not None and incident.part_of is None:
+            self._lead(connection, incident, registry, now)
         return incident
+
+    def _lead(
+        self, connection: Connection, leader: Incident, registry: Registry, now: datetime
+    ) -> None:
+        """What is a part of it is taken over with it, and told by itself once it no longer leads."""
+        if leader.state is State.OPEN:
+            return
+        for part in events.parts(connection, leader):
+            if leader.state is State.ACKNOWLEDGED and not leader.false_alarm:
+                who_has = leader.acknowledged_by
+                act = Act(who=who_has, origin=f"incident:{leader.id}", to=who_has)
+                event = Event.ASSIGNED if leader.assigned else Event.ACKNOWLEDGED
+                change = lifecycle.step(part, event, now, act=act, timers=self._timers)
+                if change is not None:
+                    self._apply(connection, part, change, registry, now)
+                continue
+            self._let_go(connection, part, registry, now)
+
+    def _let_go(
+        self, connection: Connection, part: Incident, registry: Registry, now: datetime
+    ) -> Incident:
+        """Told by itself from now on, if it was not before."""
+        events.let_go(connection, part.part_of or part.id, part.id, now)
+        told = self._teller.history(connection, part).this_round
+        alone = replace(part, part_of=None, told_at=now, version=part.version + 1)
+        alone = climb.timed(alone, who.tiers_of(alone, registry), told=who.tells_at_once(alone))
+        alone = _save(connection, part, alone)
+        if told or not who.tells_at_once(alone) or events.revive(connection, alone, now):
+            return alone
+        reason = NoticeReason.REOPENED if alone.relapses else NoticeReason.OPENED
+        return self._tell(connection, alone, reason, registry, now)
 
     def _tell(
         self,
@@ -750,6 +806,20 @@ class Operations(Reads, Orders):
     ) -> Incident:
         """Tell the people; a tier in which nobody can be told gives way to the next at once."""
         packs = self._rulebook()
+        if incident.part_of is not None:
+            if reason is NoticeReason.SEVERITY:  # worse than people know of: news of its own
+                events.let_go(connection, incident.part_of, incident.id, now)
+                alone = replace(incident, part_of=None, version=incident.version + 1)
+                steps = who.tiers_of(alone, registry)
+                incident = _save(connection, incident, climb.timed(alone, steps))
+            else:
+                self._teller.withhold(
+                    connection, incident, reason, registry, now, who.Reason.GROUPED
+                )
+                return incident
+        if reason in MUTABLE and (silence := silence_over(connection, incident, registry, now)):
+            self._teller.tell(connection, incident, reason, registry, packs, now, silence)
+            return self._mute(connection, incident, silence, now)
         reached = self._teller.tell(connection, incident, reason, registry, packs, now)
         if reached or reason not in CALLING or not who.tells_at_once(incident):
             return incident
@@ -764,6 +834,10 @@ class Operations(Reads, Orders):
         now: datetime,
     ) -> Incident:
         steps = who.tiers_of(incident, registry)
+        if incident.muted_until is not None and incident.muted_until <= now:
+            return self._unmute(connection, incident, registry, now)
+        if silence := silence_over(connection, incident, registry, now):
+            return self._mute(connection, incident, silence, now)
         if not climb.has_next(incident, steps):
             # Tiers that shrank meanwhile, or a last one that nobody answers for: said, not silent.
             facts: dict[str, float | str] = {"because": because, "people": ""}
@@ -776,6 +850,42 @@ class Operations(Reads, Orders):
         line = StoryLine(at=now, kind=StoryKind.CLIMBED, facts=climbed)
         connection.execute(insert(t.story), story_row(incident.id, line))
         return self._tell(connection, up, NoticeReason.CLIMBED, registry, now)
+
+    def _mute(
+        self, connection: Connection, incident: Incident, silence: Silence, now: datetime
+    ) -> Incident:
+        """Held back, and looked at again when the silence ends."""
+        if incident.state is not State.OPEN:
+            return incident
+        if incident.muted_until != silence.until:
+            facts: dict[str, float | str] = {"because": silence.kind.value, "note": silence.why}
+            line = StoryLine(at=now, kind=StoryKind.MUTED, who=silence.who, facts=facts)
+            connection.execute(insert(t.story), story_row(incident.id, line))
+        held = replace(
+            incident,
+            muted_until=silence.until,
+            next_step_at=silence.until,
+            version=incident.version + 1,
+        )
+        return _save(connection, incident, held)
+
+    def _unmute(
+        self, connection: Connection, incident: Incident, registry: Registry, now: datetime
+    ) -> Incident:
+        """The silence has ended: whoever was not told is, and whoever was has the whole wait again."""
+        if silence := silence_over(connection, incident, registry, now):
+            return self._mute(connection, incident, silence, now)
+        told = self._teller.history(connection, incident).this_round
+        steps = who.tiers_of(incident, registry)
+        free = replace(incident, muted_until=None, told_at=now, version=incident.version + 1)
+        free = climb.timed(free, steps, told=who.tells_at_once(free))
+        free = _save(connection, incident, free)
+        line = StoryLine(at=now, kind=StoryKind.UNMUTED)
+        connection.execute(insert(t.story), story_row(free.id, line))
+        if told:
+            return free
+        reason = NoticeReason.REOPENED if free.relapses else NoticeReason.OPENED
+        return self._tell(connection, free, reason, registry, now)
 
     def _rulebook(self) -> Rulebook:
         if self._packs is None:
@@ -819,11 +929,18 @@ def _known_keys(
     return known
 
 
-def _locked(connection: Connection, incident_id: int) -> Incident | None:
-    row = connection.execute(
-        select(t.incident).where(t.incident.c.id == incident_id).with_for_update()
-    ).first()
-    return incident_of(row) if row is not None else None
+def _opened_before(connection: Connection, transition: Transition) -> list[datetime]:
+    """When others of the same rule and subject opened of late; false alarms count for nothing."""
+    i = t.incident.c
+    since = datetime.fromtimestamp(transition.at_ms / 1000, UTC) - FLAP.window
+    query = (
+        select(i.opened_at)
+        .where(i.rule == transition.rule, i.subject == str(transition.subject))
+        .where(i.opened_at > since, i.false_alarm.is_(False))
+        .order_by(i.opened_at.desc())
+        .limit(FLAP.times)
+    )
+    return list(connection.execute(query).scalars())[::-1]
 
 
 def _save(connection: Connection, before: Incident | None, incident: Incident) -> Incident:
@@ -854,7 +971,8 @@ def _overtake(connection: Connection, incident: Incident) -> None:
     connection.execute(
         update(t.notice)
         .where(n.incident == incident.id, n.person == incident.acknowledged_by)
-        .where(n.reason.in_(_CALLING), n.is_group.is_(False))  # a group acts for nobody
+        .where(n.reason.in_([reason.value for reason in TELLING]))
+        .where(n.is_group.is_(False))  # a group acts for nobody
         .where(or_(n.state == NoticeState.ACCEPTED.value, n.state == NoticeState.OPENED.value))
         .values(state=NoticeState.ACKNOWLEDGED.value)
     )

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection, Select, func, or_, select
 
-from alerts.incidents.model import Duty, Incident, State, StoryLine
+from alerts.incidents.model import Duty, Incident, Report, State, StoryKind, StoryLine
+from alerts.incidents.precision import Precision
 from alerts.notify.notice import CALLING, Considered, Notice, NoticeReason, NoticeState
 from alerts.registry.model import ChannelKind, Registry
 from alerts.rules.transition import Transition
@@ -18,6 +19,7 @@ from alerts.store.incident_rows import (
     duty_of,
     incident_of,
     notice_of,
+    report_of,
     story_of,
     transition_of,
 )
@@ -120,6 +122,17 @@ class Reads:
             query = query.where(i.id < before)
         return self._incidents(query.order_by(i.id.desc()).limit(limit))
 
+    def event(self, incident: int) -> list[Incident]:
+        """Those that are told as one with it, the leader first; empty when it stands alone."""
+        i = t.incident.c
+        leader = select(func.coalesce(i.part_of, i.id)).where(i.id == incident).scalar_subquery()
+        query = select(t.incident).where(or_(i.id == leader, i.part_of == leader))
+        found = self._incidents(query.order_by(i.id))
+        first = [one for one in found if one.part_of is None]
+        return (
+            [*first, *(one for one in found if one.part_of is not None)] if len(found) > 1 else []
+        )
+
     def incident(self, incident: int) -> Incident | None:
         found = self._incidents(select(t.incident).where(t.incident.c.id == incident))
         return found[0] if found else None
@@ -195,6 +208,46 @@ class Reads:
         with self._database.read() as connection:
             row = connection.execute(select(t.duty).where(t.duty.c.id == duty)).first()
             return None if row is None else duty_of(row)
+
+    def reporters(self, incident: int) -> list[Report]:
+        """Who told of it, oldest first."""
+        r = t.report.c
+        query = select(t.report).where(r.incident == incident).order_by(r.id)
+        with self._database.read() as connection:
+            return [report_of(row) for row in connection.execute(query)]
+
+    def precision(self, rule: str | None = None) -> dict[str, Precision]:
+        """By rule, of what has closed."""
+        i = t.incident.c
+        query = select(i.rule, i.false_alarm, i.unconfirmed, func.count())
+        query = query.where(i.is_open.is_(False), i.severity > int(Severity.INFO))
+        if rule is not None:
+            query = query.where(i.rule == rule)
+        found: dict[str, Precision] = {}
+        with self._database.read() as connection:
+            rows = connection.execute(query.group_by(i.rule, i.false_alarm, i.unconfirmed))
+            for name, is_false, is_unconfirmed, count in rows:
+                known = found.get(name, Precision())
+                found[name] = known.with_closed(
+                    count, is_false=is_false, is_unconfirmed=is_unconfirmed
+                )
+        return found
+
+    def judged_false(self, rule: str, limit: int = 20) -> list[tuple[Incident, StoryLine]]:
+        """False alarms of a rule with what people said of them, newest first."""
+        i, s = t.incident.c, t.story.c
+        query = (
+            select(t.incident, t.story.c.id.label("line"))
+            .join(t.story, s.incident == i.id)
+            .where(i.rule == rule, i.false_alarm.is_(True), s.kind == StoryKind.FALSE_ALARM.value)
+            .order_by(s.id.desc())
+            .limit(limit)
+        )
+        with self._database.read() as connection:
+            rows = list(connection.execute(query))
+            lines = connection.execute(select(t.story).where(s.id.in_([row.line for row in rows])))
+            by_id = {line.id: story_of(line) for line in lines}
+        return [(incident_of(row), by_id[row.line]) for row in rows]
 
     def transitions(self, *, after: int = 0, limit: int = 10_000) -> list[Transition]:
         """In the order in which they were taken; ``after`` skips so many."""

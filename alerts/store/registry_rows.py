@@ -1,12 +1,14 @@
 """The registry as rows, and back without loss: order, references and numbers included."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Row, Table, delete, insert, select
 
 from alerts.registry.model import (
     Address,
+    Away,
     Binding,
     ChannelKind,
     Circuit,
@@ -20,10 +22,13 @@ from alerts.registry.model import (
     Port,
     PostRole,
     Registry,
+    Rota,
     Site,
     Source,
+    Subscription,
     Tier,
     Tiers,
+    Turn,
 )
 from alerts.store import tables as t
 from alerts.words import IncidentClass, Language, Severity
@@ -42,6 +47,8 @@ _TABLES = (
     t.address,
     t.tiers,
     t.tier,
+    t.rota,
+    t.subscription,
     t.rule_override,
 )
 
@@ -92,6 +99,7 @@ def read_registry(connection: Connection) -> Registry:
                 zone=row.zone,
                 ignore=tuple(row.ignore),
                 options=dict(row.options),
+                gateway=row.gateway,
             )
             for row in _rows(connection, t.device)
         ),
@@ -108,6 +116,8 @@ def read_registry(connection: Connection) -> Registry:
                 quiet_from=row.quiet_from,
                 quiet_to=row.quiet_to,
                 is_post=row.is_post,
+                stand_in=row.stand_in,
+                away=tuple(Away(**one) for one in row.away),
             )
             for row in _rows(connection, t.person)
         ),
@@ -118,6 +128,24 @@ def read_registry(connection: Connection) -> Registry:
                 classes=tuple(IncidentClass(cls) for cls in row.classes),
             )
             for row in _rows(connection, t.tiers)
+        ),
+        rotas=tuple(
+            Rota(
+                post=row.post,
+                turns=tuple(Turn(**one | {"days": tuple(one["days"])}) for one in row.turns),
+            )
+            for row in _rows(connection, t.rota)
+        ),
+        subscriptions=tuple(
+            Subscription(
+                person=row.person,
+                role=PostRole(row.role) if row.role else None,
+                sites=tuple(row.sites),
+                places=tuple(row.places),
+                classes=tuple(IncidentClass(cls) for cls in row.classes),
+                severity=Severity(row.severity),
+            )
+            for row in _rows(connection, t.subscription)
         ),
         overrides=tuple(
             Override(
@@ -197,6 +225,7 @@ def registry_rows(registry: Registry) -> dict[Table, list[dict[str, Any]]]:
                 "zone": device.zone,
                 "ignore": list(device.ignore),
                 "options": dict(device.options),
+                "gateway": device.gateway,
             }
         )
         for n, binding in enumerate(device.bindings):
@@ -228,6 +257,8 @@ def registry_rows(registry: Registry) -> dict[Table, list[dict[str, Any]]]:
                 "quiet_from": person.quiet_from,
                 "quiet_to": person.quiet_to,
                 "is_post": person.is_post,
+                "stand_in": person.stand_in,
+                "away": [asdict(one) for one in person.away],
             }
         )
         for n, address in enumerate(person.addresses):
@@ -246,6 +277,21 @@ def registry_rows(registry: Registry) -> dict[Table, list[dict[str, Any]]]:
         for n, tier in enumerate(tiers.steps):
             waits = {severity.name.lower(): wait for severity, wait in tier.wait_s.items()}
             rows[t.tier].append({"tiers": nth, "nth": n, "role": tier.role, "wait_s": waits})
+    for nth, rota in enumerate(registry.rotas):
+        turns = [asdict(turn) | {"days": list(turn.days)} for turn in rota.turns]
+        rows[t.rota].append({"nth": nth, "post": rota.post, "turns": turns})
+    for nth, wish in enumerate(registry.subscriptions):
+        rows[t.subscription].append(
+            {
+                "nth": nth,
+                "person": wish.person,
+                "role": wish.role.value if wish.role else "",
+                "sites": list(wish.sites),
+                "places": list(wish.places),
+                "classes": [cls.value for cls in wish.classes],
+                "severity": int(wish.severity),
+            }
+        )
     for nth, override in enumerate(registry.overrides):
         rows[t.rule_override].append(
             {
@@ -271,6 +317,12 @@ def changes(before: Registry, after: Registry) -> dict[str, dict[str, list[str]]
         ("device", _by_id(before.devices), _by_id(after.devices)),
         ("person", _by_id(before.people), _by_id(after.people)),
         ("tiers", dict(enumerate(before.tiers)), dict(enumerate(after.tiers))),
+        ("rota", dict(enumerate(before.rotas)), dict(enumerate(after.rotas))),
+        (
+            "subscription",
+            dict(enumerate(before.subscriptions)),
+            dict(enumerate(after.subscriptions)),
+        ),
         ("override", dict(enumerate(before.overrides)), dict(enumerate(after.overrides))),
     ):
         kinds = {

@@ -152,6 +152,7 @@ device = Table(
     Column("zone", WORD, nullable=False, server_default=""),
     Column("ignore", JSON, nullable=False, server_default="[]"),
     Column("options", JSON, nullable=False, server_default="{}"),
+    Column("gateway", WORD, nullable=False, server_default=""),
 )
 
 binding = Table(
@@ -185,6 +186,8 @@ person = Table(
     Column("quiet_from", WORD, nullable=False),
     Column("quiet_to", WORD, nullable=False),
     Column("is_post", Boolean, nullable=False),
+    Column("stand_in", WORD, nullable=False, server_default=""),
+    Column("away", JSON, nullable=False, server_default="[]"),
 )
 
 address = Table(
@@ -213,6 +216,48 @@ tier = Table(
     Column("nth", Integer, primary_key=True, autoincrement=False),
     Column("role", WORD, nullable=False),
     Column("wait_s", JSON, nullable=False),
+)
+
+rota = Table(
+    "rota",
+    METADATA,
+    Column("nth", Integer, primary_key=True, autoincrement=False),
+    Column("post", WORD, nullable=False),
+    Column("turns", JSON, nullable=False),
+)
+
+subscription = Table(
+    "subscription",
+    METADATA,
+    Column("nth", Integer, primary_key=True, autoincrement=False),
+    Column("person", WORD, nullable=False),
+    Column("role", WORD, nullable=False),
+    Column("sites", JSON, nullable=False),
+    Column("places", JSON, nullable=False),
+    Column("classes", JSON, nullable=False),
+    Column("severity", SmallInteger, nullable=False),
+)
+
+hand_over = Table(
+    "hand_over",
+    METADATA,
+    Column("id", SERIAL, primary_key=True),
+    Column("post", WORD, nullable=False),
+    Column("holder", WORD, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("who", WORD, nullable=False),
+    Column("origin", Text, nullable=False),
+    Index(None, "post", "id"),
+)
+
+digest = Table(
+    "digest",
+    METADATA,
+    Column("site", WORD, primary_key=True),
+    Column("place", WORD, primary_key=True),
+    Column("day", WORD, primary_key=True),  # the site's own date
+    Column("at", Instant, nullable=False),
+    Index(None, "at"),
 )
 
 rule_override = Table(
@@ -273,6 +318,11 @@ incident = Table(
     Column("step", Integer, nullable=False),
     Column("told_at", Instant),
     Column("next_step_at", Instant),
+    Column("assigned", Boolean, nullable=False, server_default=text("false")),
+    Column("returned", JSON, nullable=False, server_default="[]"),
+    Column("flapping", Boolean, nullable=False, server_default=text("false")),
+    Column("muted_until", Instant),
+    Column("part_of", BigInteger),
     Column("version", Integer, nullable=False),
     Index(
         "uq_incident_open",
@@ -282,6 +332,8 @@ incident = Table(
         sqlite_where=text("is_open"),
         postgresql_where=text("is_open"),
     ),
+    Index(None, "rule", "subject", "opened_at"),
+    Index(None, "part_of"),
     Index(None, "is_open", "id"),
     Index(None, "is_open", "severity", "id"),
     Index(None, "site", "place", "id"),
@@ -351,6 +403,22 @@ duty = Table(
     Index(None, "is_open", "opened_at"),
 )
 
+# Who told us of an incident: people's data, which may be erased while the story stands.
+report = Table(
+    "report",
+    METADATA,
+    Column("id", SERIAL, primary_key=True),
+    Column("incident", SERIAL, ForeignKey("incident.id"), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("who", WORD, nullable=False),
+    Column("reporter", Text, nullable=False),
+    Column("phone", Text, nullable=False),
+    Column("words", Text, nullable=False),
+    Column("duty", SERIAL, ForeignKey("duty.id")),
+    Index(None, "incident"),
+    Index(None, "duty"),
+)
+
 notice = Table(
     "notice",
     METADATA,
@@ -381,6 +449,37 @@ notice = Table(
     UniqueConstraint("incident", "channel", "to", "reason", "step", "round", "level"),
     Index(None, "state", "due_at"),
     Index(None, "channel", "incident"),
+)
+
+silence = Table(
+    "silence",
+    METADATA,
+    Column("id", SERIAL, primary_key=True),
+    Column("site", WORD, nullable=False),
+    Column("place", WORD, nullable=False),
+    Column("device", WORD, nullable=False),
+    Column("rule", WORD, nullable=False),
+    Column("kind", WORD, nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("until", Instant, nullable=False),
+    Column("who", WORD, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("made_at", Instant, nullable=False),
+    Column("confirmed_by", WORD, nullable=False),
+    Column("confirmed_at", Instant),
+    Column("ended_by", WORD, nullable=False),
+    Column("ended_at", Instant),
+    Index(None, "site", "until"),
+)
+
+snooze = Table(
+    "snooze",
+    METADATA,
+    Column("person", WORD, primary_key=True),
+    # 0: every incident that is not of fire, flood or safety class.
+    Column("incident", BigInteger, primary_key=True, autoincrement=False),
+    Column("until", Instant, nullable=False),
+    Column("made_at", Instant, nullable=False),
 )
 
 considered = Table(

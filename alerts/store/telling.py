@@ -9,11 +9,15 @@ from sqlalchemy import Connection, insert, select, update
 
 from alerts.incidents import who
 from alerts.incidents.model import Incident, StoryKind, StoryLine
-from alerts.notify.notice import CALLING, NoticeReason, NoticeState
+from alerts.incidents.roster import Roster
+from alerts.incidents.silences import Silence, snoozed_until
+from alerts.notify.notice import CALLING, TELLING, NoticeReason, NoticeState
 from alerts.registry.model import Address, ChannelKind, Person, Registry
 from alerts.speech import bounded, spoken_words
 from alerts.store import tables as t
 from alerts.store.incident_rows import considered_row, notice_row_anew, story_row
+from alerts.store.posts import handed
+from alerts.store.quiet import snoozes_of
 from alerts.words import Language
 
 log = logging.getLogger("alerts.store")
@@ -50,11 +54,11 @@ class Teller:
         registry: Registry,
         rulebook: Rulebook | None,
         now: datetime,
+        silence: Silence | None = None,
     ) -> bool:
-        """Write it all down; whether anybody of the incident's tier has a notice on the way."""
-        is_first = reason is NoticeReason.OPENED  # nobody can have been told before
-        history = who.History() if is_first else self._history(connection, incident)
-        verdicts = who.consider(incident, reason, registry, now, history)
+        """Write it all down (a ``silence`` tells nobody); whether anybody of the incident's tier has a notice on the way."""
+        is_first = reason is NoticeReason.OPENED  # nobody has its words yet
+        verdicts = self.verdicts(connection, incident, reason, registry, now, silence)
         rule = rulebook.rules.get(incident.rule) if rulebook else None
         taken = set() if is_first else self._addresses_told(connection, incident, reason)
         rows: list[dict[str, Any]] = []
@@ -62,7 +66,8 @@ class Teller:
         for verdict in verdicts:
             if verdict.due_at is None:
                 continue
-            told.append(verdict.person.id)
+            if verdict.reason is not who.Reason.SNOOZED:
+                told.append(verdict.person.id)
             address = verdict.person.addresses[0]
             if address.channel is ChannelKind.ANNOUNCER and reason in _SAID_BY_SILENCE:
                 continue  # ``hush`` tells it
@@ -70,7 +75,7 @@ class Teller:
                 continue  # two people behind one group address: one message
             taken.add((address.channel.value, address.to))
             row = self.row(incident, reason, verdict.person, address, registry, rule, now)
-            rows.append(row | {"due_at": verdict.due_at})
+            rows.append(row | {"due_at": verdict.due_at, "step": _step_of(verdict, incident)})
         if verdicts:
             connection.execute(
                 insert(t.considered),
@@ -86,7 +91,74 @@ class Teller:
             }
             line = StoryLine(at=now, kind=StoryKind.TOLD, facts=facts)
             connection.execute(insert(t.story), story_row(incident.id, line))
-        return any(v.due_at is not None and v.step == incident.step for v in verdicts)
+        # Whoever wants no notices for a while answers none: the next are asked at once.
+        return any(
+            v.due_at is not None and v.step == incident.step and v.reason is not who.Reason.SNOOZED
+            for v in verdicts
+        )
+
+    def withhold(
+        self,
+        connection: Connection,
+        incident: Incident,
+        reason: NoticeReason,
+        registry: Registry,
+        now: datetime,
+        why: who.Reason,
+    ) -> None:
+        """Record for everybody whose turn it would be why they are not told."""
+        verdicts = who.consider(
+            incident,
+            reason,
+            registry,
+            now,
+            self.history(connection, incident),
+            who.Quiet(muted=why),
+        )
+        if verdicts:
+            rows = [considered_row(verdict.considered(incident.id, now)) for verdict in verdicts]
+            connection.execute(insert(t.considered), rows)
+
+    def verdicts(
+        self,
+        connection: Connection,
+        incident: Incident,
+        reason: NoticeReason,
+        registry: Registry,
+        now: datetime,
+        silence: Silence | None = None,
+    ) -> list[who.Verdict]:
+        """Everybody who might be told; nothing is written."""
+        is_first = reason is NoticeReason.OPENED  # nobody can have been told before
+        return who.consider(
+            incident,
+            reason,
+            registry,
+            now,
+            who.History() if is_first else self.history(connection, incident),
+            self._quiet(connection, incident, reason, silence, now),
+            Roster(registry=registry, handed=handed(connection)),
+        )
+
+    def link(self, path: str) -> str:
+        """Where a page is found; empty when nobody said where the desk is."""
+        return f"{self._link_base}{path}" if self._link_base else ""
+
+    def _quiet(
+        self,
+        connection: Connection,
+        incident: Incident,
+        reason: NoticeReason,
+        silence: Silence | None,
+        now: datetime,
+    ) -> who.Quiet:
+        snoozes = snoozes_of(connection, now)
+        ends = {
+            person: until
+            for person in {one.person for one in snoozes}
+            if (until := snoozed_until(snoozes, person, incident, reason, now)) is not None
+        }
+        return who.Quiet(muted=silence.kind.reason if silence else None, snoozed=ends)
 
     def hush(self, connection: Connection, incident: Incident, now: datetime) -> None:
         """Whatever announces this incident falls silent; what has not been said yet never is."""
@@ -129,7 +201,7 @@ class Teller:
     ) -> dict[str, Any]:
         """An outbox row with its words; ``due_at`` is the caller's."""
         page = f"/incidents/{incident.id}" if incident.id else "/incidents"  # not written down yet
-        link = f"{self._link_base}{page}" if self._link_base else ""
+        link = self.link(page)
         try:
             title, text = self._words(
                 rule,
@@ -172,13 +244,13 @@ class Teller:
             "detail": "",
         }
 
-    def _history(self, connection: Connection, incident: Incident) -> who.History:
+    def history(self, connection: Connection, incident: Incident) -> who.History:
         n = t.notice.c
         rows = connection.execute(
             select(n.person, n.round)
             # What never went out has told nobody.
             .where(n.incident == incident.id, n.state.notin_(_UNHEARD))
-            .where(n.reason.in_([reason.value for reason in CALLING]))
+            .where(n.reason.in_([reason.value for reason in TELLING]))
             .distinct()
         ).all()
         return who.History(
@@ -200,6 +272,11 @@ class Teller:
             )
         )
         return {(row.channel, row.to) for row in rows}
+
+
+def _step_of(verdict: who.Verdict, incident: Incident) -> int:
+    """Of those beside the climb none is waited for."""
+    return verdict.step if verdict.step == who.BESIDE else incident.step
 
 
 def level_of(incident: Incident, reason: NoticeReason) -> int:

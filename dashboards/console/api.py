@@ -1,15 +1,16 @@
-"""The JSON calls of ``/api/v1``: reads, and the four acts."""
+"""The JSON calls of ``/api/v1``: reads, and people's acts."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 from aiohttp import web
 
 from alerts.incidents.acts import Conflict, Done, Refusal, Result
-from alerts.incidents.duties import SecondLook
+from alerts.incidents.duties import CallOn, SecondLook
 from alerts.incidents.model import Duty, Incident, StoryLine
+from alerts.incidents.precision import Precision
 from alerts.notify.notice import Considered, Notice
 from alerts.registry.model import Person, Registry
 from alerts.words import Language
@@ -39,10 +40,13 @@ from dashboards.console.wire import (
     NoticeOut,
     PlaceList,
     PlaceOut,
+    PrecisionOut,
     RegistryDevice,
     RegistryOut,
     RegistryPerson,
     RegistryPlace,
+    RuleList,
+    RuleOut,
     SpanOut,
     StoryOut,
 )
@@ -97,35 +101,90 @@ async def incident(asked: Asked) -> web.Response:
 
 
 async def acknowledge(asked: Asked) -> web.Response:
-    await _who(asked, (await _known(asked)).subject.site)
-    call, now = asked.desk.operations.acknowledge, asked.desk.clock.now()
-    return await _ended(
-        asked, await in_thread(call, asked.path.incident, asked.body.who, ORIGIN, now)
-    )
+    return await _act(asked, asked.desk.operations.acknowledge)
+
+
+async def assign(asked: Asked) -> web.Response:
+    return await _act(asked, asked.desk.operations.assign, asked.body.to)
 
 
 async def comment(asked: Asked) -> web.Response:
-    await _who(asked, (await _known(asked)).subject.site)
-    call, now = asked.desk.operations.comment, asked.desk.clock.now()
-    who, text = asked.body.who, asked.body.text
-    return await _ended(asked, await in_thread(call, asked.path.incident, who, text, ORIGIN, now))
+    return await _act(asked, asked.desk.operations.comment, asked.body.text, versioned=False)
 
 
 async def false_alarm(asked: Asked) -> web.Response:
+    return await _act(asked, asked.desk.operations.false_alarm, asked.body.reason)
+
+
+async def close(asked: Asked) -> web.Response:
+    return await _act(asked, asked.desk.operations.close_incident, asked.body.note)
+
+
+async def report(asked: Asked) -> web.Response:
     await _who(asked, (await _known(asked)).subject.site)
-    call, now = asked.desk.operations.false_alarm, asked.desk.clock.now()
-    who, reason = asked.body.who, asked.body.reason
-    return await _ended(asked, await in_thread(call, asked.path.incident, who, reason, ORIGIN, now))
+    call, now, body = asked.desk.operations.record_report, asked.desk.clock.now(), asked.body
+    told = (body.reporter, body.phone, body.words)
+    return await _ended(
+        asked, await in_thread(call, asked.path.incident, body.who, *told, ORIGIN, now)
+    )
 
 
 async def confirm(asked: Asked) -> web.Response:
-    await _who(asked, None)
-    call, now = asked.desk.operations.confirm_second_look, asked.desk.clock.now()
-    body = asked.body
-    outcome = SecondLook(body.outcome)
+    call, outcome = asked.desk.operations.confirm_second_look, SecondLook(asked.body.outcome)
+    return await _duty_done(asked, call, outcome)
+
+
+async def called_on(asked: Asked) -> web.Response:
+    return await _duty_done(asked, asked.desk.operations.called_on, CallOn(asked.body.outcome))
+
+
+async def _act(
+    asked: Asked, call: Callable[..., Result], *words: str, versioned: bool = True
+) -> web.Response:
+    """An act on one incident by somebody of its site."""
+    await _who(asked, (await _known(asked)).subject.site)
+    body, now = asked.body, asked.desk.clock.now()
+    seen = {"version": body.version} if versioned else {}
     return await _ended(
         asked,
-        await in_thread(call, asked.path.duty, body.who, outcome, body.note, now, ORIGIN),
+        await in_thread(
+            call, asked.path.incident, body.who, *words, ORIGIN, now, body.on_behalf_of, **seen
+        ),
+    )
+
+
+async def _duty_done(
+    asked: Asked, call: Callable[..., Result], outcome: SecondLook | CallOn
+) -> web.Response:
+    await _who(asked, None)
+    body, now = asked.body, asked.desk.clock.now()
+    return await _ended(
+        asked,
+        await in_thread(
+            call, asked.path.duty, body.who, outcome, body.note, now, ORIGIN, body.on_behalf_of
+        ),
+    )
+
+
+async def rules(asked: Asked) -> web.Response:
+    packs = asked.desk.packs.rules
+    found = await in_thread(asked.desk.operations.precision)
+    return answer(
+        RuleList,
+        RuleList(
+            items=[
+                RuleOut(
+                    id=name,
+                    names=rule.names,
+                    cls=rule.cls,
+                    source=rule.source.text,
+                    mark=rule.source.mark.value,
+                    blind_to=rule.blind_to,
+                    precision=_precision(found.get(name, Precision())),
+                )
+                for name, rule in packs.items()
+            ]
+        ),
     )
 
 
@@ -378,6 +437,8 @@ def incident_out(one: Incident, scene: Scene) -> IncidentOut:
         next_step_at=_there(one.next_step_at, there),
         unconfirmed=one.unconfirmed,
         false_alarm=one.false_alarm,
+        assigned=one.assigned,
+        flapping=one.flapping,
         relapses=one.relapses,
         version=one.version,
         name=head.name,
@@ -470,6 +531,12 @@ def _story(line: StoryLine, there: tzinfo) -> StoryOut:
         on_behalf_of=line.on_behalf_of,
         origin=line.origin,
         facts=dict(line.facts),
+    )
+
+
+def _precision(one: Precision) -> PrecisionOut:
+    return PrecisionOut(
+        real=one.real, false=one.false, unconfirmed=one.unconfirmed, share=one.share
     )
 
 

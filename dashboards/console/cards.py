@@ -1,9 +1,17 @@
 """Incidents and duties as the pages show them: a sentence, who has it, what happens next and when."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from alerts.incidents.model import Duty, DutyKind, Incident, State, StoryKind, StoryLine
+from alerts.incidents.model import (
+    Duty,
+    DutyKind,
+    Incident,
+    Report,
+    State,
+    StoryKind,
+    StoryLine,
+)
 from alerts.incidents.who import Reason, tiers_of
 from alerts.messages import Headline
 from alerts.notify.notice import Considered, Notice
@@ -35,6 +43,8 @@ class Card:
     holder: str
     until: str
     ended: str
+    muted: str
+    lasted: str
     next_at_ms: int | None
     next_role: str
     can_take: bool
@@ -42,6 +52,21 @@ class Card:
     """Nobody is asked for it: it goes into the digest."""
     second_look: Duty | None
     source: tuple[str, str] | None
+    related: tuple["Card", ...] = ()
+    """What is told as one with it."""
+
+
+def as_one(incidents: list[Incident], scene: Scene, duties: list[Duty]) -> list[Card]:
+    """What is open in order of need, each with what is a part of it."""
+    leaders = {one.id for one in incidents if one.part_of is None}
+    parts: dict[int, list[Card]] = {}
+    for one in incidents:
+        if one.part_of in leaders and one.part_of is not None:
+            parts.setdefault(one.part_of, []).append(card(one, scene, duties))
+    return [
+        replace(card(one, scene, duties), related=tuple(parts.get(one.id, ())))
+        for one in in_order_of_need([o for o in incidents if o.part_of not in leaders])
+    ]
 
 
 def card(incident: Incident, scene: Scene, duties: list[Duty] | None = None) -> Card:
@@ -64,17 +89,30 @@ def card(incident: Incident, scene: Scene, duties: list[Duty] | None = None) -> 
         href=f"/incidents/{incident.id}",
         place_href=f"/places/{site}/{incident.place}" if incident.place else "",
         device_href=f"/devices/{site}/{subject.name}" if is_device else "",
-        state=scene.t(f"state.{incident.state.value}"),
+        state=scene.t("state.assigned" if incident.assigned else f"state.{incident.state.value}"),
         holder=_holder(incident, scene),
         until=(
-            scene.t("card.until", at=scene.when(incident.acknowledged_until, site))
+            scene.t(
+                "card.answer" if incident.assigned else "card.until",
+                at=scene.when(incident.acknowledged_until, site),
+            )
             if incident.state is State.ACKNOWLEDGED and incident.acknowledged_until
             else ""
         ),
         ended=_ended(incident, scene),
+        muted=(
+            scene.t("card.muted-until", at=scene.when(incident.muted_until, site))
+            if incident.muted_until and incident.state is State.OPEN
+            else ""
+        ),
+        lasted=(
+            scene.t("card.lasted", span=lasted(incident.lasted.total_seconds(), scene))
+            if incident.lasted is not None
+            else ""
+        ),
         next_at_ms=ms(incident.next_step_at) if rung and incident.next_step_at else None,
         next_role=scene.role(rung.role) if rung else "",
-        can_take=incident.state is State.OPEN,
+        can_take=incident.state is State.OPEN or incident.assigned,
         can_wait=incident.state is State.OPEN and incident.severity is Severity.INFO,
         second_look=waits[0] if waits else None,
         source=scene.source(device),
@@ -115,10 +153,15 @@ class Errand:
     by: str
     href: str
     can_confirm: bool
+    can_call: bool
+    reporter: str
+    phone: str
     done: str
 
 
-def errand(duty: Duty, incident: Incident | None, scene: Scene) -> Errand:
+def errand(
+    duty: Duty, incident: Incident | None, scene: Scene, report: Report | None = None
+) -> Errand:
     site = incident.subject.site if incident else ""
     head = scene.headline(incident) if incident else None
     late = duty.done_at is None and duty.due_at is not None and duty.due_at < scene.now
@@ -139,6 +182,9 @@ def errand(duty: Duty, incident: Incident | None, scene: Scene) -> Errand:
         by=scene.t("duty.by", at=scene.when(duty.due_at, site)) if duty.due_at else "",
         href=f"/incidents/{duty.incident}",
         can_confirm=duty.done_at is None and duty.kind is DutyKind.SECOND_LOOK,
+        can_call=duty.done_at is None and duty.kind is DutyKind.CALL_ON,
+        reporter=report.reporter if report else "",
+        phone=report.phone if report else "",
         done=done,
     )
 
@@ -162,7 +208,9 @@ STORY_TONES = {
     StoryKind.SEVERITY: "red",
     StoryKind.CLIMBED: "red",
     StoryKind.ACKNOWLEDGEMENT_VOID: "red",
+    StoryKind.FLAPPING: "amber",
     StoryKind.RECOVERED: "green",
+    StoryKind.CALM: "green",
     StoryKind.DUTY_OPENED: "grey",
     StoryKind.DUTY_DONE: "green",
     StoryKind.CLOSED: "green",
@@ -258,7 +306,7 @@ def _reason(word: str, scene: Scene) -> str:
 
 
 def _next_rung(incident: Incident, scene: Scene) -> Tier | None:
-    if incident.state is not State.OPEN or incident.next_step_at is None:
+    if incident.state is not State.OPEN or incident.next_step_at is None or incident.muted_until:
         return None
     tiers = tiers_of(incident, scene.registry)
     return tiers[incident.step + 1] if incident.step + 1 < len(tiers) else None
@@ -269,7 +317,7 @@ def _holder(incident: Incident, scene: Scene) -> str:
         return ""
     at = incident.acknowledged_at
     return scene.t(
-        "card.holder",
+        "card.given" if incident.assigned else "card.holder",
         who=scene.person(incident.acknowledged_by),
         at=scene.when(at, incident.subject.site) if at else "",
     )
@@ -317,11 +365,17 @@ def _told(line: StoryLine, incident: Incident, scene: Scene) -> Told:
             role=_role_of_step(facts.get("step"), incident, scene),
             outcome=t.either(f"outcome.{facts.get('outcome', '')}", ""),
             because=because,
+            to=t("list.comma").join(people),
+            n=facts.get("times", ""),
+            duty=t.either(f"dutyname.{facts.get('duty', '')}", ""),
+            incident=facts.get("incident", ""),
         )
     if because and line.kind is not StoryKind.CLIMBED:
         text = t("story.because", text=text, because=because)
     if line.on_behalf_of:
         text += t("story.on-behalf", who=scene.person(line.on_behalf_of))
+    origin, _, where = line.origin.partition(":")
+    text += t.either(f"origin.{origin}", "").format(where=where)
     return Told(
         at=line.at,
         time=scene.when(line.at, incident.subject.site),

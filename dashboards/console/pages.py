@@ -15,8 +15,9 @@ from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from alerts.incidents.model import Duty, Incident, State
+from alerts.incidents.roster import Roster, gaps
 from alerts.incidents.who import tiers_of
-from alerts.registry.model import Device, Place, PlaceKind, PostRole
+from alerts.registry.model import Device, Person, Place, PlaceKind, PostRole
 from alerts.words import IncidentClass, Severity
 from dashboards.console import accounts as accounts_in_words
 from dashboards.console import cards, grounds
@@ -25,6 +26,7 @@ from dashboards.console.door import Asked, in_thread
 from dashboards.console.i18n import language_of
 from dashboards.console.lines import LinesByPlace, alarm_lines
 from dashboards.console.problems import Problem
+from dashboards.console.records import record
 from dashboards.console.scene import Scene
 from dashboards.console.takes import RANGES
 from dashboards.console.watchword import awake
@@ -56,8 +58,8 @@ async def overview(asked: Asked) -> web.Response:
     ][:5]
     by_id = await _incidents_of([*duties, *done], open_now, asked)
     everything = await _grounds(asked, scene, open_now)
-    cards_now = [cards.card(i, scene, duties) for i in cards.in_order_of_need(open_now)]
-    return _show(
+    cards_now = cards.as_one(open_now, scene, duties)
+    return show(
         asked,
         scene,
         "overview.html",
@@ -94,7 +96,7 @@ async def place(asked: Asked) -> web.Response:
     ]
     limits = alarm_lines(asked.desk.packs, scene.registry, known)
     span = asked.query.range or DEFAULT_RANGE[known.kind]
-    return _show(
+    return show(
         asked,
         scene,
         "place.html",
@@ -123,12 +125,12 @@ async def incidents(asked: Asked) -> web.Response:
     duties = list(await in_thread(operations.duties, open=True))
     more = len(closed) > PAGE_SIZE
     closed = closed[:PAGE_SIZE]
-    return _show(
+    return show(
         asked,
         scene,
         "incidents.html",
         tab="incidents",
-        cards=[cards.card(i, scene, duties) for i in cards.in_order_of_need(open_now)],
+        cards=cards.as_one(open_now, scene, duties),
         closed=[cards.card(i, scene) for i in closed],
         first=before is None,
         next=closed[-1].id if more else None,
@@ -140,7 +142,7 @@ async def incident(asked: Asked) -> web.Response:
     found = await in_thread(asked.desk.operations.incident, asked.path.incident)
     if found is None:
         raise Problem(404, scene.t("error.no-incident"), remedy="/incidents")
-    return _show(
+    return show(
         asked, scene, "incident.html", tab="incidents", **await _dossier(asked, scene, found)
     )
 
@@ -149,7 +151,7 @@ async def devices(asked: Asked) -> web.Response:
     scene = await set_scene(asked)
     sights = _sights(scene)
     rows = [_device_row(device, sights, scene) for device in scene.registry.devices]
-    return _show(asked, scene, "devices.html", tab="devices", rows=rows)
+    return show(asked, scene, "devices.html", tab="devices", rows=rows)
 
 
 async def device(asked: Asked) -> web.Response:
@@ -161,12 +163,12 @@ async def device(asked: Asked) -> web.Response:
     found = await in_thread(accounts.of, site, name) if accounts is not None else None
     account = accounts_in_words.account(found, scene) if found else None
     row = _device_row(known, _sights(scene), scene)
-    return _show(asked, scene, "device.html", tab="devices", row=row, account=account)
+    return show(asked, scene, "device.html", tab="devices", row=row, account=account)
 
 
 async def house(asked: Asked) -> web.Response:
     scene = await set_scene(asked)
-    return _show(
+    return show(
         asked,
         scene,
         "house.html",
@@ -180,12 +182,22 @@ async def house(asked: Asked) -> web.Response:
 async def people(asked: Asked) -> web.Response:
     scene = await set_scene(asked)
     order = list(PostRole)
+    roster = await in_thread(asked.desk.operations.roster)
+    missing = {person.id: gap for person, gap in gaps(roster, scene.now)}
     rows = [
         {
             "person": person,
             "role": scene.role(person.role),
             "places": scene.t("list.comma").join(scene.place(person.site, p) for p in person.places)
             or scene.t("people.everywhere"),
+            "holder": _holder(person, roster, scene),
+            "shift": [p for p in scene.registry.people if p.site == person.site and not p.is_post],
+            "away": scene.t("people.away", who=scene.person(person.stand_in))
+            if person.stand_in and roster.is_away(person, scene.now)
+            else scene.t("people.away-alone")
+            if roster.is_away(person, scene.now)
+            else "",
+            "gap": missing[person.id].text(scene.language) if person.id in missing else "",
             "channels": scene.t("list.comma").join(
                 dict.fromkeys(scene.t(f"channel.{a.channel.value}") for a in person.addresses)
             ),
@@ -208,7 +220,21 @@ async def people(asked: Asked) -> web.Response:
         }
         for tiers in scene.registry.tiers
     ]
-    return _show(asked, scene, "people.html", tab="people", rows=rows, climbs=climbs)
+    return show(asked, scene, "people.html", tab="people", rows=rows, climbs=climbs)
+
+
+def _holder(post: Person, roster: Roster, scene: Scene) -> str:
+    """Who has the post's phone, and since when or until the next turn."""
+    if not post.is_post:
+        return ""
+    holder = roster.holder(post, scene.now)
+    if holder is None:
+        return scene.t("people.held-by-nobody")
+    handed = roster.handed.get(post.id)
+    if handed is not None and handed.holder == holder.id:
+        at = scene.when(handed.at, post.site)
+        return scene.t("people.held-since", who=holder.name, at=at)
+    return scene.t("people.held-by-rota", who=holder.name)
 
 
 async def inbox(asked: Asked) -> web.Response:
@@ -228,7 +254,7 @@ async def inbox(asked: Asked) -> web.Response:
         for who, slips in by_person.items()
     ]
     received = asked.desk.inbox.messages() if asked.desk.inbox else []
-    return _show(
+    return show(
         asked,
         scene,
         "inbox.html",
@@ -296,11 +322,21 @@ async def _dossier(asked: Asked, scene: Scene, found: Incident) -> dict[str, Any
     lines = list(await in_thread(operations.story, found.id))
     notices = list(await in_thread(operations.notices, incident=found.id, limit=200))
     considered = list(await in_thread(operations.considered, found.id))
+    reports = {one.duty: one for one in await in_thread(operations.reporters, found.id)}
     rungs = tiers_of(found, scene.registry)
+    past = (await in_thread(operations.precision, found.rule)).get(found.rule)
     return {
+        "track": record(past, scene) if past and found.rule in scene.packs.rules else "",
         "card": cards.card(found, scene, duties),
         "told": cards.story(lines, found, scene),
-        "errands": [cards.errand(duty, found, scene) for duty in duties],
+        "errands": [cards.errand(duty, found, scene, reports.get(duty.id)) for duty in duties],
+        "related": [
+            cards.card(one, scene)
+            for one in await in_thread(operations.event, found.id)
+            if one.id != found.id
+        ],
+        "reported": [one for one in reports.values() if one.duty is None],
+        "colleagues": [p for p in scene.registry.people if p.site == site],
         "slips": [cards.slip(notice, scene, site) for notice in reversed(notices)],
         "weighed": cards.weighed(considered, scene, site),
         "rungs": [
@@ -441,7 +477,7 @@ def _templates() -> Environment:
     )
 
 
-def _show(asked: Asked, scene: Scene, template: str, **values: Any) -> web.Response:
+def show(asked: Asked, scene: Scene, template: str, **values: Any) -> web.Response:
     settings, clock = asked.desk.settings, asked.desk.clock
     people_by_site = [
         (scene.sites[site].names.by(scene.language) if site in scene.sites else site, list(group))

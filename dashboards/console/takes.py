@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AwareDatetime, StringConstraints
+from pydantic import AwareDatetime, Field, Strict, StringConstraints
 from pydantic.types import PositiveInt
 
 from edge.contract.ids import ID_PATTERN
@@ -14,6 +14,7 @@ Id = Annotated[str, StringConstraints(pattern=f"^{ID_PATTERN}$")]
 Cursor = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,18}$")]
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
 Note = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, max_length=64)]
 Lang = Literal["zh", "en"]
 PageSize = Annotated[PositiveInt, "at most 200"]
 
@@ -56,6 +57,24 @@ class ByDevice:
 class ByIncident:
     __pydantic_config__: ClassVar = STRICT
     incident: PositiveInt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ByRule:
+    __pydantic_config__: ClassVar = STRICT
+    rule: Id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BySilence:
+    __pydantic_config__: ClassVar = STRICT
+    silence: PositiveInt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ByPost:
+    __pydantic_config__: ClassVar = STRICT
+    post: Id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,33 +147,119 @@ class EventsQuery:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AcknowledgeBody:
-    """``who`` is a person's id; sign-in will put it in."""
+class Acting:
+    """``who`` is a person's id; sign-in will put it in. ``on_behalf_of``: who phoned (代填).
+
+    With the ``version`` that was seen, the act is refused when the incident has changed since.
+    """
 
     __pydantic_config__: ClassVar = STRICT
     who: Id
+    on_behalf_of: Name = ""
+    version: PositiveInt | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CommentBody:
+class AcknowledgeBody(Acting):
     __pydantic_config__: ClassVar = STRICT
-    who: Id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssignBody(Acting):
+    __pydantic_config__: ClassVar = STRICT
+    to: Id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommentBody(Acting):
+    __pydantic_config__: ClassVar = STRICT
     text: Words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FalseAlarmBody:
+class FalseAlarmBody(Acting):
     __pydantic_config__: ClassVar = STRICT
-    who: Id
     reason: Words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ConfirmBody:
+class CloseBody(Acting):
     __pydantic_config__: ClassVar = STRICT
-    who: Id
+    note: Note = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfirmBody(Acting):
+    __pydantic_config__: ClassVar = STRICT
     outcome: Literal["fine", "still-there"]
     note: Note = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalledOnBody(Acting):
+    __pydantic_config__: ClassVar = STRICT
+    outcome: Literal["content", "not-content", "unreached"]
+    note: Note = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportBody(Acting):
+    """Somebody told us of it: their name and, if they gave it, their phone."""
+
+    __pydantic_config__: ClassVar = STRICT
+    reporter: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64)]
+    phone: Annotated[str, StringConstraints(strip_whitespace=True, max_length=32)] = ""
+    words: Note = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SilenceBody:
+    """Nobody is called for what it names. ``since`` left out is now; "" names everything."""
+
+    __pydantic_config__: ClassVar = STRICT
+    who: Id
+    why: Words
+    site: Id
+    place: Id | Literal[""] = ""
+    device: Id | Literal[""] = ""
+    rule: Id | Literal[""] = ""
+    kind: Literal["silence", "maintenance"] = "silence"
+    since: AwareDatetime | None = None
+    hours: Annotated[float, Strict(False), Field(gt=0, le=720)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ByWhomBody:
+    __pydantic_config__: ClassVar = STRICT
+    who: Id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandOverBody:
+    """``holder`` has the post's phone from now on."""
+
+    __pydantic_config__: ClassVar = STRICT
+    who: Id
+    holder: Id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnoozeBody:
+    """No notices to ``who`` for so many ``hours`` (0 takes it back): of one incident, or of all
+    that are not fire, flood or safety."""
+
+    __pydantic_config__: ClassVar = STRICT
+    who: Id
+    hours: Annotated[float, Field(ge=0, le=24)]
+    incident: PositiveInt | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SilencesQuery:
+    """``now`` leaves out what is over."""
+
+    __pydantic_config__: ClassVar = STRICT
+    state: Literal["now", "all"] = "now"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

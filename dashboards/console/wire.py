@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from alerts.incidents.model import DutyKind, State, StoryKind
+from alerts.incidents.silences import SilenceKind
 from alerts.notify.notice import NoticeReason, NoticeState
 from alerts.registry.model import (
     ChannelKind,
@@ -47,6 +48,8 @@ class IncidentOut:
     next_step_at: datetime | None
     unconfirmed: bool
     false_alarm: bool
+    assigned: bool
+    flapping: bool
     relapses: int
     version: int
     name: str
@@ -306,6 +309,72 @@ class RegistryOut:
     places: list[RegistryPlace] = field(default_factory=list)
     devices: list[RegistryDevice] = field(default_factory=list)
     people: list[RegistryPerson] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrecisionOut:
+    """Of what has closed; ``share`` is real / (real + false), null while nothing was judged."""
+
+    real: int
+    false: int
+    unconfirmed: int
+    share: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleOut:
+    id: str
+    names: Names
+    cls: IncidentClass
+    source: str
+    mark: str
+    """How well its default is founded: confirmed, own knowledge, proposal."""
+    blind_to: Names
+    precision: PrecisionOut
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleList:
+    items: list[RuleOut]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SilenceOut:
+    """``confirmed_by``: the second person, without whom fire class is not covered."""
+
+    id: int
+    kind: SilenceKind
+    site: str
+    place: str
+    device: str
+    rule: str
+    since: datetime
+    until: datetime
+    who: str
+    why: str
+    confirmed_by: str
+    ended_by: str
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SilenceList:
+    items: list[SilenceOut]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandOverOut:
+    post: str
+    holder: str
+    at: datetime
+    who: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnoozeOut:
+    person: str
+    incident: int | None
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,8 +13,19 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from alerts.incidents.acts import Conflict, Done, Refusal, Refused, Result
-from alerts.incidents.duties import SecondLook
-from alerts.incidents.model import Duty, DutyKind, Incident, State, StoryKind, StoryLine
+from alerts.incidents.duties import CallOn, SecondLook
+from alerts.incidents.model import (
+    Duty,
+    DutyKind,
+    Incident,
+    Report,
+    State,
+    StoryKind,
+    StoryLine,
+)
+from alerts.incidents.precision import Precision
+from alerts.incidents.roster import HandOver, Roster
+from alerts.incidents.silences import Silence, Snooze
 from alerts.messages import notice_words
 from alerts.notify.notice import Considered, Notice, NoticeReason, NoticeState
 from alerts.registry.model import (
@@ -35,7 +46,7 @@ from alerts.registry.model import (
     Tier,
     Tiers,
 )
-from alerts.rules.rule import Where
+from alerts.rules.rule import Mark, RuleSource, Where
 from alerts.words import IncidentClass, Language, Severity
 from dashboards.ports import (
     Completeness,
@@ -97,11 +108,18 @@ class Saying:
     clear: str
 
 
+BLIND = Names(zh="探头不在的地方。", en="Where no probe is.")
+OWN = RuleSource(text="the river's own people", mark=Mark.OWN)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     names: Names
     say: Mapping[Language, Saying]
     metric: str = ""
+    cls: IncidentClass = IncidentClass.SAFETY
+    source: RuleSource = OWN
+    blind_to: Names = BLIND
     kind: PlaceKind = PlaceKind.REACH
     lines: tuple[tuple[Severity, float, str], ...] = ()
 
@@ -497,7 +515,114 @@ class MemoryOperations:
             and (incident is None or one.incident == incident)
         ]
 
-    def acknowledge(self, incident_id: int, who: str, origin: str, now: datetime) -> Result:
+    def silences(self, *, now: datetime | None = None, limit: int = 100) -> list[Silence]:
+        return []
+
+    def silence(self, wanted: Silence, now: datetime) -> Silence | Refused:
+        return Refused(Refusal.NO_WORDS)
+
+    def confirm_silence(self, silence_id: int, who: str, now: datetime) -> Silence | Refused:
+        return Refused(Refusal.UNKNOWN_SILENCE)
+
+    def end_silence(self, silence_id: int, who: str, now: datetime) -> Silence | Refused:
+        return Refused(Refusal.UNKNOWN_SILENCE)
+
+    def event(self, incident: int) -> list[Incident]:
+        return []
+
+    def roster(self) -> Roster:
+        return Roster(registry=self._registry)
+
+    def hand_over(
+        self, post: str, holder: str, who: str, origin: str, now: datetime
+    ) -> HandOver | Refused:
+        return HandOver(post=post, holder=holder, at=now, who=who)
+
+    def snooze(
+        self, who: str, incident: int | None, until: datetime, now: datetime
+    ) -> Snooze | Refused:
+        return Snooze(person=who, incident=incident, until=until)
+
+    def reporters(self, incident: int) -> list[Report]:
+        return []
+
+    def precision(self, rule: str | None = None) -> dict[str, Precision]:
+        found: dict[str, Precision] = {}
+        for one in self.incidents(open=False, limit=10_000):
+            known = found.get(one.rule, Precision())
+            found[one.rule] = known.with_closed(
+                1, is_false=one.false_alarm, is_unconfirmed=one.unconfirmed
+            )
+        return found
+
+    def judged_false(self, rule: str, limit: int = 20) -> list[tuple[Incident, StoryLine]]:
+        return [
+            (one, line)
+            for one in self.incidents(limit=10_000)
+            for line in self.story(one.id)
+            if one.rule == rule and line.kind is StoryKind.FALSE_ALARM
+        ][:limit]
+
+    def assign(
+        self,
+        incident_id: int,
+        who: str,
+        to: str,
+        origin: str,
+        now: datetime,
+        on_behalf_of: str = "",
+        *,
+        version: int | None = None,
+    ) -> Result:
+        return Refused(Refusal.NOT_OF_THIS_SITE)
+
+    def close_incident(
+        self,
+        incident_id: int,
+        who: str,
+        note: str,
+        origin: str,
+        now: datetime,
+        on_behalf_of: str = "",
+        *,
+        version: int | None = None,
+    ) -> Result:
+        return Refused(Refusal.STILL_RAISED)
+
+    def record_report(
+        self,
+        incident_id: int,
+        who: str,
+        reporter: str,
+        phone: str,
+        words: str,
+        origin: str,
+        now: datetime,
+    ) -> Result:
+        return Refused(Refusal.NO_WORDS)
+
+    def called_on(
+        self,
+        duty_id: int,
+        who: str,
+        outcome: CallOn,
+        note: str,
+        now: datetime,
+        origin: str = "",
+        on_behalf_of: str = "",
+    ) -> Result:
+        return Refused(Refusal.UNKNOWN_DUTY)
+
+    def acknowledge(
+        self,
+        incident_id: int,
+        who: str,
+        origin: str,
+        now: datetime,
+        on_behalf_of: str = "",
+        *,
+        version: int | None = None,
+    ) -> Result:
         found = self._incidents.get(incident_id)
         if found is None:
             return Refused(Refusal.UNKNOWN_INCIDENT)
@@ -515,7 +640,15 @@ class MemoryOperations:
         self.put(taken, StoryLine(at=now, kind=StoryKind.ACKNOWLEDGED, who=who))
         return Done(taken)
 
-    def comment(self, incident_id: int, who: str, text: str, origin: str, now: datetime) -> Result:
+    def comment(
+        self,
+        incident_id: int,
+        who: str,
+        text: str,
+        origin: str,
+        now: datetime,
+        on_behalf_of: str = "",
+    ) -> Result:
         found = self._incidents.get(incident_id)
         if found is None:
             return Refused(Refusal.UNKNOWN_INCIDENT)
@@ -523,7 +656,15 @@ class MemoryOperations:
         return Done(found)
 
     def false_alarm(
-        self, incident_id: int, who: str, reason: str, origin: str, now: datetime
+        self,
+        incident_id: int,
+        who: str,
+        reason: str,
+        origin: str,
+        now: datetime,
+        on_behalf_of: str = "",
+        *,
+        version: int | None = None,
     ) -> Result:
         found = self._incidents.get(incident_id)
         if found is None:
@@ -545,6 +686,7 @@ class MemoryOperations:
         note: str,
         now: datetime,
         origin: str = "",
+        on_behalf_of: str = "",
     ) -> Result:
         owed = self._duties.get(duty_id)
         if owed is None:

@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
 
@@ -8,6 +9,7 @@ import pytest
 from alerts.registry.check import check, is_mailbox
 from alerts.registry.model import (
     Address,
+    Away,
     Binding,
     ChannelKind,
     Circuit,
@@ -18,9 +20,12 @@ from alerts.registry.model import (
     PlaceKind,
     PostRole,
     Registry,
+    Rota,
     Site,
+    Subscription,
     Tier,
     Tiers,
+    Turn,
 )
 from alerts.registry.toml import read
 from alerts.words import IncidentClass, Severity
@@ -97,7 +102,44 @@ def maps(**mapping: str) -> tuple[Binding, ...]:
     return (Binding(place="shed-2", port="7", metrics=("frequency",), mapping=mapping),)
 
 
+def stands_in(*chain: str) -> Callable[[Registry], Registry]:
+    """Each is stood in for by the next."""
+
+    def change(registry: Registry) -> Registry:
+        after = dict(pairwise(chain))
+        people = tuple(
+            replace(
+                p, stand_in=after.get(p.id, ""), addresses=() if p.id == "zhou" else p.addresses
+            )
+            for p in registry.people
+        )
+        return replace(registry, people=people)
+
+    return change
+
+
+def rota(*turns: Turn, post: str = "guard") -> Callable[[Registry], Registry]:
+    return more("rotas", Rota(post=post, turns=turns))
+
+
+ALL_DAY = Turn(person="chen", since="00:00", until="00:00")
+
 ROWS: list[tuple[str, Callable[[Registry], Registry], str]] = [
+    ("a loop of stand-ins", stands_in("zhang", "li", "zhang"), "people[zhang].stand_in: a loop: zhang -> li -> zhang; let one"),
+    ("a stand-in without an address", stands_in("zhang", "zhou"), "people[zhang].stand_in: zhou has no address"),
+    ("an unknown stand-in", first("people", stand_in="lii"), "there is no person 'lii'; did you mean 'li'?"),
+    ("days that are none", first("people", away=(Away(since="tomorrow", until="2026-01-01"),)), "people[zhang].away[1]: tomorrow to 2026-01-01 are no days"),
+    ("days backwards", first("people", away=(Away(since="2026-01-02", until="2026-01-01"),)), "2026-01-01 is before 2026-01-02"),
+    ("a gateway that is no device", first("devices", gateway="laobakou-01"), "devices[laobakou-01].gateway: there is no other device 'laobakou-01'"),
+    ("an empty rota", rota(), "rotas.toml: rotas[guard].turns: no turn"),
+    ("a rota of no post", rota(ALL_DAY, post="chen"), "rotas[chen].post: there is no post 'chen'"),
+    ("a turn of nobody", rota(replace(ALL_DAY, person="chan")), "rotas[guard].turns[1].person: there is no person 'chan'; did you mean"),
+    ("a turn at no time", rota(replace(ALL_DAY, since="8")), "rotas[guard].turns[1].since: '8' is no time of day"),
+    ("a turn on no day", rota(replace(ALL_DAY, days=("monday",))), "there is no day 'monday'; did you mean 'mon'?"),
+    ("a rota twice", lambda r: rota(ALL_DAY)(rota(ALL_DAY)(r)), "rotas[guard].id: stands twice"),
+    ("a subscription of nobody", more("subscriptions", Subscription()), "subscriptions[1]: names a person and a role, or neither"),
+    ("a subscription of somebody unknown", more("subscriptions", Subscription(person="lii")), "there is no person 'lii'"),
+    ("a subscription elsewhere", more("subscriptions", Subscription(person="li", places=("shed",))), "subscriptions[1].places: there is no place 'shed'"),
     ("a cell's id", lambda r: replace(r, cell="River Side"), "sites.toml: cell: 'River Side' is no id"),
     ("an id in capitals", first("people", id="Zhang"), "people.toml: people[Zhang].id: 'Zhang' is no id"),
     ("the house's name", first("devices", id="server"), "'server' is the house's own name"),

@@ -12,7 +12,7 @@ SAMPLES = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
 
 
 def test_every_sample_has_the_right_shape(tmp_path: Path) -> None:
-    assert len(SAMPLES) == 8
+    assert len(SAMPLES) == 11
     for n, sample in enumerate(SAMPLES):
         tomllib.loads(sample)
         (tmp_path / f"{n}.toml").write_text(sample, "utf-8")
@@ -21,6 +21,9 @@ def test_every_sample_has_the_right_shape(tmp_path: Path) -> None:
     # Together they are parts of a community, so the only problems are places that no sample has.
     assert {problem.what for problem in problems if problem.level == "error"} == {
         "there is no place 'laobakou'",
+        "there is no person 'wang'",
+        "there is no person 'zhou'",
+        "there is no post 'guard'",
         "nobody would be told of shed-2",
     }
 

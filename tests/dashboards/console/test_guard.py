@@ -64,7 +64,7 @@ async def test_an_act_of_another_page_changes_nothing(client: TestClient, here: 
 async def test_reading_any_page_or_call_changes_nothing(client: TestClient, here: House):
     before = (here.operations.mark(), here.operations.incidents(limit=99))
     names = {"site": "riverside", "place": "shed-2", "device": "laoba-01"}
-    names |= {"incident": "6", "duty": "1"}
+    names |= {"incident": "6", "duty": "1", "rule": "port-overload"}
     query = "?since=2026-11-22T00:00:00Z&until=2026-11-22T10:00:00Z"
     for route in ROUTES:
         if route.method == "GET" and route.path != "/events":

@@ -56,7 +56,7 @@ async def test_a_nav_link_leads_somewhere(client: TestClient):
     text = await _text(client, "/")
     nav = text.split("<nav>")[1].split("</nav>")[0]
     links = [piece.split('"')[0] for piece in nav.split('href="')[1:]]
-    assert len(links) == 5
+    assert len(links) == 6
     for link in links:
         await _text(client, link)
 

@@ -93,3 +93,76 @@ async def test_a_danger_is_taken_over_recovers_and_ends_by_a_second_look(operati
         for words in ("通知了值班岗", "值班岗接手", "值班岗复查：没事了", "已拔掉", "复查确认"):
             assert words in page, words
         assert "现在没有要处理的事" in await (await client.get("/")).text()
+
+
+async def test_people_give_report_judge_and_call_on(operations: Operations):
+    packs = read_packs(shipped())
+    rule = next(iter(packs.rules))
+    desk = replace(house().desk, operations=operations, packs=packs)
+    operations.take([replace(_transition(Change.RAISED, 0, 1130.0), rule=rule)], packs, NOW)
+    async with TestClient(TestServer(make_app(desk))) as client:
+        origin = {"Origin": str(client.make_url("/")).rstrip("/")}
+
+        async def act(path: str, **body: object) -> dict:
+            answer = await client.post(
+                f"/api/v1/{path}", json={"who": "xiaoli"} | body, headers=origin
+            )
+            return {"status": answer.status} | await answer.json()
+
+        given = await act("incidents/1/assign", to="wang", on_behalf_of="李主任")
+        assert (given["acknowledged_by"], given["assigned"]) == ("wang", True)
+        page = await (await client.get("/incidents/1")).text()
+        for words in ("社区小李交给王经理", "（代 李主任 填）", "还没接手", "没接手就接着通知别人"):
+            assert words in page, words
+        stale = await act("incidents/1/false-alarm", reason="试机", version=1)
+        assert (stale["status"], "晚了一步" in stale["title"]) == (409, True)
+        await act("incidents/1/reports", reporter="3 号楼王大爷", phone="000-1", words="闻到焦味")
+        judged = await act("incidents/1/false-alarm", reason="有人试机")
+        assert judged["false_alarm"] is True
+        assert "3 号楼王大爷" in await (await client.get("/incidents/1")).text()
+        cleared = replace(_transition(Change.CLEARED, 1, 20.0), rule=rule)
+        operations.take([cleared], packs, NOW + timedelta(minutes=1))
+        (call,) = operations.duties(open=True)
+        assert "回访：" in await (await client.get("/")).text()
+        await act(f"duties/{call.id}/called-on", outcome="content")
+        assert operations.duties(open=True) == []
+        told = await (await client.get("/api/v1/rules")).json()
+        precision = {one["id"]: one["precision"] for one in told["items"]}[rule]
+        assert precision == {"real": 0, "false": 1, "unconfirmed": 0, "share": 0.0}
+        for path in ("/rules", f"/rules/{rule}", "/incidents/1"):
+            assert "报过 1 次，误报 1 次" in await (await client.get(path)).text(), path
+        assert "有人试机" in await (await client.get(f"/rules/{rule}")).text()
+        assert (await client.get("/rules/none")).status == 404
+        assert (await act("incidents/1/close"))["status"] == 409
+
+
+async def test_a_silence_is_made_agreed_to_shown_and_ended(operations: Operations):
+    packs = read_packs(shipped())
+    desk = replace(house().desk, operations=operations, packs=packs)
+    async with TestClient(TestServer(make_app(desk))) as client:
+        origin = {"Origin": str(client.make_url("/")).rstrip("/")}
+
+        async def act(path: str, who: str, **body: object) -> dict:
+            answer = await client.post(f"/api/v1/{path}", json={"who": who} | body, headers=origin)
+            return {"status": answer.status} | await answer.json()
+
+        # A form sends its number as text.
+        made = await act("silences", "wang", site=SITE, place="shed-2", hours="2", why="换开关")
+        assert (made["status"], made["kind"]) == (200, "silence")
+        assert (await act("silences/1/confirm", "wang"))["status"] == 422
+        assert (await act("silences/1/confirm", "xiaoli"))["confirmed_by"] == "xiaoli"
+        operations.take([_transition(Change.RAISED, 0, 1130.0)], packs, desk.clock.now())
+        assert operations.due(NOW + timedelta(hours=1), 9) == []
+        page = await (await client.get("/silences")).text()
+        for words in ("2 号充电棚", "换开关", "社区小李同意", "提前结束"):
+            assert words in page, words
+        told = await (await client.get("/incidents/1")).text()
+        for words in ("静默到", "暂不通知：有人设了静默"):
+            assert words in told, words
+        assert (await act("silences/1/end", "wang"))["ended_by"] == "wang"
+        assert (await (await client.get("/api/v1/silences")).json())["items"] == []
+        assert len((await (await client.get("/api/v1/silences?state=all")).json())["items"]) == 1
+        assert (await act("silences/9/end", "wang"))["status"] == 404
+        snoozed = await act("snooze", "wang", hours=1, incident=1)
+        assert (snoozed["person"], snoozed["incident"]) == ("wang", 1)
+        assert (await act("snooze", "wang", hours=30))["status"] == 400

@@ -1,0 +1,106 @@
+"""Who answers for a post or an absent person right now: hand-over, rota, stand-in; or the gap."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+from alerts.incidents.who import Reason, zone_of
+from alerts.registry.model import Person, Registry, Rota
+from alerts.registry.turns import holds
+
+HANDED_FOR = timedelta(
+    hours=16
+)  # the longest shift; who forgot to hand over does not hold it for ever
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandOver:
+    """``holder`` took the post's phone at ``at``."""
+
+    post: str
+    holder: str
+    at: datetime
+    who: str = ""
+    origin: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """Who is told in the place of somebody, and why; or ``gap``: why nobody can be.
+
+    ``person`` is the one asked for where nothing stands in between.
+    """
+
+    person: Person
+    reason: Reason | None = None
+    gap: Reason | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Roster:
+    """What the registry and the newest hand-overs (by post) say of who is there."""
+
+    registry: Registry
+    handed: Mapping[str, HandOver] = field(default_factory=dict)
+
+    def holder(self, post: Person, now: datetime) -> Person | None:
+        """Who has the post's phone: whoever took it over last, else whose turn it is."""
+        people = {person.id: person for person in self.registry.people}
+        taken = self.handed.get(post.id)
+        if taken is not None and timedelta(0) <= now - taken.at < HANDED_FOR:
+            if (person := people.get(taken.holder)) is not None:
+                return person
+        rota = self.rota(post)
+        local = now.astimezone(zone_of(post.site, self.registry))
+        turn = next((one for one in rota.turns if holds(one, local)), None) if rota else None
+        return people.get(turn.person) if turn is not None else None
+
+    def rota(self, post: Person) -> Rota | None:
+        return next((one for one in self.registry.rotas if one.post == post.id), None)
+
+    def answers(self, person: Person, now: datetime) -> Answers:
+        """Who is told when ``person`` is to be. A post is its own phone; without one, its holder."""
+        if person.is_post and not person.addresses:
+            holder = self.holder(person, now)
+            if holder is None:
+                return Answers(person=person, gap=Reason.EMPTY_ROTA)
+            found = self._present(holder, now)
+            return (
+                found
+                if found.gap or found.reason
+                else Answers(person=found.person, reason=Reason.ON_ROTA)
+            )
+        return self._present(person, now)
+
+    def _present(self, person: Person, now: datetime) -> Answers:
+        """The person, or along the stand-ins the first who is not away."""
+        people = {each.id: each for each in self.registry.people}
+        seen = [person.id]
+        here: Person | None = person
+        while here is not None and self.is_away(here, now):
+            if here.stand_in in seen:
+                return Answers(person=person, gap=Reason.STAND_IN_LOOP)
+            seen.append(here.stand_in)
+            here = people.get(here.stand_in)
+        if here is None:
+            return Answers(person=person, gap=Reason.AWAY)
+        if not here.addresses:
+            return Answers(person=here, gap=Reason.NO_ADDRESS)
+        return Answers(person=here, reason=Reason.STAND_IN if here is not person else None)
+
+    def is_away(self, person: Person, now: datetime) -> bool:
+        today = now.astimezone(zone_of(person.site, self.registry)).date()
+        return any(
+            date.fromisoformat(one.since) <= today <= date.fromisoformat(one.until)
+            for one in person.away
+        )
+
+
+def gaps(roster: Roster, now: datetime) -> Iterator[tuple[Person, Reason]]:
+    """Those whom a climb would ask now and whom nothing would reach."""
+    roles = {step.role for tiers in roster.registry.tiers for step in tiers.steps}
+    for person in roster.registry.people:
+        if person.role not in roles or not (person.addresses or person.is_post or person.stand_in):
+            continue  # one who is only phoned is no gap: `shouwang check` names them
+        if (gap := roster.answers(person, now).gap) is not None:
+            yield person, gap
