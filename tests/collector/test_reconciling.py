@@ -1,7 +1,9 @@
 """Journal, snapshot and database of different times: what follows, row by row."""
 
 import asyncio
+import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -144,13 +146,28 @@ async def test_a_database_that_is_away_at_the_start_holds_up_nothing_and_is_not_
     tmp_path, caplog
 ) -> None:
     path = settle(tmp_path, "mqtt://127.0.0.1:1")
+    await _run_shortly(path)  # so that the cell was ours when the database was last heard
+    assert "are not compared at this start" not in caplog.text
     away = f'[operations]\nurl = "sqlite:///{tmp_path}/nowhere/operations.db"\n'
     path.write_text(path.read_text() + away)
+    with Tail(read_config(path).journal_path) as tail:
+        before = tail.last
+    await _run_shortly(path)
+    assert "are not compared at this start" in caplog.text
+    with Tail(read_config(path).journal_path) as tail:
+        assert tail.last > before
+
+
+async def _run_shortly(path: Path) -> None:
     watch = Watch(read_config(path), Clock())
+    began_ms = time.time_ns() // 1_000_000
     running = asyncio.create_task(watch.run())
-    await until(lambda: read_watch(watch.config.watch_path) is not None)
+
+    def has_begun() -> bool:
+        status = read_watch(watch.config.watch_path)
+        return status is not None and status.at_ms >= began_ms and status.position > 0
+
+    await until(has_begun)
+    await asyncio.sleep(0.5)
     watch.stop()
     await running
-    assert "are not compared at this start" in caplog.text
-    with Tail(watch.config.journal_path) as tail:
-        assert tail.last > 0
