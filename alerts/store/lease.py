@@ -150,7 +150,7 @@ class Lease:
 
 
 def _now_ms(connection: Connection) -> int:
-    now_ms = connection.scalar(select(_clock(connection)))
+    now_ms: int | None = connection.scalar(select(_clock(connection)))
     assert now_ms is not None
     return now_ms
 
