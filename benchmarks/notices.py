@@ -9,6 +9,7 @@ with 100,000 closed ones and without; both on SQLite and on PostgreSQL, which sy
 
 import argparse
 import asyncio
+import re
 import shutil
 import sys
 import tempfile
@@ -48,6 +49,8 @@ NOTES = {
     "polls_ms": "all that the watch asks again and again, together",
     "page_ms": "the whole overview from the desk, with 500 cards",
 }
+
+UNIT = re.compile(r"(_p\d+|_worst)?_(ms|per_s|percent)$")
 
 Database = tuple[str, Callable[[], str]]
 """A word for the figures' names, and a database that nobody has used."""
@@ -129,10 +132,8 @@ def overviews(
 
 def _named(key: str, name: str) -> str:
     """``reading_to_webhook_p99_ms`` of PostgreSQL is ``reading_to_webhook_postgres_p99_ms``."""
-    head, mark, tail = key.rpartition("_p")
-    if name and mark and tail.split("_")[0].isdigit():
-        return f"{head}{name}_p{tail}"
-    return f"{key}{name}" if name else key
+    head = UNIT.sub("", key)
+    return f"{head}{name}{key[len(head) :]}"
 
 
 if __name__ == "__main__":

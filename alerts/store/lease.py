@@ -9,7 +9,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select, text, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    cast,
+    extract,
+    func,
+    literal,
+    select,
+    update,
+)
 
 from alerts.store import tables as t
 from alerts.store.database import Database
@@ -123,10 +133,12 @@ class Lease:
 
     def check(self, connection: Connection) -> None:
         """Hold the lease's row until ``connection`` commits; raises when it is no longer ours."""
-        row = connection.execute(select(t.lease).with_for_update(read=True)).one()
+        # In one statement: each commit asks this, and a server that is asked takes a turn.
+        asked = select(t.lease, _clock(connection).label("now_ms"))
+        row = connection.execute(asked.with_for_update(read=True, of=t.lease)).one()
         if row.epoch != self.epoch:
             raise self._lost(row)
-        if row.until_ms <= _now_ms(connection):
+        if row.until_ms <= row.now_ms:
             self._sure_until_s = 0.0
             raise StoreUnavailable(RAN_OUT)
 
@@ -138,9 +150,14 @@ class Lease:
 
 
 def _now_ms(connection: Connection) -> int:
-    """By the database's clock, which is one for all; SQLite's is this machine's."""
+    now_ms: int | None = connection.scalar(select(_clock(connection)))
+    assert now_ms is not None
+    return now_ms
+
+
+def _clock(connection: Connection) -> ColumnElement[int]:
+    """The database's clock, which is one for all; SQLite's is this machine's. In milliseconds."""
     if connection.dialect.name == "sqlite":
-        return time.time_ns() // 1_000_000
-    seconds = connection.scalar(text("SELECT extract(epoch FROM clock_timestamp())"))
-    assert seconds is not None
-    return int(seconds * 1000)
+        return literal(time.time_ns() // 1_000_000, BigInteger)
+    seconds = extract("epoch", func.clock_timestamp())
+    return cast(seconds * 1000, BigInteger)

@@ -71,7 +71,7 @@ def test_each_breach_is_timed_to_the_webhook(tmp_path: Path) -> None:
 def test_figures_of_postgresql_have_names_of_their_own(postgres_server: Postgres) -> None:
     figures = notices.commit_figures([("_postgres", postgres_server.new_database)], 3)
     assert set(figures) == {f"commit_postgres_{unit}_ms" for unit in ("p50", "p99", "cpu")}
-    assert notices._named("notices_missing", "_postgres") == "notices_missing_postgres"
+    assert notices._named("way_msgs_per_s", "_postgres") == "way_msgs_postgres_per_s"
     name = notices._named("reading_to_webhook_p99_ms", "_postgres")
     assert name in notices.WANTED
 
