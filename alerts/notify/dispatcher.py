@@ -270,14 +270,15 @@ class Dispatcher:
                 pause_s = min(pause_s * 2, longest_s)
 
     async def _wind_down(self) -> None:
-        for second in self._seconds.values():
+        seconds = list(self._seconds.values())
+        for second in seconds:
             second.cancel()
         tasks = set(self._lanes.values())
         if tasks:
             await asyncio.wait(tasks, timeout=GRACE_S)
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, *seconds, return_exceptions=True)
 
     async def _call(self, work: Callable[[], _T]) -> _T:
         # The outbox is synchronous SQL: in a worker thread it stalls no link and no timer.
