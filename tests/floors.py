@@ -28,6 +28,8 @@ PURE = (
     "alerts.notify.limits",
     "alerts.notify.limiter",
     "alerts.notify.cutting",
+    "alerts.notify.merging",
+    "alerts.notify.parts",
     "alerts.messages",
     "alerts.speech",
     "alerts.replay",

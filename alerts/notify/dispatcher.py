@@ -27,7 +27,7 @@ POLL_S = 0.3  # real seconds; wake() is quicker
 DEADLINE_S = 20.0  # real seconds for one attempt; a webhook's own limit is shorter
 GRACE_S = 2.0  # a stop waits so long for what is under way, within serve's 5 s
 AT_ONCE = 8  # attempts under way per channel, so that one slow channel holds up only itself
-BATCH = 100
+BATCH = 1000  # a storm's notices are read together, so that they can be merged
 WAITING_MOST = 2000  # notices held in memory at once, all channels together
 SETTLE_AGAIN_S = (0.2, 5.0)  # first and longest pause while the outbox cannot commit
 SECOND_AFTER_S = 5.0  # real seconds; fire class that nobody has taken by then goes a second way
@@ -270,14 +270,15 @@ class Dispatcher:
                 pause_s = min(pause_s * 2, longest_s)
 
     async def _wind_down(self) -> None:
-        for second in self._seconds.values():
+        seconds = list(self._seconds.values())
+        for second in seconds:
             second.cancel()
         tasks = set(self._lanes.values())
         if tasks:
             await asyncio.wait(tasks, timeout=GRACE_S)
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, *seconds, return_exceptions=True)
 
     async def _call(self, work: Callable[[], _T]) -> _T:
         # The outbox is synchronous SQL: in a worker thread it stalls no link and no timer.

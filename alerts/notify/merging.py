@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from alerts.notify.notice import Notice
+from alerts.registry.addresses import together
 from alerts.words import IncidentClass, Language
 
 TITLES_MOST = 8  # a phone's screen; the rest is a figure and the list behind the link
@@ -33,6 +34,7 @@ def merged(notices: Sequence[Notice]) -> Notice:
     tail = [line.replace(first.link, link) for line in tail]
     return replace(
         first,
+        address=together(each.address for each in (first, *others)),
         title=title.format(title=first.title, n=len(others)),
         text="\n".join(lines + tail),
         link=link,

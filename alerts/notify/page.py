@@ -73,7 +73,8 @@ PACE. Webhooks, the log and announcers have no limit: each notice goes by itself
 
 When a service says that it was too much (`45009`, `130101`, `11232`, `Retry-After`), nothing goes to that
 address for as long as it asks. Fire class that no channel has taken within 5 s goes to the person's next
-address as well. Buckets are in memory: after a restart they are full.
+address as well. Buckets are in memory: after a restart they are full. In a call that says "and 3 more", 1 takes
+over the one that is read out.
 
 ## One danger from the first sign to the end
 

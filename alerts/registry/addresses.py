@@ -5,8 +5,8 @@ A group's robot is a reference to its URL, with those it mentions behind it:
 """
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 from alerts.registry.model import Address, ChannelKind
 from alerts.secrets import is_reference
@@ -61,6 +61,15 @@ def robot(to: str) -> Robot:
     """``to`` of a robot taken apart."""
     hook, *mentions = to.split(" @")
     return Robot(hook=hook.strip(), mentions=tuple(each.strip() for each in mentions))
+
+
+def together(addresses: Iterable[Address]) -> Address:
+    """One for all of these, which are the same place: a robot then mentions everybody that each does."""
+    first, *others = addresses
+    if first.channel not in ROBOTS:
+        return first
+    named = [each for one in (first, *others) for each in robot(one.to).mentions]
+    return replace(first, to=" @".join([robot(first.to).hook, *dict.fromkeys(named)]))
 
 
 def is_abroad(url: str) -> bool:

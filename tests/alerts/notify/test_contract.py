@@ -78,17 +78,16 @@ async def test_each_attempt_is_known_as_the_same_notice(world: World) -> None:
         assert ids[0] == ids[1] == "<notice-42-1795343640000@linjiang.example.org>"
 
 
-async def test_a_notice_without_words_is_never_sent(world: World) -> None:
-    if world.address.channel in SERVICES:
-        outcome = await world.channel.send(notice(world.address, title=" ", text="\n"))
-        assert isinstance(outcome, Rejected)
-        assert not world.received
-
-
 @pytest.fixture(params=SERVICES)
 async def service(request: pytest.FixtureRequest) -> AsyncIterator[ServiceWorld]:
     async with ServiceWorld(request.param).there(Clock()) as there:
         yield there
+
+
+async def test_a_notice_without_words_is_never_sent(service: ServiceWorld) -> None:
+    outcome = await service.channel.send(notice(service.address, title=" ", text="\n"))
+    assert isinstance(outcome, Rejected)
+    assert not service.received
 
 
 @pytest.mark.parametrize("mode", GARBAGE)

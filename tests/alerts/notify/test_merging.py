@@ -46,3 +46,13 @@ def test_a_link_of_another_form_and_none_at_all_do_no_harm() -> None:
     assert merged([other, one(2)]).text.endswith("\nhttps://x.example/n/abc")
     bare = replace(one(1, language=Language.EN), link="", text="")
     assert merged([bare, one(2)]).text == "And also:\n【留意】2 号棚：事"
+
+
+def test_one_message_of_a_robot_mentions_everybody_that_its_notices_do() -> None:
+    def robots(id: int, to: str) -> Notice:
+        address = Address(channel=ChannelKind.WECOM, to=to, group=True)
+        return replace(one(id), address=address)
+
+    notices = [robots(1, "env:A @li"), robots(2, "env:A @wu @li"), robots(3, "env:A")]
+    assert merged(notices).address.to == "env:A @li @wu"
+    assert merged(notices[2:] + notices[:1]).address.to == "env:A @li"
