@@ -33,6 +33,7 @@ VERBS = {
     "setup-store": Verb("collector.commands.setup_store", "make the store's buckets and sign-ins"),
     "replay": Verb("collector.commands.replay", "try the rules on a journal or on a CSV file"),
     "why": Verb("collector.commands.why", "who was told of an incident, who was not, and why"),
+    "drill": Verb("collector.commands.drill", "a drill: tell real people, and show the receipts"),
     "device": Verb("collector.commands.device", "list the devices; set, switch off, announce"),
     "deadletter": Verb("collector.commands.deadletter", "list what was refused, with the reason"),
 }
