@@ -31,7 +31,7 @@ _COMMA = {Language.ZH: "、", Language.EN: ", "}
 
 def belongs(incident: Incident) -> bool:
     """Whether the digest tells of it: upkeep below MAJOR, and what is for the record."""
-    if incident.cls is IncidentClass.WATCH:
+    if incident.cls is IncidentClass.WATCH or incident.is_drill:
         return False
     if incident.cls is IncidentClass.UPKEEP:
         return incident.severity < Severity.MAJOR

@@ -13,7 +13,7 @@ from alerts.figures import clean, figures, fill, local, minutes, unit, zone
 from alerts.incidents.model import Incident, State
 from alerts.incidents.who import place_of, tiers_of
 from alerts.notify.notice import NoticeReason
-from alerts.phrases import DO, EN, ROLES, SEVERITIES, ZH, Phrases
+from alerts.phrases import DO, DRILL_MARK, EN, ROLES, SEVERITIES, ZH, Phrases
 from alerts.registry.model import (
     Device,
     Names,
@@ -97,7 +97,8 @@ def headline(
         since=words.since.format(at=at),
         power=_power(incident, registry, device, words),
         source=_source(device, words),
-        mark=words.marks.get(device.source, "") if device else "",
+        mark=(DRILL_MARK[language] if incident.is_drill else "")
+        + (words.marks.get(device.source, "") if device and not incident.is_drill else ""),
     )
 
 
@@ -206,7 +207,7 @@ def _ending(
     words = _words(language)
     lasted = minutes(_seconds(incident.since, incident.recovered_at or now), language)
     if reason is NoticeReason.CLOSED:
-        how = words.closed
+        how = words.drill_over if incident.is_drill else words.closed
         if incident.false_alarm:
             how = words.false_alarm
         elif incident.unconfirmed:

@@ -36,6 +36,7 @@ class Phrases:
     closed: str
     unconfirmed: str
     false_alarm: str
+    drill_over: str
     group: str
     ask: str
     fire_brigade: str
@@ -79,6 +80,7 @@ ZH = Phrases(
     closed="{where}：{name}，已复查确认，到此结束。",
     unconfirmed="{where}：{name}，到时间自动结束，没有人到现场确认过。",
     false_alarm="{where}：{name}，已判为误报。",
+    drill_over="{where}：{name}，演练到此结束，谢谢配合。",
     group="这条发给全群：谁去处理，请点开链接写上是谁。",
     ask="找人问：{name}（{role}）{phone}",
     fire_brigade="火警 119",
@@ -128,6 +130,7 @@ EN = Phrases(
     closed="{where}: {name}. Looked at again and confirmed; closed.",
     unconfirmed="{where}: {name}. Closed by time; nobody confirmed it at the place.",
     false_alarm="{where}: {name}. Judged a false alarm.",
+    drill_over="{where}: {name}. The drill is over, thank you.",
     group="This went to a group: whoever goes, open the link and say who you are.",
     ask="Ask: {name} ({role}) {phone}",
     fire_brigade="Fire brigade 119",
@@ -140,6 +143,9 @@ EN = Phrases(
     power_unknown="No word yet that the power is off; take it to be on.",
     recorded="(Replay of recorded data: {origin})",
 )
+
+# Before everything that people read or hear of a drill.
+DRILL_MARK = {Language.ZH: "【演练】", Language.EN: "[DRILL] "}
 
 SEVERITIES = {
     Language.ZH: {

@@ -35,6 +35,7 @@ VERBS = {
         "collector.commands.replay", "try rules on what was measured, beside what did ring"
     ),
     "why": Verb("collector.commands.why", "who was told of an incident, who was not, and why"),
+    "drill": Verb("collector.commands.drill", "a drill: tell real people, and show the receipts"),
     "device": Verb("collector.commands.device", "list the devices; set, switch off, announce"),
     "deadletter": Verb("collector.commands.deadletter", "list what was refused, with the reason"),
 }

@@ -21,6 +21,7 @@ class Refusal(StrEnum):
     SAME_PERSON = "same-person"
     UNKNOWN_SILENCE = "unknown-silence"
     UNKNOWN_PLACE = "unknown-place"
+    DRILL_UNDER_WAY = "drill-under-way"
 
     def text(self, language: Language) -> str:
         """What people read."""
@@ -91,6 +92,10 @@ _TEXTS = {
     Refusal.UNKNOWN_PLACE: {
         Language.ZH: "没有这个监测点或设备。",
         Language.EN: "There is no such place or device.",
+    },
+    Refusal.DRILL_UNDER_WAY: {
+        Language.ZH: "同样的演练还没结束。",
+        Language.EN: "Such a drill is still under way.",
     },
     Refusal.NO_WORDS: {
         Language.ZH: "请写一句话。",

@@ -38,6 +38,8 @@ def leader_of(new: Incident, known: Iterable[Incident], registry: Registry) -> I
 
     Worse, or more urgent, than what leads is news of its own; fire is merged with fire only.
     """
+    if new.is_drill:
+        return None
     others = [
         one
         for one in known
@@ -46,6 +48,7 @@ def leader_of(new: Incident, known: Iterable[Incident], registry: Registry) -> I
         and one.state in (State.OPEN, State.ACKNOWLEDGED)
         and one.part_of is None
         and not one.false_alarm
+        and not one.is_drill
     ]
     causes = [one for one in others if causes_it(one, new, registry)]
     beside = [one for one in others if _is_beside(one, new, registry)]

@@ -37,6 +37,7 @@ class Event(StrEnum):
     STILL_THERE = "still-there"  # a person looked again, and it is
     CONFIRMED = "confirmed"  # a person looked again, and it is over
     TIMED_OUT = "timed-out"  # nobody looked again: closed, recorded as unconfirmed
+    DRILL_OVER = "drill-over"  # the time of a drill is over
 
 
 TRANSITIONS: dict[State, dict[Event, State]] = {
@@ -52,6 +53,7 @@ TRANSITIONS: dict[State, dict[Event, State]] = {
         Event.UNPROVEN: State.OPEN,
         Event.STILL_THERE: State.OPEN,
         Event.CONFIRMED: State.CLOSED,
+        Event.DRILL_OVER: State.CLOSED,
     },
     State.ACKNOWLEDGED: {
         Event.UPDATED: State.ACKNOWLEDGED,
@@ -65,6 +67,7 @@ TRANSITIONS: dict[State, dict[Event, State]] = {
         Event.UNPROVEN: State.ACKNOWLEDGED,
         Event.STILL_THERE: State.ACKNOWLEDGED,
         Event.CONFIRMED: State.CLOSED,
+        Event.DRILL_OVER: State.CLOSED,
     },
     State.RECOVERED: {
         Event.RELAPSED: State.OPEN,
@@ -186,6 +189,8 @@ def allows(incident: Incident, event: Event) -> bool:
         return False
     if event is Event.CALM:
         return incident.flapping
+    if event is Event.DRILL_OVER:
+        return incident.is_drill
     if incident.state is State.RECOVERED:
         return True
     if event in (Event.CONFIRMED, Event.STILL_THERE):
@@ -499,6 +504,18 @@ def _timed_out(
     )
 
 
+def _drill_over(
+    old: Incident, new: Incident, now: datetime, by: Transition | None, act: Act, timers: Timers
+) -> Change:
+    new = replace(new, closed_at=now, acknowledged_until=None, next_step_at=None)
+    return Change(
+        incident=new,
+        story=(StoryLine(at=now, kind=StoryKind.CLOSED, facts={"because": "drill"}),),
+        duty_ends="ended",
+        notices=(NoticeReason.CLOSED,),
+    )
+
+
 _STEPS = {
     Event.UPDATED: _updated,
     Event.ROSE: _rose,
@@ -516,6 +533,7 @@ _STEPS = {
     Event.FALSE_ALARM: _false_alarm,
     Event.CONFIRMED: _confirmed,
     Event.TIMED_OUT: _timed_out,
+    Event.DRILL_OVER: _drill_over,
 }
 
 

@@ -18,6 +18,9 @@ class State(StrEnum):
     CLOSED = "closed"
 
 
+DRILL = "drill-"  # before the rule of a drill, so that a real incident stays apart
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
     """One ongoing danger: unique by (rule, subject) while it is not closed. Times are aware UTC.
@@ -71,8 +74,19 @@ class Incident:
     """A silence holds it back until then; then it is looked at again, if it is still open."""
     part_of: int | None = None
     """The incident that leads the event this one is a part of; it is told and taken over for both."""
+    drill_until: datetime | None = None
+    """Only of a drill: when it ends by itself."""
     version: int = 0
     """Rises with each change: acts compare and set it."""
+
+    @property
+    def is_drill(self) -> bool:
+        return self.drill_until is not None
+
+    @property
+    def words_of(self) -> str:
+        """The rule whose words it is told in."""
+        return self.rule.removeprefix(DRILL) if self.is_drill else self.rule
 
     @property
     def lasted(self) -> timedelta | None:
@@ -124,6 +138,7 @@ class Duty:
 class StoryKind(StrEnum):
     """What a line of the story tells."""
 
+    DRILL = "drill"
     FIRST_SIGN = "first-sign"
     OPENED = "opened"
     REOPENED = "reopened"

@@ -39,6 +39,7 @@ MEANINGS: dict[Event, str] = {
     "is over, whatever the sensor says.",
     Event.CONFIRMED: "A person looked again, and it is over. Not while the rule still sees it.",
     Event.TIMED_OUT: "Nobody looked again in time: closed, and recorded as unconfirmed.",
+    Event.DRILL_OVER: "Only of a [drill](drills.md): its time is over.",
 }
 
 

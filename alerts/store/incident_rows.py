@@ -41,6 +41,7 @@ _INCIDENT = [
     "flapping",
     "muted_until",
     "part_of",
+    "drill_until",
     "version",
 ]
 _TRANSITION = [

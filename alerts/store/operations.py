@@ -24,6 +24,7 @@ from alerts.store import tables as t
 from alerts.store.acts import Acts, call_on, locked
 from alerts.store.database import Database
 from alerts.store.digests import Digests
+from alerts.store.drills import Drills
 from alerts.store.errors import RegistryMisfit
 from alerts.store.incident_rows import (
     considered_row,
@@ -46,6 +47,7 @@ from alerts.store.rules_seen import RulesSeen, rules_seen
 from alerts.store.telling import UNSENT, Rulebook, Teller, Words, level_of
 from alerts.store.unwritten import Unwritten
 from alerts.words import Severity
+from edge.contract.subject import Subject
 
 CLIMB_AT_ONCE = 200  # incidents in one transaction, so that the desk's acts wait only briefly
 FROM_MEMORY = "sent from memory while the database was away"  # behind the channel's own words
@@ -53,7 +55,7 @@ MUTABLE = frozenset({*CALLING, NoticeReason.SECOND_LOOK})  # what a silence hold
 _CALLING = [reason.value for reason in CALLING]
 
 
-class Operations(Reads, Orders, Acts, Quiet, Posts, Digests):
+class Operations(Reads, Orders, Acts, Quiet, Posts, Digests, Drills):
     """Every call is one transaction. ``words`` is ``alerts.messages.notice_words`` when not given.
 
     ``packs`` are the rules' words until ``take`` brings newer ones: a desk never takes.
@@ -207,14 +209,7 @@ class Operations(Reads, Orders, Acts, Quiet, Posts, Digests):
         self, connection: Connection, transition: Transition, registry: Registry, now: datetime
     ) -> int | None:
         """The id of the incident that this belongs to, if any."""
-        i = t.incident.c
-        row = connection.execute(
-            select(t.incident)
-            .where(i.rule == transition.rule, i.subject == str(transition.subject))
-            .where(i.is_open.is_(True))
-            .with_for_update()
-        ).first()
-        incident = incident_of(row) if row is not None else None
+        incident = self._open_of(connection, transition.rule, transition.subject)
         event = lifecycle.event_of(incident, transition)
         if event is not None:
             before = _opened_before(connection, transition) if event is Event.HELD else ()
@@ -232,6 +227,16 @@ class Operations(Reads, Orders, Acts, Quiet, Posts, Digests):
                     change = replace(change, incident=grouped)
                 return self._apply(connection, incident, change, registry, now).id
         return incident.id if incident is not None else None
+
+    def _open_of(self, connection: Connection, rule: str, subject: Subject) -> Incident | None:
+        i = t.incident.c
+        row = connection.execute(
+            select(t.incident)
+            .where(i.rule == rule, i.subject == str(subject))
+            .where(i.is_open.is_(True))
+            .with_for_update()
+        ).first()
+        return incident_of(row) if row is not None else None
 
     def rules_seen(self, journal: str) -> RulesSeen:
         """How far the rules had come on this journal, and what stands."""
@@ -279,6 +284,7 @@ class Operations(Reads, Orders, Acts, Quiet, Posts, Digests):
         """What time brings about; None is the next tier. One incident is in one of them at most."""
         i, d = t.incident.c, t.duty.c
         incidents = select(t.incident)
+        lasts = or_(i.drill_until.is_(None), i.drill_until > now)
         # Worked out first: PostgreSQL would read all incidents there ever were for the LIMIT 1.
         looked_for = (
             select(d.incident)
@@ -291,10 +297,15 @@ class Operations(Reads, Orders, Acts, Quiet, Posts, Digests):
             .prefix_with("MATERIALIZED")
         )
         return [
-            (None, incidents.where(i.state == State.OPEN.value, i.next_step_at <= now)),
+            (
+                None,
+                incidents.where(i.state == State.OPEN.value, i.next_step_at <= now, lasts),
+            ),
             (
                 Event.EXPIRED,
-                incidents.where(i.state == State.ACKNOWLEDGED.value, i.acknowledged_until <= now),
+                incidents.where(
+                    i.state == State.ACKNOWLEDGED.value, i.acknowledged_until <= now, lasts
+                ),
             ),
             (
                 Event.TIMED_OUT,
@@ -304,6 +315,7 @@ class Operations(Reads, Orders, Acts, Quiet, Posts, Digests):
                     i.flapping.is_(False),
                 ),
             ),
+            (Event.DRILL_OVER, incidents.where(i.is_open.is_(True), i.drill_until <= now)),
             (
                 Event.CALM,
                 incidents.where(
@@ -505,7 +517,7 @@ class Operations(Reads, Orders, Acts, Quiet, Posts, Digests):
         incident = locked(connection, row.incident)
         if incident is None or person is None:
             return {}
-        rule = self._rulebook().rules.get(incident.rule)
+        rule = self._rulebook().rules.get(incident.words_of)
         reason = NoticeReason(row.reason)
         fresh = self._teller.row(incident, reason, person, address, registry, rule, now)
         return {name: fresh[name] for name in ("title", "text", "link")}

@@ -220,7 +220,9 @@ class Reads:
         """By rule, of what has closed."""
         i = t.incident.c
         query = select(i.rule, i.false_alarm, i.unconfirmed, func.count())
-        query = query.where(i.is_open.is_(False), i.severity > int(Severity.INFO))
+        query = query.where(
+            i.is_open.is_(False), i.severity > int(Severity.INFO), i.drill_until.is_(None)
+        )
         if rule is not None:
             query = query.where(i.rule == rule)
         found: dict[str, Precision] = {}

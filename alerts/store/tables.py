@@ -323,6 +323,7 @@ incident = Table(
     Column("flapping", Boolean, nullable=False, server_default=text("false")),
     Column("muted_until", Instant),
     Column("part_of", BigInteger),
+    Column("drill_until", Instant),
     Column("version", Integer, nullable=False),
     Index(
         "uq_incident_open",
@@ -334,6 +335,7 @@ incident = Table(
     ),
     Index(None, "rule", "subject", "opened_at"),
     Index(None, "part_of"),
+    Index(None, "drill_until"),
     Index(None, "is_open", "id"),
     Index(None, "is_open", "severity", "id"),
     Index(None, "site", "place", "id"),

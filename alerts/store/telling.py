@@ -12,6 +12,7 @@ from alerts.incidents.model import Incident, StoryKind, StoryLine
 from alerts.incidents.roster import Roster
 from alerts.incidents.silences import Silence, snoozed_until
 from alerts.notify.notice import CALLING, TELLING, NoticeReason, NoticeState
+from alerts.phrases import DRILL_MARK
 from alerts.registry.model import Address, ChannelKind, Person, Registry
 from alerts.speech import bounded, spoken_words
 from alerts.store import tables as t
@@ -59,7 +60,7 @@ class Teller:
         """Write it all down (a ``silence`` tells nobody); whether anybody of the incident's tier has a notice on the way."""
         is_first = reason is NoticeReason.OPENED  # nobody has its words yet
         verdicts = self.verdicts(connection, incident, reason, registry, now, silence)
-        rule = rulebook.rules.get(incident.rule) if rulebook else None
+        rule = rulebook.rules.get(incident.words_of) if rulebook else None
         taken = set() if is_first else self._addresses_told(connection, incident, reason)
         rows: list[dict[str, Any]] = []
         told: list[str] = []
@@ -217,7 +218,8 @@ class Teller:
             )
         except Exception:  # whatever is wrong with a pack's template, the danger must be told
             log.exception("no words for %s of incident %d", reason, incident.id)
-            title = f"{incident.rule} · {incident.subject}"
+            mark = DRILL_MARK[person.language] if incident.is_drill else ""
+            title = f"{mark}{incident.rule} · {incident.subject}"
             text = f"{title} · {incident.severity.name.lower()}\n{link}"
         if address.channel is ChannelKind.ANNOUNCER:
             text = _spoken(rule, incident, registry, reason, title)

@@ -119,7 +119,7 @@ class Replies:
         return words.which.format(n=len(waiting), list="\n".join(lines))
 
     def _what(self, incident: Incident, registry: Registry, person: Person) -> str:
-        head = headline(self._rule(incident.rule), incident, registry, person.language)
+        head = headline(self._rule(incident.words_of), incident, registry, person.language)
         between = "：" if person.language is Language.ZH else ": "
         return f"{head.mark}{head.where}{between}{head.name}"
 

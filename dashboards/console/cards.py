@@ -327,7 +327,8 @@ def _ended(incident: Incident, scene: Scene) -> str:
     site = incident.subject.site
     if incident.closed_at:
         how = (
-            "closed-false" if incident.false_alarm
+            "closed-drill" if incident.is_drill
+            else "closed-false" if incident.false_alarm
             else "closed-unconfirmed" if incident.unconfirmed
             else "closed"
         )  # fmt: skip

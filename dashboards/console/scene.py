@@ -8,7 +8,7 @@ from functools import cached_property
 from alerts.figures import local, number, unit, zone
 from alerts.incidents.model import Incident, State
 from alerts.messages import Headline, headline
-from alerts.phrases import ROLES
+from alerts.phrases import DRILL_MARK, ROLES
 from alerts.registry.model import Binding, Device, Person, Place, PostRole, Registry, Site, Source
 from alerts.words import Language
 from dashboards.console.i18n import Words, words
@@ -90,9 +90,17 @@ class Scene:
         """The incident in words; what is over is told by its worst value, not by today's."""
         if incident.state in (State.RECOVERED, State.CLOSED) and incident.peak is not None:
             incident = replace(incident, value=incident.peak)
-        return headline(
-            self.packs.rules.get(incident.rule), incident, self.registry, self.language, self.now
+        head = headline(
+            self.packs.rules.get(incident.words_of),
+            incident,
+            self.registry,
+            self.language,
+            self.now,
         )
+        if not incident.is_drill:
+            return head
+        mark = DRILL_MARK[self.language]
+        return replace(head, what=mark + head.what, name=mark + head.name)
 
     def source(self, device: Device | None) -> tuple[str, str] | None:
         """The chip for what is not live: its word and where it comes from."""

@@ -68,7 +68,11 @@ def test_every_event_and_every_state_is_reached_by_the_table():
 def test_step_goes_where_the_table_says_and_nowhere_else(state, event):
     seen = event is not Event.FALSE_ALARM  # what was seen on site is no false alarm
     incident = replace(
-        opened(), state=state, seen_on_site=seen and state is not State.CLOSED, flapping=True
+        opened(),
+        state=state,
+        seen_on_site=seen and state is not State.CLOSED,
+        flapping=True,
+        drill_until=NOW,
     )
     change = lifecycle.step(incident, event, LATER, transition=says(5), act=MEI)
     if state is State.CLOSED:

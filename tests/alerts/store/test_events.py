@@ -29,9 +29,7 @@ def told(operations, now=NOW):
 
 
 def socket(position: int, change: Change = Change.RAISED, **fields: Any) -> Transition:
-    return says(
-        position, change, **({"subject": P1, "port": "p1", "rule": "charging.port"} | fields)
-    )
+    return says(position, change, subject=P1, port="p1", rule="charging.port", **fields)
 
 
 @pytest.fixture
