@@ -17,6 +17,7 @@ from pathlib import Path
 
 from aiohttp import web
 
+from alerts.links import Links
 from alerts.packs import shipped
 from alerts.rules.packs import Packs, read_packs
 from alerts.store.errors import StoreMisfit, StoreUnavailable
@@ -30,6 +31,7 @@ from collector.exposition import prometheus
 from collector.gaps_keeping import GapsFile
 from collector.health import read_watch
 from collector.latest import KeptHistory
+from collector.link_key import link_key
 from collector.opening import open_store
 from dashboards.console.app import make_app
 from dashboards.ports import (
@@ -167,6 +169,7 @@ def make_desk(config: Config, history: History, operations: Operations, clock: C
         accounts=GapsFile(config.gaps_path, clock),
         meter=WatchMeter(config.watch_path),
         inbox=InboxFile(Path(inbox)) if inbox else None,
+        links=Links(link_key(config.state)),
     )
 
 
@@ -175,7 +178,11 @@ async def serve(config: Config, clock: Clock) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    operations = Operations(config.operations_url.reveal(), link_base=config.public_url)
+    operations = Operations(
+        config.operations_url.reveal(),
+        link_base=config.public_url,
+        links=Links(link_key(config.state)),
+    )
     await asyncio.to_thread(operations.set_up)
     # Not asked for here: the desk comes up without its store, and /readyz says what is missing.
     store = open_store(config, clock=clock, read_only=True)
