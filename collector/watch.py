@@ -18,6 +18,7 @@ from pathlib import Path
 
 import orjson
 
+from alerts.links import Links
 from alerts.notify.notice import Notice
 from alerts.notify.outbound import Outbound
 from alerts.packs import shipped
@@ -49,6 +50,7 @@ from collector.link.base import LinkBase
 from collector.link.mqtt5 import Mqtt5Link
 from collector.link.mqtt311 import Mqtt311Link
 from collector.link.port import Broker
+from collector.link_key import link_key
 from collector.listeners.door import HouseDoor
 from collector.listeners.room import Listeners
 from collector.listening import Listening
@@ -152,7 +154,11 @@ class Watch:
         channels = open_channels(config, clock, self.commanding, self._pressed)
         for channel in channels.values():
             stack.push_async_callback(channel.close)
-        operations = Operations(config.operations_url.reveal(), link_base=config.public_url)
+        operations = Operations(
+            config.operations_url.reveal(),
+            link_base=config.public_url,
+            links=Links(link_key(config.state)),
+        )
         holder = f"{socket.gethostname()}/{self.journaling.id}"
         lease = operations.lease(holder, self.journaling.id)
         self.operating = Operating(operations, channels, clock, lease)
