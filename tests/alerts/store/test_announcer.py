@@ -159,7 +159,7 @@ def test_a_refusal_goes_to_the_next_address_in_words_to_read(raised):
     both = replace(POST, addresses=(SPEAKER, GUARD.addresses[0]))
     others = tuple(person for person in VILLAGE.people if person.id not in (POST.id, GUARD.id))
     raised.save_registry(replace(VILLAGE, people=(*others, both)), "engineer", "both", NOW)
-    raised.take([says(9, rule="charging.smoke")], PACKS, NOW)
+    raised.take([says(9, rule="charging.smoke", after=timedelta(minutes=11))], PACKS, NOW)
     (call,) = [n for n in raised.due(NOW, 20) if n.incident == 2]
     raised.settle(call.id, Rejected("the loudspeaker is broken"), NOW)
     (again,) = [n for n in raised.due(NOW, 20) if n.incident == 2]

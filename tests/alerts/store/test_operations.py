@@ -271,7 +271,12 @@ def test_words_that_fail_never_leave_a_danger_untold(url):
 
 def test_reads_page_by_id_and_by_place(operations):
     many = [
-        says(n, rule=f"rule-{n}", subject=Subject.of_place("riverside", "shed-1", f"p{n}"))
+        says(
+            n,
+            rule=f"rule-{n}",
+            subject=Subject.of_place("riverside", "shed-1", f"p{n}"),
+            after=timedelta(minutes=11 * n),  # each a danger of its own
+        )
         for n in range(1, 8)
     ]
     operations.take([*many, polluted(9)], PACKS, NOW)

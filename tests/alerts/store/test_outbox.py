@@ -87,12 +87,14 @@ def test_the_younger_waits_for_the_elder_of_the_same_incident_and_address(operat
 
 def test_another_incident_does_not_wait(operations, notice):
     operations.settle(notice.id, Retry("busy", timedelta(hours=1)), NOW)
-    operations.take([says(2, rule="charging.smoke")], PACKS, NOW)
+    apart = says(2, rule="charging.smoke", after=timedelta(minutes=11))
+    operations.take([apart], PACKS, NOW)
     assert [n.incident for n in operations.due(NOW, 10)] == [2]
 
 
 def test_due_gives_the_oldest_first_and_no_more_than_asked(operations):
-    operations.take([says(n, rule=f"r{n}") for n in range(5)], PACKS, NOW)
+    apart = [says(n, rule=f"r{n}", after=timedelta(minutes=11 * n)) for n in range(5)]
+    operations.take(apart, PACKS, NOW)
     assert [n.incident for n in operations.due(NOW, 3)] == [1, 2, 3]
 
 
