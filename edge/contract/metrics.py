@@ -183,7 +183,7 @@ _TABLE = (
        cls=HEALTH, by_house=True),  # own
     _m("clock-skew", "设备时钟偏差", "Device clock skew", "s", "s", (-1e10, 1e10), (-60, 60), 0,
        cls=HEALTH, by_house=True),
-    _m("untold-posts", "通知不到的岗位", "Posts nobody answers for", "{posts}", "个", (0, 10_000), None, 0,
+    _m("untold-posts", "通知不到的岗位", "Posts nobody answers for", "", "count", (0, 10_000), None, 0,
        cls=HEALTH, by_house=True),
     _m("whole-way", "自检读数全程用时", "Whole way", "s", "s", (0, 86_400), None, 2, cls=HEALTH, by_house=True),
     _m("whole-way-missing", "自检读数未走通时长", "Whole way missing", "min", "min", (0, 1e6), None, 0,

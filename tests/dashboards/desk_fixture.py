@@ -710,7 +710,7 @@ class MemoryOperations:
             at=now,
             kind=StoryKind.DUTY_DONE,
             who=who,
-            facts={"outcome": outcome.value, "note": note},
+            facts={"duty": owed.kind.value, "outcome": outcome.value, "note": note},
         )
         if outcome is SecondLook.FINE:
             closed = replace(found, state=State.CLOSED, closed_at=now)
