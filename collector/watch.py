@@ -322,8 +322,8 @@ class Watch:
             said = [(self.clock.now_ms(), RegistryRevised(registry))]
             puts = [("registry", dump_registry(registry))]
             await self.journaling.write(Work(said=said, puts=puts))
-            self._known = registry
             log.info("the registry is at revision %d", registry.revision)
+        self._known = registry  # an equal one is let go: a large cell's takes megabytes
         self._use(registry)
 
     def _use(self, registry: Registry, *, fresh: bool = True) -> None:

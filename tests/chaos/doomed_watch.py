@@ -65,18 +65,19 @@ def arm(name: str, nth: int) -> None:
     elif name == "saving":
         replace_snapshot = snapshots.replace_snapshot
 
-        def half(path: Path, data: bytes) -> None:
+        def half(path: Path, pieces: Iterable[bytes]) -> None:
+            data = b"".join(pieces)
             if left == 1:
                 path.with_name(path.name + ".new").write_bytes(data[: len(data) // 2])
             pass_by()
-            replace_snapshot(path, data)
+            replace_snapshot(path, [data])
 
         judging.replace_snapshot = half  # type: ignore[attr-defined]
     elif name == "saved":
         replace_whole = snapshots.replace_snapshot
 
-        def whole(path: Path, data: bytes) -> None:
-            replace_whole(path, data)
+        def whole(path: Path, pieces: Iterable[bytes]) -> None:
+            replace_whole(path, pieces)
             pass_by()
 
         judging.replace_snapshot = whole  # type: ignore[attr-defined]
