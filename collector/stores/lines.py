@@ -46,11 +46,11 @@ def lines_of(batch: Batch) -> list[str]:
             templates = _new_templates(form)
         at_ms, value = batch.at_ms[0], batch.value
         if len(templates) == 1:
-            head, fields, _, _ = templates[0]
-            return [head + fields % (*value, at_ms)]
+            head, text, _, _ = templates[0]
+            return [head + text % (*value, at_ms)]
         if templates:
             return [
-                head + fields % (*value[start:end], at_ms) for head, fields, start, end in templates
+                head + text % (*value[start:end], at_ms) for head, text, start, end in templates
             ]
     points: dict[tuple[str, str, int], dict[str, str]] = {}
     last = None
