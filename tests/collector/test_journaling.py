@@ -7,7 +7,7 @@ import pytest
 
 from alerts.rules.inputs import Entry, Tick
 from collector import journaling
-from collector.follower import Follower
+from collector.follower import READ_ROWS, Follower
 from collector.journaling import Journaling, Work
 from edge.contract.ranges import Ranges
 from edge.contract.reading import Batch, Reading
@@ -171,6 +171,24 @@ async def test_one_that_is_behind_reads_on_where_another_file_lies_in_the_journa
         other.commit()
         (tmp_path / "other" / "journal.db").rename(journal.path)
         assert [row.position for row in await writing.reread(0, 10)] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(("together", "is_resting"), [(1, True), (READ_ROWS, False)])
+async def test_one_that_is_behind_rests_while_readings_come_a_few_at_a_time(
+    writing, together, is_resting
+):
+    rests: list[float] = []
+
+    async def come_in(rest_s: float) -> None:
+        rests.append(rest_s)
+        await writing.write(ticks(together))
+
+    await writing.write(ticks(4 * READ_ROWS))
+    follower = Follower(writing, "store", hold_most=0, sleep=come_in)
+    await writing.write(ticks(together))
+    found = await take(follower, 4 * READ_ROWS)
+    assert [entry.position for entry in found[:3]] == [1, 2, 3]
+    assert bool(rests) is is_resting
 
 
 async def test_what_was_not_durable_comes_again(writing):
