@@ -11,9 +11,9 @@ import gc
 # takes a millisecond while they are still in the processor's cache. With ten times as many it took
 # forty, all of it with the lock: every alarm that came meanwhile waited.
 YOUNG = 5_000
-# So many looks at the younger before one at the older, which takes some tens of milliseconds: those
-# are what waits for the store, and freed by their counts when it has taken them.
-OLDER = 1_000
+# So many looks at the younger before one at the older: hours of work under load, since that takes a tenth
+# of a second when much waits for the store. Cycles mostly die young and are found by the first.
+OLDER = 20_000
 OLDEST = 10
 
 

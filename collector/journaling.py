@@ -68,6 +68,8 @@ class Journaling:
         self.last = journal.last
         self.why = ""
         self.commits = 0
+        self.newest = 0
+        """Records of the last commit."""
         self.letters_lost = 0
         """Records of dead letters whose bytes the cap took; they stay counted."""
         self._journal = journal
@@ -205,6 +207,7 @@ class Journaling:
             answers.append(entries)
         self.last = position - 1
         fresh = [entry for entries in answers for entry in entries]
+        self.newest = len(fresh)
         if fresh:
             weight = weigh(fresh)
             for follower in self._followers:

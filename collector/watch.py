@@ -466,8 +466,9 @@ class Watch:
             puts.append((_STANDING, b""))
         if said:
             await self.journaling.write(Work(said=said, puts=puts))
-            self._known, self._standing = registry, None
+            self._standing = None
             log.info("the registry is at revision %d", registry.revision)
+        self._known = registry  # an equal one is let go: a large cell's takes megabytes
         self._use(registry)
 
     def _use(self, registry: Registry, *, fresh: bool = True) -> None:

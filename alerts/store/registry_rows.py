@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
+from functools import lru_cache
+from sys import intern
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Row, Table, delete, insert, select
@@ -70,8 +72,8 @@ def read_registry(connection: Connection) -> Registry:
         ),
         places=tuple(
             Place(
-                id=row.id,
-                site=row.site,
+                id=intern(row.id),
+                site=intern(row.site),
                 kind=PlaceKind(row.kind),
                 names=_names(row),
                 latitude=row.latitude,
@@ -85,8 +87,8 @@ def read_registry(connection: Connection) -> Registry:
         ),
         devices=tuple(
             Device(
-                id=row.id,
-                site=row.site,
+                id=intern(row.id),
+                site=intern(row.site),
                 names=_names(row),
                 bindings=bindings.get((row.site, row.id), ()),
                 source=Source(row.source),
@@ -98,7 +100,7 @@ def read_registry(connection: Connection) -> Registry:
                 address=row.address,
                 zone=row.zone,
                 ignore=tuple(row.ignore),
-                options=dict(row.options),
+                options=_texts(row.options),
                 gateway=row.gateway,
             )
             for row in _rows(connection, t.device)
@@ -378,14 +380,27 @@ def _circuit(row: Row[Any]) -> Circuit:
 
 def _binding(row: Row[Any]) -> Binding:
     return Binding(
-        place=row.place,
-        port=row.port,
-        metrics=tuple(row.metrics),
+        place=intern(row.place),
+        port=intern(row.port),
+        metrics=_metrics(tuple(row.metrics)),
         interval_s=row.interval_s,
         component=row.component,
-        mapping=dict(row.mapping),
-        units=dict(row.units),
+        mapping=_texts(row.mapping),
+        units=_texts(row.units),
     )
+
+
+# There may be twenty thousand devices: what is alike is one object, and is never changed.
+_NO_TEXTS: dict[str, str] = {}
+
+
+def _texts(found: dict[str, str]) -> dict[str, str]:
+    return dict(found) if found else _NO_TEXTS
+
+
+@lru_cache(4096)
+def _metrics(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(map(intern, names))
 
 
 def _address(row: Row[Any]) -> Address:

@@ -23,9 +23,12 @@ TAGS = ("site", "device", "place", "port")
 QUALITY = "_q"
 MARKS = "_t"
 
-HEADS_KNOWN = 2**16  # some 20 MB when all are taken
-_templates: dict[Form, list[tuple[str, int, int]]] = {}
-"""By form, the lines of its good readings but for values and time, and which readings each holds."""
+FORMS_KNOWN = 2**16  # some 15 MB when all are taken
+HEADS_KNOWN = 2**12  # of lines that come one by one; those of one head follow each other
+_Template = tuple[str, str, int, int]
+_templates: dict[Form, tuple[_Template, ...]] = {}
+"""By form, how the lines of its good readings begin, their fields without values and time (one text for
+all devices), and which readings each holds."""
 
 _GOOD, _MISSING = int(Quality.GOOD), int(Quality.MISSING)
 _LINE = re.compile(r"((?:\\.|[^ \\])+) (.+) (-?\d+)")
@@ -43,9 +46,12 @@ def lines_of(batch: Batch) -> list[str]:
             templates = _new_templates(form)
         at_ms, value = batch.at_ms[0], batch.value
         if len(templates) == 1:
-            return [templates[0][0] % (*value, at_ms)]
+            head, text, _, _ = templates[0]
+            return [head + text % (*value, at_ms)]
         if templates:
-            return [text % (*value[start:end], at_ms) for text, start, end in templates]
+            return [
+                head + text % (*value[start:end], at_ms) for head, text, start, end in templates
+            ]
     points: dict[tuple[str, str, int], dict[str, str]] = {}
     last = None
     fields: dict[str, str] = {}
@@ -160,27 +166,34 @@ def ranges(starts: Iterable[int], step_ms: int, gap: int) -> list[tuple[int, int
     return spans
 
 
-def _new_templates(form: Form) -> list[tuple[str, int, int]]:
+def _new_templates(form: Form) -> tuple[_Template, ...]:
     """A form that comes back to a point is not spelled so: of the same point twice the later counts."""
-    if len(_templates) >= HEADS_KNOWN:
+    if len(_templates) >= FORMS_KNOWN:
         _templates.clear()
-    found, start = [], 0
+    found: list[_Template] = []
+    start = 0
     keys = list(zip(form.place, form.port, form.metric, strict=True))
     spots = [key[:2] for key in keys]
     for (place, port), group in groupby(spots):
         end = start + len(list(group))
-        names = [escape(name).replace("%", "%%") for name in form.metric[start:end]]
-        fields = ",".join([f"{name}=%r,{name}{QUALITY}={_GOOD}i" for name in names])
-        head = _head(form.site, form.device, place, port).replace("%", "%%")
-        found.append((f"{head} {fields} %d", start, end))
+        head = _spell_head(form.site, form.device, place, port) + " "
+        found.append((head, _fields(tuple(form.metric[start:end])), start, end))
         start = end
     if len(set(keys)) < len(keys) or len(set(spots)) < len(found):
         found = []
-    _templates[form] = found
-    return found
+    _templates[form] = tuple(found)
+    return _templates[form]
 
 
-@lru_cache(HEADS_KNOWN)
-def _head(site: str, device: str, place: str, port: str) -> str:
+@lru_cache(4096)
+def _fields(metrics: tuple[str, ...]) -> str:
+    names = [escape(name).replace("%", "%%") for name in metrics]
+    return ",".join([f"{name}=%r,{name}{QUALITY}={_GOOD}i" for name in names]) + " %d"
+
+
+def _spell_head(site: str, device: str, place: str, port: str) -> str:
     values = zip(TAGS, (site, device, place, port), strict=True)
     return ",".join([MEASUREMENT, *(f"{tag}={escape(value)}" for tag, value in values if value)])
+
+
+_head = lru_cache(HEADS_KNOWN)(_spell_head)

@@ -55,10 +55,11 @@ _tail = re.compile(rb',\{("n":"[a-z0-9-]+","u":"[^"\\\x00-\x1f\x80-\xff]*",)').f
 class _Kind:
     """A sequence of metrics in their units, and its forms by site, device and base names."""
 
-    __slots__ = ("forms", "metric")
+    __slots__ = ("forms", "metric", "ports")
 
     def __init__(self, metric: list[str]) -> None:
         self.metric = metric
+        self.ports: dict[tuple[str, ...], list[str]] = {}
         self.forms: dict[_FormKey, Form] = {}
 
 
@@ -90,7 +91,9 @@ class _Known:
         count = len(kind.metric)
         names = (base, *[None] * (count - 1)) if isinstance(base, str) else base
         places, ports = _spots(names, name_length)
-        form = Form(site, device, places, ports, kind.metric)
+        # Columns that many devices have in common are one list.
+        ports = kind.ports.setdefault(tuple(ports), ports)
+        form = Form(site, device, [*places], ports, kind.metric)
         if self._forms >= _FORMS_KNOWN:
             self._forget()
         self._forms += 1

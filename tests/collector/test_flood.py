@@ -51,6 +51,18 @@ def test_one_flood_takes_nothing_from_another_device():
     assert (len(admitted), over) == (20, {})
 
 
+def test_a_device_that_is_registered_meanwhile_has_a_bucket_of_its_own():
+    registered = {("site", "a")}
+    room = Floods(LIMITS, lambda topic: device if (device := native(topic)) in registered else None)
+    room.admit([message("a") for _ in range(25)], 100.0)
+    registered.remove(("site", "a"))
+    room.forget()
+    assert len(room.admit([message("a")], 100.0)[0]) == 1, "it shares the strangers' now"
+    registered.add(("site", "a"))
+    room.forget()
+    assert room.admit([message("a")], 100.0)[0] == [], "its own is empty as before"
+
+
 def test_the_last_will_is_heard_in_its_devices_flood():
     room = floods()
     room.admit([message("a") for _ in range(1_000)], 100.0)

@@ -1,18 +1,19 @@
 import asyncio
 import sqlite3
+import threading
 from collections.abc import AsyncIterator
 
 import pytest
 
 from alerts.rules.inputs import Entry, Tick
 from collector import journaling
-from collector.follower import Follower
+from collector.follower import READ_ROWS, Follower
 from collector.journaling import Journaling, Work
 from edge.contract.ranges import Ranges
 from edge.contract.reading import Batch, Reading
 from edge.errors import JournalDamaged, JournalError
 from edge.journal.journal import Journal
-from edge.journal.rows import DeadLetter
+from edge.journal.rows import DeadLetter, Row
 
 SOON_S = 10.0
 
@@ -148,6 +149,48 @@ async def test_a_follower_that_comes_late_reads_the_journal(writing):
     assert found == [Entry(1, 7, batch(0, 2)), Entry(2, 8, Tick())]
 
 
+async def test_no_commit_waits_for_one_that_reads_on_and_it_sees_what_is_committed_alone(
+    writing, journal
+):
+    await writing.write(ticks(3))
+    go_on = threading.Event()
+    held = asyncio.create_task(writing.call(lambda _: go_on.wait(SOON_S)))
+    async with asyncio.timeout(SOON_S):
+        assert [row.position for row in await writing.reread(1, 10)] == [2, 3]
+    go_on.set()
+    assert await held
+
+
+async def test_one_that_is_behind_reads_on_where_another_file_lies_in_the_journals_place(
+    writing, journal, tmp_path
+):
+    await writing.write(ticks(3))
+    journal.path.rename(tmp_path / "away.db")
+    with Journal(tmp_path / "other" / "journal.db") as other:
+        other.append([Row(kind="tick")] * 2)
+        other.commit()
+        (tmp_path / "other" / "journal.db").rename(journal.path)
+        assert [row.position for row in await writing.reread(0, 10)] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(("together", "is_resting"), [(1, True), (READ_ROWS, False)])
+async def test_one_that_is_behind_rests_while_readings_come_a_few_at_a_time(
+    writing, together, is_resting
+):
+    rests: list[float] = []
+
+    async def come_in(rest_s: float) -> None:
+        rests.append(rest_s)
+        await writing.write(ticks(together))
+
+    await writing.write(ticks(4 * READ_ROWS))
+    follower = Follower(writing, "store", hold_most=0, sleep=come_in)
+    await writing.write(ticks(together))
+    found = await take(follower, 4 * READ_ROWS)
+    assert [entry.position for entry in found[:3]] == [1, 2, 3]
+    assert bool(rests) is is_resting
+
+
 async def test_what_was_not_durable_comes_again(writing):
     await writing.write(ticks(5))
     follower = Follower(writing, "store")
@@ -190,7 +233,6 @@ async def test_it_goes_on_behind_what_a_cap_has_dropped(writing, journal):
 
 async def test_an_unreadable_row_is_passed_over(writing, caplog):
     await writing.write(ticks(1))
-    from edge.journal.rows import Row
 
     def spoil(journal):
         journal.append([Row(kind="novelty")])
