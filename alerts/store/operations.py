@@ -46,7 +46,7 @@ from alerts.store.registry_rows import changes, write_registry
 from alerts.store.rules_seen import RulesSeen, rules_seen
 from alerts.store.telling import UNSENT, Rulebook, Teller, Words, level_of
 from alerts.store.unwritten import Unwritten
-from alerts.words import Severity
+from alerts.words import IncidentClass, Severity
 from edge.contract.subject import Subject
 
 CLIMB_AT_ONCE = 200  # incidents in one transaction, so that the desk's acts wait only briefly
@@ -330,7 +330,10 @@ class Operations(Reads, Orders, Acts, Quiet, Posts, Digests, Drills):
     # -- the outbox ------------------------------------------------------------------------------
 
     def due(self, now: datetime, limit: int) -> list[Notice]:
-        """Notices to send by ``now``, oldest first; per (incident, address) none whose elder waits."""
+        """Notices to send by ``now``: of fire class, then the oldest first.
+
+        Per (incident, address) none whose elder waits.
+        """
         notice, elder = t.notice, t.notice.alias("elder")
         elder_waits = exists().where(
             elder.c.incident == notice.c.incident,
@@ -342,7 +345,8 @@ class Operations(Reads, Orders, Acts, Quiet, Posts, Digests, Drills):
         query = (
             select(notice)
             .where(notice.c.state.in_(UNSENT), notice.c.due_at <= now, ~elder_waits)
-            .order_by(notice.c.due_at, notice.c.id)
+            # Else a fire would stand behind a storm that is older and longer than ``limit``.
+            .order_by(notice.c.cls != IncidentClass.FIRE.value, notice.c.due_at, notice.c.id)
             .limit(limit)
         )
         with self._database.read() as connection:

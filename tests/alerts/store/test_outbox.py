@@ -9,9 +9,12 @@ from alerts.notify.notice import NoticeState
 from alerts.notify.outcome import Accepted, Rejected, Retry
 from alerts.rules.transition import Change
 from alerts.store import outbox
-from alerts.words import Severity
+from alerts.words import IncidentClass, Severity
+from edge.contract.subject import Subject
 from tests.alerts.incidents.community import GUARD, MEI, NOW, REGISTRY, hook, mail, says
 from tests.alerts.store.conftest import PACKS
+
+SHED_1 = REGISTRY.places[1]
 
 
 @pytest.fixture
@@ -94,6 +97,22 @@ def test_another_incident_does_not_wait(operations, notice):
 def test_due_gives_the_oldest_first_and_no_more_than_asked(operations):
     operations.take([says(n, rule=f"r{n}") for n in range(5)], PACKS, NOW)
     assert [n.incident for n in operations.due(NOW, 3)] == [1, 2, 3]
+
+
+def test_due_gives_fire_before_an_older_storm(operations):
+    places = [replace(SHED_1, id=f"shed-{n}") for n in range(1, 6)]
+    guard = replace(GUARD, places=())
+    many = replace(REGISTRY, places=(*places, *REGISTRY.places[:1]), people=(guard, MEI))
+    operations.save_registry(many, "me", "more sheds", NOW)
+    storm = [
+        says(n, subject=Subject.of_place("riverside", place.id), place=place.id, cls=cls)
+        for n, place in enumerate(places)
+        for cls in [IncidentClass.FIRE if n == 4 else IncidentClass.SAFETY]
+    ]
+    operations.take(storm[:4], PACKS, NOW)
+    operations.take(storm[4:], PACKS, NOW + timedelta(minutes=1))
+    found = operations.due(NOW + timedelta(minutes=1), 3)
+    assert [(n.incident, n.cls.value) for n in found] == [(5, "fire"), (1, "safety"), (2, "safety")]
 
 
 def test_a_rejected_address_hands_on_to_the_persons_next(operations, notice):
