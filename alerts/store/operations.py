@@ -475,7 +475,7 @@ class Operations(Reads, Orders, Acts, Quiet, Posts, Digests, Drills):
         }
         untried = [
             address
-            for address in (person.addresses if person else ())
+            for address in (who.addresses_for(person, NoticeReason(row.reason)) if person else ())
             if (address.channel.value, address.to) not in tried
         ]
         return person, untried, len(tried)

@@ -69,7 +69,7 @@ class Teller:
                 continue
             if verdict.reason is not who.Reason.SNOOZED:
                 told.append(verdict.person.id)
-            address = verdict.person.addresses[0]
+            address = who.addresses_for(verdict.person, reason)[0]
             if address.channel is ChannelKind.ANNOUNCER and reason in _SAID_BY_SILENCE:
                 continue  # ``hush`` tells it
             if (address.channel.value, address.to) in taken:

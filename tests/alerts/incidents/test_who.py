@@ -10,15 +10,17 @@ from alerts.incidents import lifecycle, who
 from alerts.incidents.model import Incident
 from alerts.incidents.who import History, Reason
 from alerts.notify.notice import NoticeReason
-from alerts.registry.model import PostRole, Registry
+from alerts.registry.model import Address, ChannelKind, PostRole, Registry
 from alerts.rules.transition import Transition
 from alerts.words import IncidentClass, Language, Severity
 from edge.contract.subject import Subject, SubjectKind
 from tests.alerts.incidents.community import (
     CHIEF,
+    GUARD,
     NIGHT,
     NOW,
     REGISTRY,
+    mail,
     polluted,
     says,
 )
@@ -56,6 +58,28 @@ def test_everybody_of_the_site_is_considered_with_a_reason():
         "town": "no-tier",
         "engineer": "no-tier",
     }
+
+
+PHONE = Address(channel=ChannelKind.VOICE, to="13800000001")
+
+
+@pytest.mark.parametrize(
+    ("reason", "addresses", "why", "first"),
+    [
+        (NoticeReason.OPENED, (PHONE, mail("guard")), "tier", PHONE),
+        (NoticeReason.RECOVERED, (PHONE, mail("guard")), "told-before", mail("guard")),
+        (NoticeReason.RECOVERED, (PHONE,), "not-by-call", None),
+        (NoticeReason.CLOSED, (PHONE,), "not-by-call", None),
+        (NoticeReason.REOPENED, (PHONE,), "tier", PHONE),
+    ],
+)
+def test_no_phone_is_rung_to_say_that_it_is_over(reason, addresses, why, first):
+    guard = replace(GUARD, addresses=addresses)
+    registry = replace(REGISTRY, people=(guard, *REGISTRY.people[1:]))
+    history = NOBODY_YET if reason is OPENED else History(ever={"guard"}, this_round={"guard"})
+    found = reasons(incident(says(1)), reason, history=history, registry=registry)
+    assert found["guard"] == why
+    assert next(iter(who.addresses_for(guard, reason)), None) == first
 
 
 def test_people_of_another_site_are_not_considered():

@@ -7,6 +7,7 @@ import pytest
 
 from alerts.notify.notice import NoticeState
 from alerts.notify.outcome import Accepted, Rejected, Retry
+from alerts.registry.model import Address, ChannelKind
 from alerts.rules.transition import Change
 from alerts.store import outbox
 from alerts.words import IncidentClass, Severity
@@ -145,6 +146,18 @@ def test_a_refused_recovery_wakes_nobody_else(operations, notice):
     operations.settle(recovered.id, Rejected("gone"), NOW)
     people = {n.person for n in operations.notices()}
     assert people == {"guard"}
+
+
+def test_a_refused_recovery_is_not_handed_on_to_a_phone(operations, notice):
+    phone = Address(channel=ChannelKind.VOICE, to="13800000001")
+    reached = replace(GUARD, addresses=(GUARD.addresses[0], phone))
+    operations.save_registry(replace(REGISTRY, people=(reached, MEI)), "me", "phone", NOW)
+    operations.settle(notice.id, Accepted(), NOW)
+    operations.take([says(2, Change.CLEARED)], PACKS, NOW)
+    recovered = next(n for n in operations.due(NOW, 10) if n.reason == "recovered")
+    operations.settle(recovered.id, Rejected("gone"), NOW)
+    assert all(n.address != phone for n in operations.notices())
+    assert operations.why(1, "guard")[-1].reason == "not-accepted"
 
 
 def test_an_address_that_was_dropped_meanwhile_has_no_next(operations, notice):

@@ -1,0 +1,231 @@
+"""One danger from the first sign to the second look, on real processes, with two channels failing.
+
+The night is played at the pace of the wall until people are told, then on a faster clock: the house
+is started anew for each, as after a cut of its power, and must lose and repeat nothing.
+"""
+
+import asyncio
+import sys
+import time
+from contextlib import AsyncExitStack
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from alerts.incidents.model import DutyKind, State
+from alerts.incidents.who import Reason
+from alerts.notify.notice import Notice, NoticeReason, NoticeState
+from alerts.store.operations import Operations
+from alerts.words import Language
+from collector.cli import main
+from collector.demo.house import free_port
+from edge.clock import Clock
+from tests.alerts.notify.services import SECRET
+from tests.collector.box import KEY, Box
+from tests.collector.village import Process, settle, status_of, until
+from tests.journeys.night import (
+    GUARD_PHONE,
+    GUARD_ROOM,
+    MEI_PHONE,
+    MORNING,
+    NIGHT,
+    REGISTRY,
+    SITE,
+    Meter,
+    Services,
+)
+
+SERVE = (sys.executable, "-m", "collector.serve")
+WITHIN_S = 15.0
+SLOW, FAST = 30.0, 1800.0  # house seconds in a second, for the climb and for the rest of the night
+SETTLED = {
+    NoticeState.ACCEPTED,
+    NoticeState.ACKNOWLEDGED,
+    NoticeState.REJECTED,
+    NoticeState.OVERTAKEN,
+}
+
+# When it opened; when the next tier was told; recovered; the second look; closed.
+WHY = {
+    "guard-room": (Reason.TIER, Reason.ALREADY_TOLD, Reason.TOLD_BEFORE, Reason.NOT_THIS_TIER,
+                   Reason.TOLD_BEFORE),
+    "guard": (Reason.TIER, Reason.ALREADY_TOLD, Reason.NOT_BY_CALL, Reason.NOT_THIS_TIER,
+              Reason.NOT_BY_CALL),
+    "gate": (Reason.OTHER_PLACE, Reason.OTHER_PLACE, Reason.NOT_TOLD_BEFORE, Reason.NOT_THIS_TIER,
+             Reason.NOT_TOLD_BEFORE),
+    # WeCom refuses each time, and the next address is used.
+    "mei": (Reason.NOT_THIS_TIER, Reason.TIER, Reason.NEXT_ADDRESS, Reason.TOOK_OVER,
+            Reason.TOOK_OVER, Reason.NEXT_ADDRESS, Reason.NEXT_ADDRESS, Reason.TOOK_OVER,
+            Reason.NEXT_ADDRESS),
+    "wen": (Reason.SUBSCRIBED, Reason.ALREADY_TOLD, Reason.TOLD_BEFORE, Reason.NOT_THIS_TIER,
+            Reason.TOLD_BEFORE),
+    "street": (Reason.NOT_THIS_TIER, Reason.NOT_THIS_TIER, Reason.NOT_TOLD_BEFORE,
+               Reason.NOT_THIS_TIER, Reason.NOT_TOLD_BEFORE),
+    "lao-li": (Reason.NO_TIER, Reason.NO_TIER, Reason.NOT_TOLD_BEFORE, Reason.NOT_THIS_TIER,
+               Reason.NOT_TOLD_BEFORE),
+}  # fmt: skip
+BALANCE = {
+    ("guard-room", "announcer"): ["opened accepted", "hushed accepted"],
+    ("guard", "voice"): ["opened accepted"],
+    ("mei", "wecom-app"): ["climbed rejected", "recovered rejected", "second-look rejected",
+                           "closed rejected"],
+    ("mei", "sms"): ["climbed acknowledged", "recovered accepted", "second-look accepted",
+                     "closed accepted"],
+    ("wen", "dingtalk"): ["opened accepted", "recovered accepted", "closed accepted"],
+}  # fmt: skip
+
+
+def clock_from(house: datetime, speed: float) -> Clock:
+    return Clock(time.time(), house.timestamp(), speed)
+
+
+class House:
+    """``shouwang serve`` over the same files, started anew for each clock."""
+
+    def __init__(self, config: Path, port: int, environment: dict[str, str]) -> None:
+        self._config, self._environment = config, environment
+        self.url = f"http://127.0.0.1:{port}"
+        self.process: Process | None = None
+
+    async def start(self, clock: Clock) -> None:
+        began_ms = clock.now_ms()
+        self.process = Process(self._config, clock, environment=self._environment, program=SERVE)
+        self.process.start()
+        await status_of(
+            self._config.parent,
+            lambda status: (
+                status.started_ms >= began_ms
+                and all(
+                    part.ok for part in status.parts if part.name in ("link", "rules", "notices")
+                )
+            ),
+        )
+
+    def stop(self) -> None:
+        assert self.process is not None
+        assert self.process.terminate(10) == 0
+
+    def kill(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+
+    async def post(self, path: str, **body: str) -> dict[str, object]:
+        async with (
+            aiohttp.ClientSession(self.url, headers={"Origin": self.url}) as desk,
+            desk.post(f"/api/v1{path}", json=body) as answer,
+        ):
+            assert answer.status == 200, await answer.text()
+            said: dict[str, object] = await answer.json()
+            return said
+
+
+@pytest.mark.mosquitto
+@pytest.mark.timeout(240)
+async def test_a_feeder_passes_120_percent_at_night_and_somebody_has_looked_by_morning(
+    tmp_path, mosquitto_server, monkeypatch, capsys
+):
+    broker, port = mosquitto_server(), free_port()
+    async with AsyncExitStack() as stack:
+        services = await stack.enter_async_context(Services().there())
+        environment = {
+            "SERVICE_SECRET": SECRET,
+            "ROBOT_URL": services.dingtalk.url,
+            "BOX_KEY": KEY,
+        }
+        config = settle(tmp_path, broker.url, registry=REGISTRY, more=services.settings)
+        config.write_text(config.read_text().replace("port = 0", f"port = {port}"))
+        operations = stack.enter_context(
+            Operations(f"sqlite:///{tmp_path / 'state' / 'operations.db'}")
+        )
+        box = await asyncio.to_thread(Box(broker.host, broker.port, SITE, GUARD_ROOM).start)
+        stack.callback(box.close)
+        house = House(config, port, environment)
+        stack.callback(house.kill)
+
+        # 02:10: nobody is there; the feeder takes more than it may.
+        clock = clock_from(NIGHT - timedelta(seconds=10), 1)
+        meter = Meter(broker.url, clock)
+        await stack.enter_async_context(meter.there())
+        await house.start(clock)
+        await until(lambda: clock.now() >= NIGHT)
+        began = meter.set(1.25)
+        await until(lambda: bool(box.announcing and services.rang(GUARD_PHONE)))
+        assert (clock.now() - began).total_seconds() <= WITHIN_S
+        (incident,) = operations.incidents()
+        said = dict(box.announcing[str(incident.id)].texts)
+        assert said["zh"].startswith("危险。2 号充电棚总进线负荷太大。")
+        (call,) = services.rang(GUARD_PHONE)
+        assert (call["place"], call["what"]) == ("2 号充电棚", "线路过载")
+
+        # Nobody answers; the house's power fails for a moment; five minutes later the manager is told.
+        house.stop()
+        clock = meter.clock = clock_from(clock.now(), SLOW)
+        await house.start(clock)
+        up_at = clock.now()
+        await until(lambda: bool(services.texted(MEI_PHONE)))
+        told = {one.person: one for one in operations.notices() if one.reason in CALLS}
+        heard_at = min(accepted_at(told["guard"]), accepted_at(told[GUARD_ROOM]))
+        due_at = heard_at + timedelta(minutes=5)
+        assert due_at <= told["mei"].created_at <= max(due_at, up_at) + timedelta(minutes=3)
+        assert told["mei"].text.startswith("岗亭、值班岗 5 分钟没接，请您来处理。")
+
+        # She takes over: the loudspeaker falls silent. She goes, people unplug, it recovers.
+        await house.post(f"/incidents/{incident.id}/acknowledge", who="mei")
+        await until(lambda: box.hushed == [str(incident.id)])
+        meter.set(0.4)
+        await until(lambda: state(operations) is State.RECOVERED)
+        await until(lambda: len(services.texted(MEI_PHONE)) == 3)
+
+        # The rest of the night nobody hears anything more.
+        rung = len(services.phones.taken), len(box.heard)
+        house.stop()
+        clock = meter.clock = clock_from(clock.now(), FAST)
+        await house.start(clock)
+        await until(lambda: clock.now() >= MORNING)
+        assert (len(services.phones.taken), len(box.heard)) == rung
+
+        # 07:30: DingTalk works again. She has been back, and says that it is fine.
+        services.dingtalk.wakes.set()
+        (duty,) = operations.duties(open=True)
+        assert (duty.kind, duty.person) == (DutyKind.SECOND_LOOK, "mei")
+        await house.post(f"/duties/{duty.id}/confirm", who="mei", outcome="fine")
+        await until(lambda: all(one.state in SETTLED for one in operations.notices()))
+        assert state(operations) is State.CLOSED
+        house.stop()
+
+        # `shouwang why` explains each of them, and the balance has no loose end.
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        capsys.readouterr()
+        for person, reasons in WHY.items():
+            assert main(["why", "--config", str(config), "--lang", "en", "1", person]) == 0
+            _, _, *rows = capsys.readouterr().out.splitlines()
+            told = [row.split("  ")[-1].strip() for row in rows]
+            assert told == [reason.text(Language.EN) for reason in reasons], person
+        assert {one.person for one in operations.considered(1)} == set(WHY)
+        assert balance(operations) == BALANCE
+        assert all(one.settled_at for one in operations.notices())
+
+
+CALLS = (NoticeReason.OPENED, NoticeReason.CLIMBED)
+
+
+def accepted_at(notice: Notice) -> datetime:
+    assert notice.settled_at is not None
+    return notice.settled_at
+
+
+def balance(operations: Operations) -> dict[tuple[str, str], list[str]]:
+    """By person and channel what became of each notice, in order."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for one in reversed(operations.notices()):
+        kept = found.setdefault((one.person, one.address.channel.value), [])
+        kept.append(f"{one.reason.value} {one.state.value}")
+    return found
+
+
+def state(operations: Operations) -> State:
+    (incident,) = operations.incidents()
+    return incident.state
