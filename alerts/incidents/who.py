@@ -336,11 +336,18 @@ def consider(
     return list(_verdicts(incident, reason, registry, now, history, quiet, roster))
 
 
-def quiet_until(person: Person, zone: tzinfo, now: datetime) -> datetime | None:
-    """When this person's quiet hours end, if ``now`` lies in them. Half open; may span midnight."""
-    if not person.quiet_from or not person.quiet_to:
+# Upkeep can wait for the day, also for whoever named no quiet hours: a night's usual ones.
+USUAL_NIGHT = ("22:00", "07:00")
+
+
+def quiet_until(person: Person, cls: IncidentClass, zone: tzinfo, now: datetime) -> datetime | None:
+    """When quiet ends for this person and class, if it holds now. Half open; may span midnight."""
+    hours = (person.quiet_from, person.quiet_to)
+    if not all(hours) and cls is IncidentClass.UPKEEP:
+        hours = USUAL_NIGHT
+    if not all(hours) or cls in NIGHT_CLASSES:
         return None
-    since, until = time.fromisoformat(person.quiet_from), time.fromisoformat(person.quiet_to)
+    since, until = map(time.fromisoformat, hours)
     local = now.astimezone(zone)
     clock = local.time()
     inside = since <= clock < until if since < until else (clock >= since or clock < until)
@@ -415,7 +422,7 @@ def _verdict(
         return Verdict(person=person, step=step, reason=Reason.NOT_BY_CALL)
     if ends := quiet.snoozed.get(person.id):
         return Verdict(person=person, step=step, reason=Reason.SNOOZED, due_at=ends)
-    if incident.cls not in NIGHT_CLASSES and (until := quiet_until(person, zone, now)):
+    if until := quiet_until(person, incident.cls, zone, now):
         return Verdict(person=person, step=step, reason=Reason.QUIET_HOURS, due_at=until)
     return Verdict(person=person, step=step, reason=why, due_at=now)
 

@@ -117,6 +117,20 @@ def test_quiet_hours_hold_back_all_but_what_rings_at_night(cls, expected):
     assert reasons(about, NoticeReason.CLIMBED, NIGHT)["mei"] == expected
 
 
+@pytest.mark.parametrize(
+    ("cls", "expected"),
+    [
+        (IncidentClass.SAFETY, None),
+        (IncidentClass.POLLUTION, None),
+        (IncidentClass.UPKEEP, datetime(2026, 5, 4, 23, 0, tzinfo=UTC)),  # 07:00 in Shanghai
+    ],
+)
+def test_upkeep_waits_for_the_day_where_no_quiet_hours_are_named(cls, expected):
+    verdicts = who.consider(incident(says(1, cls=cls)), OPENED, REGISTRY, NIGHT)
+    guard = next(verdict for verdict in verdicts if verdict.person.id == "guard")
+    assert guard.due_at == (expected or NIGHT)
+
+
 def test_what_quiet_hours_hold_back_is_due_when_they_end():
     verdicts = who.consider(incident(polluted(1)), OPENED, REGISTRY, NIGHT)
     chief = next(verdict for verdict in verdicts if verdict.person.id == "lao-li")
@@ -141,7 +155,9 @@ def test_quiet_hours_are_half_open_and_may_span_midnight(quiet_from, quiet_to, l
     day = datetime(2026, 5, 4, tzinfo=zone)
     hour, minute = map(int, local.split(":"))
     person = replace(CHIEF, quiet_from=quiet_from, quiet_to=quiet_to)
-    found = who.quiet_until(person, zone, day.replace(hour=hour, minute=minute))
+    found = who.quiet_until(
+        person, IncidentClass.POLLUTION, zone, day.replace(hour=hour, minute=minute)
+    )
     if until is None:
         assert found is None
     else:
