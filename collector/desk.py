@@ -17,6 +17,7 @@ from pathlib import Path
 
 from aiohttp import web
 
+from alerts.links import Links
 from alerts.store.errors import StoreMisfit, StoreUnavailable
 from alerts.store.operations import Operations
 from collector import health, records
@@ -28,6 +29,7 @@ from collector.exposition import prometheus
 from collector.gaps_keeping import GapsFile
 from collector.health import read_watch
 from collector.latest import KeptHistory
+from collector.link_key import link_key
 from collector.opening import open_store
 from collector.own_packs import packs_for_pages
 from dashboards.console.app import make_app
@@ -166,6 +168,7 @@ def make_desk(config: Config, history: History, operations: Operations, clock: C
         accounts=GapsFile(config.gaps_path, clock),
         meter=WatchMeter(config.watch_path),
         inbox=InboxFile(Path(inbox)) if inbox else None,
+        links=Links(link_key(config.state)),
     )
 
 
@@ -174,7 +177,11 @@ async def serve(config: Config, clock: Clock) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    operations = Operations(config.operations_url.reveal(), link_base=config.public_url)
+    operations = Operations(
+        config.operations_url.reveal(),
+        link_base=config.public_url,
+        links=Links(link_key(config.state)),
+    )
     await asyncio.to_thread(operations.set_up)
     # Not asked for here: the desk comes up without its store, and /readyz says what is missing.
     store = open_store(config, clock=clock, read_only=True)

@@ -112,10 +112,15 @@ class WatchStatus:
 _ADAPTER = TypeAdapter(WatchStatus)
 
 
-def write_watch(path: Path, status: WatchStatus) -> None:
-    """Replace the file as a whole; no fsync, for nobody needs it after a power cut."""
+def write_watch(path: Path, status: WatchStatus, devices: bytes = b"[]") -> None:
+    """Replace the file as a whole; no fsync, for nobody needs it after a power cut.
+
+    ``devices`` are the status' own as JSON, where it has none: there may be twenty thousand.
+    """
     scratch = path.with_name(path.name + ".new")
-    scratch.write_bytes(orjson.dumps(status))
+    # Within a text the quotes would be escaped: this is the field.
+    body = orjson.dumps(status).replace(b'"devices":[]', b'"devices":' + devices, 1)
+    scratch.write_bytes(body)
     os.replace(scratch, path)
 
 

@@ -17,7 +17,8 @@ from collector.records import row
 from edge.contract.reading import Batch
 from edge.errors import JournalDamaged, JournalError
 from edge.journal.journal import Journal
-from edge.journal.rows import DeadLetter
+from edge.journal.rows import DeadLetter, Row
+from edge.journal.tail import Tail
 
 log = logging.getLogger("collector.journal")
 
@@ -78,6 +79,9 @@ class Journaling:
         self._asked = asyncio.Event()
         # One thread: an SQLite connection serves one at a time, and order is its order.
         self._thread = ThreadPoolExecutor(1, "journal")
+        # Another for those who are behind, with a connection of its own: no commit waits for them.
+        self._reading = ThreadPoolExecutor(1, "journal-read")
+        self._tail = Journal.tail(journal.path)
 
     @property
     def waiting(self) -> int:
@@ -112,6 +116,17 @@ class Journaling:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._thread, work, self._journal)
 
+    async def reread(self, after: int, limit: int) -> list[Row]:
+        """Up to so many rows behind this position, of what is committed, while writing goes on."""
+
+        def read(tail: Tail) -> list[Row]:
+            # Its file may have been moved away from under us, or another put in its place.
+            return tail.read(after, limit) if tail.id == self.id else []
+
+        loop = asyncio.get_running_loop()
+        rows = await loop.run_in_executor(self._reading, read, self._tail)
+        return rows or await self.call(lambda journal: journal.read(after, limit))
+
     async def run(self) -> None:
         """Commit what is asked until cancelled; JournalDamaged ends it: open the journal anew."""
         while True:
@@ -133,6 +148,8 @@ class Journaling:
         finally:
             await self.call(lambda journal: journal.close())
             self._thread.shutdown(wait=False)
+            await asyncio.get_running_loop().run_in_executor(self._reading, self._tail.close)
+            self._reading.shutdown(wait=False)
 
     def _take(self) -> list[Work]:
         group, records = [], 0

@@ -2,6 +2,8 @@
 
 import asyncio
 
+import orjson
+
 from collector.health import DeviceSeen
 from collector.roll import Roll
 
@@ -14,6 +16,8 @@ class Muster:
 
     def __init__(self, roll: Roll) -> None:
         self.devices: tuple[DeviceSeen, ...] = ()
+        self.encoded = b"[]"
+        """The same as JSON, made once for each look."""
         self._roll = roll
         self._due_s = 0.0
 
@@ -24,8 +28,12 @@ class Muster:
         self._due_s = now_s + MANY_REST_S
         keys = self._roll.keys()
         found: list[DeviceSeen] = []
+        pieces: list[bytes] = []
         for at in range(0, len(keys), MANY):
             if at:
                 await asyncio.sleep(0)
-            found += map(self._roll.one, keys[at : at + MANY])
+            piece = list(map(self._roll.one, keys[at : at + MANY]))
+            found += piece
+            pieces.append(orjson.dumps(piece)[1:-1])
         self.devices = tuple(found)
+        self.encoded = b"[%b]" % b",".join(pieces)

@@ -21,6 +21,8 @@ class Roll:
         self._seen: dict[tuple[str, str], DeviceSeen] = {}
         self._heard_ms: dict[tuple[str, str], int] = {}
         self._skews = Skews(speed)
+        self._sorted: tuple[tuple[int, int], list[tuple[str, str]]] = (0, 0), []
+        """All in order, and of how many."""
 
     def note(self, judged: Judged, now_ms: int) -> None:
         """What was just journalled."""
@@ -49,12 +51,18 @@ class Roll:
 
     def keys(self) -> list[tuple[str, str]]:
         """Site and device of all, in order."""
-        return sorted(self._seen.keys() | self._heard_ms)
+        known = len(self._seen), len(self._heard_ms)  # nobody is ever taken out
+        if known != self._sorted[0]:
+            self._sorted = known, sorted(self._seen.keys() | self._heard_ms)
+        return self._sorted[1]
 
     def one(self, key: tuple[str, str]) -> DeviceSeen:
         """What is known of this one now."""
         seen_ms, skew_s = self._heard_ms.get(key), self._skews.of(key)
-        return replace(self._of(*key), seen_ms=seen_ms, skew_s=skew_s)
+        seen = self._seen.get(key)
+        if seen is None:  # it has said nothing of itself, as most of many
+            return DeviceSeen(site=key[0], device=key[1], seen_ms=seen_ms, skew_s=skew_s)
+        return replace(seen, seen_ms=seen_ms, skew_s=skew_s)
 
     def _note_clocks(self, judged: Judged, now_ms: int) -> None:
         for device, lead_ms in judged.leads.items():

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from collector.health import DeviceSeen, Part, WatchStatus, write_watch
@@ -44,7 +44,7 @@ class Vitals:
                 next_s = loop.time() + WRITE_S
                 self._watch.condition.note_loop(self._lag_s)
                 await self._muster.look(loop.time())
-                write_watch(path, self.status())
+                write_watch(path, replace(self.status(), devices=()), self._muster.encoded)
                 self._lag_s = 0.0
             due_s = loop.time() + PROBE_S
             await asyncio.sleep(PROBE_S)

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import orjson
 
+from alerts.links import Links
 from alerts.notify.notice import Notice
 from alerts.notify.outbound import Outbound
 from alerts.packs import shipped
@@ -49,6 +50,7 @@ from collector.link.base import LinkBase
 from collector.link.mqtt5 import Mqtt5Link
 from collector.link.mqtt311 import Mqtt311Link
 from collector.link.port import Broker
+from collector.link_key import link_key
 from collector.listeners.door import HouseDoor
 from collector.listeners.room import Listeners
 from collector.listening import Listening
@@ -86,6 +88,9 @@ from edge.journal.rows import DeadLetter
 log = logging.getLogger("collector.watch")
 
 TICK_HOUSE_S, TICK_LEAST_S = 5.0, 0.25  # house seconds; and real ones, on a fast clock
+# The lock that one thread holds at a time comes back after so long, 5 ms by default: threads that make
+# the store's lines must not make an alarm wait for several such turns.
+TURN_S = 0.001
 RETAIN_S = 300.0  # real seconds
 RETAIN_AGAIN_S = 1.0  # real seconds between capped runs while more is waiting
 COMPARE_S = 3.0  # real seconds at a start; a database that is away holds up no reading for longer
@@ -120,6 +125,7 @@ class Watch:
 
     async def run(self) -> None:
         """Keep watch. JournalError when the journal cannot be opened, or is found damaged."""
+        sys.setswitchinterval(TURN_S)
         self.config.state.mkdir(parents=True, exist_ok=True)
         journal = Journal(self.config.journal_path)
         if journal.set_aside:
@@ -148,7 +154,11 @@ class Watch:
         channels = open_channels(config, clock, self.commanding, self._pressed)
         for channel in channels.values():
             stack.push_async_callback(channel.close)
-        operations = Operations(config.operations_url.reveal(), link_base=config.public_url)
+        operations = Operations(
+            config.operations_url.reveal(),
+            link_base=config.public_url,
+            links=Links(link_key(config.state)),
+        )
         holder = f"{socket.gethostname()}/{self.journaling.id}"
         lease = operations.lease(holder, self.journaling.id)
         self.operating = Operating(operations, channels, clock, lease)
@@ -553,9 +563,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("config", type=Path)
     arguments = parser.parse_args(argv)
     logs.set_up("watch")
-    # The lock that one thread holds at a time comes back after so long, 5 ms by default: threads that make
-    # the store's lines or read the journal must not make an alarm wait for several such turns.
-    sys.setswitchinterval(0.001)
     try:
         asyncio.run(serve(read_config(arguments.config), Clock.from_environment()))
     except (ConfigError, StoreMisfit) as error:

@@ -31,6 +31,7 @@ ROLL_UP_LINGER_S = 1.0
 # Readings of one linger from which on buckets wait, for this long at most: while a backlog comes in, what
 # the database can do is needed for points, and many buckets at once cost it less.
 ROLL_UP_BUSY, ROLL_UP_PATIENCE_S = 40_000, 60.0
+BREATH = 500  # entries after which the loop may turn: less than a millisecond
 BACK_OFF_S = (0.2, 5.0)  # a store that is back is found soon, and a try costs little
 
 
@@ -168,8 +169,10 @@ class RollUp:
         rested_s = clock.time()
         async with aclosing(_gathered(self._follower, self._linger_s)) as gathered:
             async for entries in gathered:
-                for entry in entries:
+                for number, entry in enumerate(entries, 1):
                     self._ledger.feed(entry)
+                    if number % BREATH == 0:
+                        await asyncio.sleep(0)
                 is_busy = _readings(entries) >= ROLL_UP_BUSY
                 if is_busy and clock.time() - rested_s < self._patience_s:
                     continue

@@ -12,6 +12,7 @@ from alerts.incidents.model import Duty, Incident, Report, StoryLine
 from alerts.incidents.precision import Precision
 from alerts.incidents.roster import HandOver, Roster
 from alerts.incidents.silences import Silence, Snooze
+from alerts.links import Links
 from alerts.messages import Spoken
 from alerts.notify.notice import Considered, Notice
 from alerts.registry.model import Names, Place, Registry
@@ -169,6 +170,14 @@ class Operations(Protocol):
     def event(self, incident: int) -> Sequence[Incident]:
         """Those that are told as one with it, the leader first; empty when it stands alone."""
         ...
+
+    def opened(self, incident_id: int, person: str) -> int:
+        """Their notices of it are opened; how many that changed."""
+        ...
+
+    def decline(self, incident_id: int, who: str, origin: str, now: datetime) -> Result: ...
+
+    def send_link(self, incident_id: int, who: str, now: datetime) -> Result: ...
 
     def roster(self) -> Roster:
         """Who answers for whom."""
@@ -488,3 +497,4 @@ class Desk:
     accounts: Accounts | None = None
     meter: Meter | None = None
     inbox: Inbox | None = None
+    links: Links | None = None

@@ -22,6 +22,7 @@ class Refusal(StrEnum):
     UNKNOWN_SILENCE = "unknown-silence"
     UNKNOWN_PLACE = "unknown-place"
     DRILL_UNDER_WAY = "drill-under-way"
+    NO_ADDRESS = "no-address"
 
     def text(self, language: Language) -> str:
         """What people read."""
@@ -96,6 +97,11 @@ _TEXTS = {
     Refusal.DRILL_UNDER_WAY: {
         Language.ZH: "同样的演练还没结束。",
         Language.EN: "Such a drill is still under way.",
+    },
+    Refusal.NO_ADDRESS: {
+        Language.ZH: "没有登记您自己的联系方式，请打电话给物业或社区。",
+        Language.EN: "No address of your own is registered; please phone the property or the "
+        "community.",
     },
     Refusal.NO_WORDS: {
         Language.ZH: "请写一句话。",

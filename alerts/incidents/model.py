@@ -151,6 +151,7 @@ class StoryKind(StrEnum):
     FLAPPING = "flapping"
     CALM = "calm"
     REPORTED = "reported"
+    DECLINED = "declined"
     JOINED = "joined"
     LEFT = "left"
     MUTED = "muted"

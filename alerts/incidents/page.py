@@ -12,6 +12,9 @@ from alerts.incidents.lifecycle import TIMERS, TRANSITIONS, Event
 from alerts.incidents.model import State
 from alerts.incidents.silences import LONGEST, SNOOZE_LONGEST
 from alerts.incidents.who import USUAL_TIERS, Reason
+from alerts.links import AFTER_CLOSE, MAY, Deed, LinkKind
+from alerts.links import LONGEST as LINK_LONGEST
+from alerts.links import MEANINGS as MEANINGS_OF_DEEDS
 from alerts.words import NIGHT_CLASSES, SECOND_LOOK_CLASSES, IncidentClass, Language, Severity
 
 MEANINGS: dict[Event, str] = {
@@ -141,6 +144,25 @@ def _lines() -> Iterator[str]:
         f"| snooze 免打扰 | one's own notices, up to {_hours(SNOOZE_LONGEST.total_seconds())}: of one "
         f"incident, or of all but {_all(NIGHT_CLASSES)}; never a rise in severity | oneself | the "
         "next tier is asked at once | the notice comes then |",
+        "",
+        "## Links in notices",
+        "",
+        "A notice's link is signed for the person it goes to and for its one incident. It is good "
+        f"for every step of that incident until {_hours(AFTER_CLOSE.total_seconds())} after it has "
+        f"closed, {LINK_LONGEST.days} days at most, and for nothing else; whoever leaves the "
+        "registry takes no access along. Opening it changes nothing and counts for nothing: chat "
+        "apps fetch links before people do. The token moves from the address into a cookie at "
+        "once, and is masked in logs, pages and answers. Who opens a group's link is asked who is "
+        "there, and gets a link of their own at their own address. The key is the file `links.key` "
+        "in the state directory: deleting it ends every link that is out.",
+        "",
+        "| deed | personal | group | |",
+        "|---|---|---|---|",
+        *(
+            f"| {deed} | {'yes' if deed in MAY[LinkKind.PERSONAL] else 'no'} | "
+            f"{'yes' if deed in MAY[LinkKind.GROUP] else 'no'} | {MEANINGS_OF_DEEDS[deed]} |"
+            for deed in Deed
+        ),
         "",
         "## Who is told",
         "",

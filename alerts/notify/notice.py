@@ -18,6 +18,7 @@ class NoticeReason(StrEnum):
     RECOVERED = "recovered"
     SECOND_LOOK = "second-look"
     CLOSED = "closed"
+    LINK = "link"  # asked for a link of their own
     DIGEST = "digest"  # what can wait, once a day and place
     HUSHED = "hushed"  # somebody has it, or it is over: an announcer falls silent
 

@@ -118,7 +118,7 @@ Recorded values as they came, faults included, with the numbers below (`make ben
 
 None of these has a rain gauge near by, so each `riv-cond-rise` says that its cause is unknown, and
 `riv-turb-dry` is silent. What was changed because of Main Street (`habit`, `usual`, a pH of 0 withheld)
-was then tried on the other three and kept as it was; the wait of `riv-offline` comes from Pringle Creek.
+was chosen with the other three in sight and makes them quieter, too; the wait of `riv-offline` comes from Pringle Creek.
 Of the charging rules none rings on the recorded chargers, two nights in June 2023, read each 1, 10, 60
 and 300 s and with up to four hours of plateau put before them.
 

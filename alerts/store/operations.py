@@ -15,6 +15,7 @@ from alerts.incidents.flapping import FLAP
 from alerts.incidents.lifecycle import Act, Change, Event, Timers, line_of
 from alerts.incidents.model import DutyKind, Incident, State, StoryKind, StoryLine
 from alerts.incidents.silences import Silence
+from alerts.links import Links
 from alerts.notify.notice import CALLING, TELLING, Considered, Notice, NoticeReason, NoticeState
 from alerts.notify.outcome import Outcome
 from alerts.registry.model import Address, ChannelKind, Person, Registry
@@ -38,6 +39,7 @@ from alerts.store.incident_rows import (
     transition_row,
 )
 from alerts.store.lease import Lease
+from alerts.store.linked import Linked
 from alerts.store.orders import Orders
 from alerts.store.posts import Posts
 from alerts.store.quiet import Quiet, silence_over
@@ -55,9 +57,10 @@ MUTABLE = frozenset({*CALLING, NoticeReason.SECOND_LOOK})  # what a silence hold
 _CALLING = [reason.value for reason in CALLING]
 
 
-class Operations(Reads, Orders, Acts, Quiet, Posts, Digests, Drills):
+class Operations(Reads, Orders, Acts, Quiet, Posts, Digests, Drills, Linked):
     """Every call is one transaction. ``words`` is ``alerts.messages.notice_words`` when not given.
 
+    With ``links`` a notice's link is signed for whoever it goes to.
     ``packs`` are the rules' words until ``take`` brings newer ones: a desk never takes.
     """
 
@@ -69,9 +72,10 @@ class Operations(Reads, Orders, Acts, Quiet, Posts, Digests, Drills):
         link_base: str = "http://127.0.0.1:8000",
         packs: Rulebook | None = None,
         timers: Timers = lifecycle.TIMERS,
+        links: Links | None = None,
     ) -> None:
         super().__init__(Database(url))
-        self._teller = Teller(words or _notice_words, link_base)
+        self._teller = Teller(words or _notice_words, link_base, links)
         self._packs = packs
         self._timers = timers
 

@@ -11,6 +11,7 @@ from alerts.incidents import who
 from alerts.incidents.model import Incident, StoryKind, StoryLine
 from alerts.incidents.roster import Roster
 from alerts.incidents.silences import Silence, snoozed_until
+from alerts.links import PREFIX, Link, LinkKind, Links
 from alerts.notify.notice import CALLING, TELLING, NoticeReason, NoticeState
 from alerts.phrases import DRILL_MARK
 from alerts.registry.model import Address, ChannelKind, Person, Registry
@@ -43,8 +44,9 @@ class Rulebook(Protocol):
 class Teller:
     """Tells the people of one incident for one reason, inside the caller's transaction."""
 
-    def __init__(self, words: Words, link_base: str) -> None:
+    def __init__(self, words: Words, link_base: str, links: Links | None = None) -> None:
         self._words = words
+        self._links = links
         self._link_base = link_base.rstrip("/")
 
     def tell(
@@ -141,6 +143,15 @@ class Teller:
             Roster(registry=registry, handed=handed(connection)),
         )
 
+    def _link_for(self, incident: Incident, person: Person, address: Address, now: datetime) -> str:
+        if not incident.id:
+            return self.link("/incidents")  # told from memory, not written down yet
+        if self._links is None or address.channel is ChannelKind.ANNOUNCER:
+            return self.link(f"/incidents/{incident.id}")
+        kind = LinkKind.GROUP if address.group else LinkKind.PERSONAL
+        signed = Link(kind=kind, incident=incident.id, person=person.id, made_at=now)
+        return self.link(PREFIX + self._links.sign(signed))
+
     def link(self, path: str) -> str:
         """Where a page is found; empty when nobody said where the desk is."""
         return f"{self._link_base}{path}" if self._link_base else ""
@@ -201,8 +212,7 @@ class Teller:
         now: datetime,
     ) -> dict[str, Any]:
         """An outbox row with its words; ``due_at`` is the caller's."""
-        page = f"/incidents/{incident.id}" if incident.id else "/incidents"  # not written down yet
-        link = self.link(page)
+        link = self._link_for(incident, person, address, now)
         try:
             title, text = self._words(
                 rule,

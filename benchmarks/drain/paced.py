@@ -83,7 +83,12 @@ def send(host: str, port: int, devices: int, per_s: float, seconds: float) -> Se
             if due > sent:
                 late_s = max(late_s, now_s - sent / per_s)
                 at_ms = int(time.time() * 1000)
-                line.sendall(b"".join([_packet(nth, devices, at_ms) for nth in range(sent, due)]))
+                # After a stall a device has several at once: each a time of its own, as a clock gives.
+                packets = [
+                    _packet(nth, devices, at_ms + (nth - sent) // devices)
+                    for nth in range(sent, due)
+                ]
+                line.sendall(b"".join(packets))
                 sent = due
             acked += _heard(line, 0.0)
             time.sleep(TICK_S)

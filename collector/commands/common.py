@@ -8,10 +8,12 @@ from pathlib import Path
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from alerts.links import Links
 from alerts.store.errors import StoreError, StoreMisfit
 from alerts.store.operations import Operations
 from collector.config import Config, read_config
 from collector.errors import EXIT_CONFIG, EXIT_OUTSIDE, ConfigError, OutsideError
+from collector.link_key import link_key
 from edge.errors import JournalError
 
 DEFAULT_CONFIG = Path("shouwang.toml")
@@ -77,11 +79,18 @@ def operations(config: Config) -> Operations:
     return opened
 
 
-def known_operations(config: Config) -> Operations:
-    """The operations database as it is, for a verb that only reads; ConfigError without one."""
+def known_operations(config: Config, *, tells: bool = False) -> Operations:
+    """The operations database as it is, for a verb that only reads; ConfigError without one.
+
+    One that ``tells`` people signs links, with a key that it makes if there is none.
+    """
     if (path := database_file(config)) is not None:
         there(path, "operations database")
-    opened = Operations(config.operations_url.reveal(), link_base=config.public_url)
+    opened = Operations(
+        config.operations_url.reveal(),
+        link_base=config.public_url,
+        links=Links(link_key(config.state)) if tells else None,
+    )
     try:
         if not opened.is_set_up():
             raise ConfigError(

@@ -54,7 +54,7 @@ def _run(arguments: argparse.Namespace) -> int:
     if not 0 < arguments.wait <= 3600:
         return _wrong(f"--wait {arguments.wait:g}: from above 0 to 3600 seconds")
     config, language = common.settings(arguments.config), Language(arguments.lang)
-    with common.known_operations(config) as operations:
+    with common.known_operations(config, tells=True) as operations:
         registry = operations.registry()
         place = _place(registry, arguments.place)
         if isinstance(place, str):

@@ -11,6 +11,7 @@ from alerts.incidents.acts import Conflict, Done, Refusal, Result
 from alerts.incidents.duties import CallOn, SecondLook
 from alerts.incidents.model import Duty, Incident, StoryLine
 from alerts.incidents.precision import Precision
+from alerts.links import masked
 from alerts.notify.notice import Considered, Notice
 from alerts.registry.model import Person, Registry
 from alerts.words import Language
@@ -124,7 +125,7 @@ async def report(asked: Asked) -> web.Response:
     await _who(asked, (await _known(asked)).subject.site)
     call, now, body = asked.desk.operations.record_report, asked.desk.clock.now(), asked.body
     told = (body.reporter, body.phone, body.words)
-    return await _ended(
+    return await ended(
         asked, await in_thread(call, asked.path.incident, body.who, *told, ORIGIN, now)
     )
 
@@ -145,7 +146,7 @@ async def _act(
     await _who(asked, (await _known(asked)).subject.site)
     body, now = asked.body, asked.desk.clock.now()
     seen = {"version": body.version} if versioned else {}
-    return await _ended(
+    return await ended(
         asked,
         await in_thread(
             call, asked.path.incident, body.who, *words, ORIGIN, now, body.on_behalf_of, **seen
@@ -158,7 +159,7 @@ async def _duty_done(
 ) -> web.Response:
     await _who(asked, None)
     body, now = asked.body, asked.desk.clock.now()
-    return await _ended(
+    return await ended(
         asked,
         await in_thread(
             call, asked.path.duty, body.who, outcome, body.note, now, ORIGIN, body.on_behalf_of
@@ -447,7 +448,7 @@ def incident_out(one: Incident, scene: Scene) -> IncidentOut:
     )
 
 
-async def _ended(asked: Asked, result: Result) -> web.Response:
+async def ended(asked: Asked, result: Result) -> web.Response:
     """How the act ended, as an answer: 200, 409 with what holds now, or a refusal with its reason."""
     await asked.hub.look()
     language = language_of(None, asked.request.cookies.get("lang"))
@@ -566,7 +567,7 @@ def _notice(one: Notice, there: tzinfo) -> NoticeOut:
         group=one.address.group,
         language=one.language,
         title=one.title,
-        text=one.text,
+        text=masked(one.text),
         created_at=one.created_at.astimezone(there),
         due_at=one.due_at.astimezone(there),
         state=one.state,

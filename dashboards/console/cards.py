@@ -13,6 +13,7 @@ from alerts.incidents.model import (
     StoryLine,
 )
 from alerts.incidents.who import Reason, tiers_of
+from alerts.links import masked
 from alerts.messages import Headline
 from alerts.notify.notice import Considered, Notice
 from alerts.registry.model import Tier
@@ -241,6 +242,8 @@ NOTICE_TONES = {"accepted": "green", "opened": "green", "acknowledged": "green",
 
 
 def slip(notice: Notice, scene: Scene, site: str) -> Slip:
+    # Word for word, but for what opens it in somebody's name.
+    notice = replace(notice, text=masked(notice.text), link="")
     return Slip(
         notice=notice,
         time=scene.when(notice.created_at, site),

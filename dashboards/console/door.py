@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from aiohttp import web
 from pydantic import TypeAdapter, ValidationError
 
+from alerts.links import masked
 from dashboards.console.problems import Problem, from_validation
 from dashboards.ports import Desk
 
@@ -69,7 +70,7 @@ def door(
         except web.HTTPException:
             raise
         except Exception:
-            logger.exception("the page or call failed: %s", request.path)
+            logger.exception("the page or call failed: %s", masked(request.path))
             return Problem(
                 500, "the desk failed at this; alarms go on", remedy="try again; see the log"
             ).response()

@@ -477,7 +477,9 @@ def _templates() -> Environment:
     )
 
 
-def show(asked: Asked, scene: Scene, template: str, **values: Any) -> web.Response:
+def show(
+    asked: Asked, scene: Scene, template: str, *, status: int = 200, **values: Any
+) -> web.Response:
     settings, clock = asked.desk.settings, asked.desk.clock
     people_by_site = [
         (scene.sites[site].names.by(scene.language) if site in scene.sites else site, list(group))
@@ -505,7 +507,9 @@ def show(asked: Asked, scene: Scene, template: str, **values: Any) -> web.Respon
             **values,
         )
     )
-    return web.Response(text=text, content_type="text/html", headers={"Cache-Control": "no-store"})
+    return web.Response(
+        status=status, text=text, content_type="text/html", headers={"Cache-Control": "no-store"}
+    )
 
 
 def _zone_name(scene: Scene) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
-from dashboards.console import api, events, health, pages, quiet, rules
+from dashboards.console import api, events, health, linked, pages, quiet, rules
 from dashboards.console.door import Asked
 from dashboards.console.takes import (
     AcknowledgeBody,
@@ -20,6 +20,7 @@ from dashboards.console.takes import (
     ByRule,
     BySilence,
     BySite,
+    ByToken,
     ByWhomBody,
     CalledOnBody,
     ChartQuery,
@@ -33,6 +34,11 @@ from dashboards.console.takes import (
     IncidentsPageQuery,
     IncidentsQuery,
     LanguageQuery,
+    LinkedCommentBody,
+    LinkedFalseAlarmBody,
+    LinkedLookBody,
+    LinkedWhoBody,
+    NothingBody,
     NothingPath,
     NothingQuery,
     NoticesQuery,
@@ -52,6 +58,7 @@ from dashboards.console.wire import (
     IncidentList,
     IncidentOut,
     NoticeList,
+    OpenedOut,
     PlaceList,
     ReadyOut,
     RegistryOut,
@@ -79,6 +86,7 @@ class Principal(StrEnum):
 
     ANYBODY = "anybody"
     LOCAL = "local"
+    LINK = "link"  # whoever holds a signed link: of one incident, what alerts/links.py lets it do
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +142,22 @@ def _post(path: str, handler: Handler, summary: str, **more: Any) -> Route:
     )
 
 
+def _linked(
+    deed: str, handler: Handler, summary: str, body: type[Any], response: type[Any]
+) -> Route:
+    return Route(
+        method="POST",
+        path="/m/incidents/{incident}/" + deed,
+        handler=handler,
+        summary=summary,
+        right=Right.ACT,
+        principal=Principal.LINK,
+        path_type=ByIncident,
+        body=body,
+        response=response,
+    )
+
+
 ROUTES: tuple[Route, ...] = (
     _page("/", pages.overview, "What to deal with, who is on which errand, river and sheds"),
     _page(
@@ -169,6 +193,32 @@ ROUTES: tuple[Route, ...] = (
     ),
     _page("/people", pages.people, "People and the climb", Right.READ_PEOPLE),
     _page("/demo/inbox", pages.inbox, "Notices as phones show them", Right.SEE_ALL_MAIL, demo=True),
+    _page(
+        "/l/{token}",
+        linked.enter,
+        "A link in a notice: on to its page, the token into a cookie",
+        Right.READ,
+        principal=Principal.LINK,
+        path_type=ByToken,
+    ),
+    _page(
+        "/m/incidents/{incident}",
+        linked.page,
+        "One incident on a phone, by the link in a notice",
+        Right.READ,
+        principal=Principal.LINK,
+        path_type=ByIncident,
+    ),
+    _linked("opened", linked.opened, "Somebody looked at it", NothingBody, OpenedOut),
+    _linked("acknowledge", linked.acknowledge, "Take it over", NothingBody, IncidentOut),
+    _linked("decline", linked.decline, "Cannot come: ask the next", NothingBody, IncidentOut),
+    _linked("comments", linked.comment, "Add a line", LinkedCommentBody, IncidentOut),
+    _linked(
+        "false-alarm", linked.false_alarm, "Judge it a false alarm", LinkedFalseAlarmBody, IncidentOut
+    ),
+    _linked("look-again", linked.look_again, "Confirm the second look", LinkedLookBody, IncidentOut),
+    _linked("snooze", linked.snooze, "No notices of it for an hour", NothingBody, OpenedOut),
+    _linked("who", linked.ask_for_own, "Say who is there", LinkedWhoBody, IncidentOut),
     _get(
         "/incidents",
         api.incidents,

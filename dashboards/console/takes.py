@@ -78,6 +78,12 @@ class ByPost:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ByToken:
+    __pydantic_config__: ClassVar = STRICT
+    token: Annotated[str, StringConstraints(max_length=200)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ByDuty:
     __pydantic_config__: ClassVar = STRICT
     duty: PositiveInt
@@ -252,6 +258,39 @@ class SnoozeBody:
     who: Id
     hours: Annotated[float, Field(ge=0, le=24)]
     incident: PositiveInt | None = None
+
+
+# By a link: who acts stands in the link.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NothingBody:
+    __pydantic_config__: ClassVar = STRICT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkedCommentBody:
+    __pydantic_config__: ClassVar = STRICT
+    text: Words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkedFalseAlarmBody:
+    __pydantic_config__: ClassVar = STRICT
+    reason: Words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkedLookBody:
+    __pydantic_config__: ClassVar = STRICT
+    outcome: Literal["fine", "still-there"]
+    note: Note = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkedWhoBody:
+    """Who is there, behind a group's link."""
+
+    __pydantic_config__: ClassVar = STRICT
+    person: Id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -363,6 +363,11 @@ class SilenceList:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OpenedOut:
+    notices: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HandOverOut:
     post: str
     holder: str

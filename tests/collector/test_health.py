@@ -4,6 +4,7 @@ import logging
 import math
 from dataclasses import replace
 
+import orjson
 from pydantic import TypeAdapter
 
 from collector import log as logs
@@ -53,6 +54,14 @@ def test_the_status_comes_back_as_it_was_written(tmp_path):
     path = tmp_path / "watch.json"
     write_watch(path, STATUS)
     assert read_watch(path) == STATUS
+
+
+def test_devices_that_were_made_json_before_come_back_too(tmp_path):
+    path = tmp_path / "watch.json"
+    odd = replace(STATUS, journal='"devices":[]')
+    write_watch(path, replace(odd, devices=()), orjson.dumps(odd.devices))
+    assert read_watch(path) == odd
+    assert odd.devices
 
 
 def test_the_file_says_what_the_schema_of_the_status_says(tmp_path):

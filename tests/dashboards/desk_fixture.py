@@ -530,6 +530,15 @@ class MemoryOperations:
     def event(self, incident: int) -> list[Incident]:
         return []
 
+    def opened(self, incident_id: int, person: str) -> int:
+        return 0
+
+    def decline(self, incident_id: int, who: str, origin: str, now: datetime) -> Result:
+        return self.comment(incident_id, who, "去不了", origin, now)
+
+    def send_link(self, incident_id: int, who: str, now: datetime) -> Result:
+        return Refused(Refusal.NO_ADDRESS)
+
     def roster(self) -> Roster:
         return Roster(registry=self._registry)
 

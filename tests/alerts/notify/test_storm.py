@@ -15,6 +15,7 @@ from alerts.registry.model import Address, ChannelKind
 from alerts.store.operations import Operations
 from alerts.words import IncidentClass, Severity
 from edge.clock import Clock
+from edge.contract.subject import Subject
 from tests.alerts.incidents.community import GUARD, MEI, REGISTRY, says
 from tests.alerts.notify.worlds import ServiceWorld, WebhookWorld
 from tests.alerts.store.conftest import PACKS
@@ -31,8 +32,12 @@ async def house(
     clock = Clock()
     operations = Operations(f"sqlite:///{folder / 'operations.db'}", packs=PACKS)
     operations.set_up()
-    guard = replace(GUARD, addresses=addresses)
-    operations.save_registry(replace(REGISTRY, people=(guard, MEI)), "me", "x", clock.now())
+    guard = replace(GUARD, addresses=addresses, places=())
+    (shed,) = [place for place in REGISTRY.places if place.id == "shed-1"]
+    # One each: what happens at one place is told as one anyway.
+    sheds = tuple(replace(shed, id=f"shed-of-{n}") for n in range(MANY))
+    village = replace(REGISTRY, people=(guard, MEI), places=(*REGISTRY.places, *sheds))
+    operations.save_registry(village, "me", "x", clock.now())
     kinds = {ChannelKind(name): channel for name, channel in channels.items()}
     # The robot's own limit, and the pace of people ten times as quick: nobody waits in a test.
     dispatcher = Dispatcher(
@@ -58,7 +63,12 @@ async def test_500_incidents_are_few_messages_none_is_lost_and_fire_is_among_the
     ):
         for first in range(0, MANY, 100):
             storm = [
-                says(n, rule=f"rule-{n}", cls=IncidentClass.SAFETY)
+                says(
+                    n,
+                    subject=Subject.of_place("riverside", f"shed-of-{n}"),
+                    place=f"shed-of-{n}",
+                    cls=IncidentClass.SAFETY,
+                )
                 for n in range(first, first + 100)
             ]
             await asyncio.to_thread(operations.take, storm, PACKS, Clock().now())

@@ -12,7 +12,7 @@ from alerts.notify.outcome import Accepted, Rejected, Retry
 from alerts.registry.model import Address, ChannelKind, Device, Names, Person, PostRole
 from alerts.rules.transition import Change
 from alerts.store.operations import Operations
-from alerts.words import Severity
+from alerts.words import IncidentClass, Severity
 from tests.alerts.incidents.community import GUARD, MEI, NOW, REGISTRY, says
 from tests.alerts.store.conftest import PACKS
 
@@ -159,7 +159,7 @@ def test_a_refusal_goes_to_the_next_address_in_words_to_read(raised):
     both = replace(POST, addresses=(SPEAKER, GUARD.addresses[0]))
     others = tuple(person for person in VILLAGE.people if person.id not in (POST.id, GUARD.id))
     raised.save_registry(replace(VILLAGE, people=(*others, both)), "engineer", "both", NOW)
-    raised.take([says(9, rule="charging.smoke")], PACKS, NOW)
+    raised.take([says(9, rule="charging.other", cls=IncidentClass.SAFETY)], PACKS, NOW)
     (call,) = [n for n in raised.due(NOW, 20) if n.incident == 2]
     raised.settle(call.id, Rejected("the loudspeaker is broken"), NOW)
     (again,) = [n for n in raised.due(NOW, 20) if n.incident == 2]

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from alerts.incidents.grouping import WINDOW
 from alerts.incidents.lifecycle import Timers
 from alerts.incidents.model import State, StoryKind
 from alerts.notify.notice import NoticeReason, NoticeState
@@ -271,10 +272,16 @@ def test_words_that_fail_never_leave_a_danger_untold(url):
 
 def test_reads_page_by_id_and_by_place(operations):
     many = [
-        says(n, rule=f"rule-{n}", subject=Subject.of_place("riverside", "shed-1", f"p{n}"))
+        says(
+            n,
+            rule=f"rule-{n}",
+            subject=Subject.of_place("riverside", "shed-1", f"p{n}"),
+            after=n * 2 * WINDOW,  # too far apart to be told as one
+        )
         for n in range(1, 8)
     ]
-    operations.take([*many, polluted(9)], PACKS, NOW)
+    for n, one in enumerate([*many, polluted(9)]):
+        operations.take([one], PACKS, NOW + n * 2 * WINDOW)
     assert [i.id for i in operations.incidents(limit=3)] == [8, 7, 6]
     assert [i.id for i in operations.incidents(before=6, limit=3)] == [5, 4, 3]
     assert [i.id for i in operations.incidents(place=("riverside", "laobakou"))] == [8]

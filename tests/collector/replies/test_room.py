@@ -9,7 +9,7 @@ from alerts.incidents.model import State, StoryKind
 from alerts.registry.model import Address, ChannelKind
 from alerts.rules.transition import Change
 from alerts.store.operations import Operations
-from alerts.words import Language
+from alerts.words import IncidentClass, Language
 from collector.replies.port import Said
 from collector.replies.room import REMEMBERED, Replies, person_of
 from tests.alerts.incidents.community import NOW, REGISTRY, polluted, says
@@ -94,7 +94,8 @@ async def test_the_same_message_again_is_answered_and_not_acted_on(operations, r
 
 
 async def test_with_two_waiting_it_asks_which(operations, replies):
-    operations.take([says(1), says(2, rule="other-rule")], PACKS, NOW)
+    other = says(2, rule="other-rule", cls=IncidentClass.SAFETY)  # not told as one with the fire
+    operations.take([says(1), other], PACKS, NOW)
     words = await replies.hear(said("guard", "收到"))
     assert words.startswith("有 2 件事在等您")
     assert "收到 1：" in words

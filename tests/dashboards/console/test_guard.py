@@ -67,7 +67,7 @@ async def test_reading_any_page_or_call_changes_nothing(client: TestClient, here
     names |= {"incident": "6", "duty": "1", "rule": "port-overload"}
     query = "?since=2026-11-22T00:00:00Z&until=2026-11-22T10:00:00Z"
     for route in ROUTES:
-        if route.method == "GET" and route.path != "/events":
+        if route.method == "GET" and route.path != "/events" and route.principal != "link":
             path = route.path.format(**names) + (query if route.path.endswith("/series") else "")
             answer = await client.get(path)
             assert answer.status == 200, path

@@ -1,0 +1,204 @@
+"""The page behind a notice's link, on the real operations database."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+
+from alerts.incidents.model import State
+from alerts.links import Links
+from alerts.notify.notice import NoticeState
+from alerts.notify.outcome import Accepted
+from alerts.packs import shipped
+from alerts.registry.model import Address, ChannelKind
+from alerts.rules.packs import read_packs
+from alerts.rules.transition import Change
+from alerts.store.operations import Operations
+from dashboards.console.app import make_app
+from tests.dashboards.console.test_real_operations import _transition
+from tests.dashboards.desk_fixture import NOW, house, registry
+
+PACKS = read_packs(shipped())
+LINKS = Links(b"0123456789abcdef0123456789abcdef")
+OWN = Address(channel=ChannelKind.EMAIL, to="guard@example.org")
+
+
+def known(*, group: bool) -> Any:
+    """The guard post by a group's address, or by one of its own."""
+    people = tuple(
+        replace(person, addresses=(person.addresses[0], OWN) if group else (OWN,))
+        if person.id == "guard"
+        else person
+        for person in registry().people
+    )
+    return replace(registry(), people=people)
+
+
+@pytest.fixture
+async def operations(tmp_path: Path) -> AsyncIterator[Operations]:
+    url = f"sqlite:///{tmp_path / 'operations.sqlite3'}"
+    with Operations(url, link_base="http://127.0.0.1", links=LINKS, packs=PACKS) as operations:
+        operations.set_up()
+        operations.save_registry(known(group=False), "test", "begin", NOW)
+        yield operations
+
+
+@pytest.fixture
+async def client(operations: Operations) -> AsyncIterator[TestClient]:
+    desk = replace(house().desk, operations=operations, packs=PACKS, links=LINKS)
+    async with TestClient(TestServer(make_app(desk))) as client:
+        yield client
+
+
+def raised(operations: Operations) -> str:
+    """It opens; the first notice's link, accepted by its channel."""
+    operations.take([_transition(Change.RAISED, 0, 1130.0)], PACKS, NOW)
+    (notice,) = operations.due(NOW, 9)
+    operations.settle(notice.id, Accepted(), NOW)
+    return notice.link.removeprefix("http://127.0.0.1")
+
+
+async def act(client: TestClient, deed: str, **body: object) -> tuple[int, dict[str, Any]]:
+    origin = {"Origin": str(client.make_url("/")).rstrip("/")}
+    answer = await client.post(f"/m/incidents/1/{deed}", json=body, headers=origin)
+    return answer.status, await answer.json()
+
+
+async def test_the_token_leaves_the_url_at_once_and_the_page_opens_without_sign_in(
+    client: TestClient, operations: Operations
+):
+    link = raised(operations)
+    answer = await client.get(link, allow_redirects=False)
+    assert (answer.status, answer.headers["Location"]) == (303, "/m/incidents/1")
+    cookie = answer.headers["Set-Cookie"]
+    assert all(part in cookie for part in ("HttpOnly", "SameSite=Lax", "Path=/m/"))
+    page = await (await client.get(answer.headers["Location"])).text()
+    token = link.removeprefix("/l/")
+    assert token not in page
+    for words in ("您是值班岗", "我来处理", "我去不了", "119"):
+        assert words in page, words
+
+
+async def test_looking_counts_for_nothing_until_the_page_says_that_it_was_seen(
+    client: TestClient, operations: Operations
+):
+    link = raised(operations)
+    before = operations.mark()
+    for _ in range(3):
+        assert (await client.get(link)).status == 200
+    assert operations.mark() == before
+    assert operations.notices()[0].state is NoticeState.ACCEPTED
+    assert await act(client, "opened") == (200, {"notices": 1})
+    assert operations.notices()[0].state is NoticeState.OPENED
+
+
+async def test_every_step_of_the_incident_is_done_by_one_link(
+    client: TestClient, operations: Operations
+):
+    await client.get(raised(operations))
+    status, taken = await act(client, "acknowledge")
+    assert (status, taken["acknowledged_by"]) == (200, "guard")
+    assert operations.notices()[0].state is NoticeState.ACKNOWLEDGED
+    await act(client, "comments", text="到了")
+    assert (await act(client, "look-again", outcome="fine"))[0] == 409
+    operations.take([_transition(Change.CLEARED, 1, 20.0)], PACKS, NOW + timedelta(minutes=1))
+    status, looked = await act(client, "look-again", outcome="fine", note="已拔掉")
+    assert (status, looked["state"]) == (200, State.CLOSED.value)
+    origins = {line.origin for line in operations.story(1) if line.who == "guard"}
+    assert origins == {"link"}
+    page = await (await client.get("/m/incidents/1")).text()
+    assert "链接到" in page
+
+
+async def test_whoever_cannot_come_says_so_and_the_next_are_asked(
+    client: TestClient, operations: Operations
+):
+    await client.get(raised(operations))
+    status, _ = await act(client, "decline")
+    assert status == 200
+    assert [(n.reason.value, n.person) for n in operations.due(NOW, 9)] == [("climbed", "wang")]
+    assert "值班岗去不了" in await (await client.get("/m/incidents/1")).text()
+
+
+async def test_a_link_opens_no_other_incident_and_no_page_of_the_console_acts_by_it(
+    client: TestClient, operations: Operations
+):
+    await client.get(raised(operations))
+    other = replace(_transition(Change.RAISED, 5, 1130.0), rule="another")
+    operations.take([other], PACKS, NOW + timedelta(hours=1))
+    assert (await client.get("/m/incidents/2")).status == 403
+    client.session.cookie_jar.update_cookies(
+        {
+            "link-2": client.session.cookie_jar.filter_cookies(client.make_url("/m/"))[
+                "link-1"
+            ].value
+        },
+        client.make_url("/m/"),
+    )
+    assert (await client.get("/m/incidents/2")).status == 403
+
+
+@pytest.mark.parametrize("token", ["x", "personal.1.guard.1.AAAA", "a" * 200])
+async def test_a_link_of_nobody_opens_nothing(
+    client: TestClient, operations: Operations, token: str
+):
+    raised(operations)
+    answer = await client.get(f"/l/{token}", allow_redirects=False)
+    assert (answer.status, "Set-Cookie" in answer.headers) == (403, False)
+    assert "请从通知里重新点开链接" in await answer.text()
+    assert (await act(client, "acknowledge"))[0] == 403
+
+
+async def test_whoever_left_takes_no_access_along(client: TestClient, operations: Operations):
+    await client.get(raised(operations))
+    people = tuple(person for person in registry().people if person.id != "guard")
+    operations.save_registry(replace(registry(), people=people), "x", "left", NOW)
+    assert (await act(client, "acknowledge"))[0] == 403
+    assert "您已经不在名册里" in await (await client.get("/m/incidents/1")).text()
+
+
+async def test_a_groups_link_shows_and_asks_who_is_there_and_acts_for_nobody(
+    client: TestClient, operations: Operations
+):
+    operations.save_registry(known(group=True), "x", "y", NOW)
+    await client.get(raised(operations))
+    page = await (await client.get("/m/incidents/1")).text()
+    for words in ("您是哪一位？", "王经理"):
+        assert words in page, words
+    assert "我来处理" not in page
+    for deed in ("acknowledge", "decline", "snooze", "opened"):
+        assert (await act(client, deed))[0] == 403
+    status, _ = await act(client, "who", person="guard")
+    assert status == 200
+    assert (await act(client, "who", person="guard"))[0] == 200  # asked twice, sent once
+    (sent,) = operations.due(NOW, 9)
+    assert (sent.reason.value, sent.address) == ("link", OWN)
+    assert "/l/personal.1.guard." in sent.link
+    assert (await act(client, "who", person="zhou"))[0] == 422  # no address of his own
+
+
+async def test_no_page_or_call_of_the_console_shows_a_token(
+    client: TestClient, operations: Operations
+):
+    token = raised(operations).removeprefix("/l/")
+    for path in ("/incidents/1", "/api/v1/incidents/1", "/api/v1/notices", "/demo/inbox"):
+        text = await (await client.get(path)).text()
+        assert token not in text, path
+        assert token.rpartition(".")[2] not in text, path
+
+
+async def test_a_change_from_another_site_is_refused_with_the_cookie_too(
+    client: TestClient, operations: Operations
+):
+    await client.get(raised(operations))
+    answer = await client.post(
+        "/m/incidents/1/acknowledge", json={}, headers={"Origin": "http://evil.example"}
+    )
+    assert answer.status == 403
+    assert operations.incident(1).state is State.OPEN  # type: ignore[union-attr]
