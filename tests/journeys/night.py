@@ -30,7 +30,7 @@ from collector.link.port import Broker
 from edge.clock import Clock
 from edge.contract.reading import Reading
 from edge.contract.senml import encode
-from tests.alerts.notify.services import AliyunServer, Dingtalk, WecomServer
+from tests.alerts.notify.services import AliyunServer, Dingtalk, NtfyServer, WecomServer
 
 SITE, SHED, METER, GUARD_ROOM = "linjiang", "shed-2", "feeder", "guard-room"
 RATING_A = 40.0
@@ -62,7 +62,7 @@ PEOPLE = (
     someone("gate", "一号棚门岗", PostRole.GUARD, at(ChannelKind.LOG, "gate"),
             places=("shed-1",), is_post=True),
     someone("mei", "梅姐", PostRole.PROPERTY, at(ChannelKind.WECOM_APP, "chen"),
-            at(ChannelKind.SMS, MEI_PHONE), phone=MEI_PHONE),
+            at(ChannelKind.NTFY, "env:TOPIC_URL", secret="env:SERVICE_SECRET"), phone=MEI_PHONE),
     someone("wen", "文书记", PostRole.COMMUNITY,
             at(ChannelKind.DINGTALK, "env:ROBOT_URL", group=True, secret="env:SERVICE_SECRET"),
             phone="000-5550-0102"),
@@ -108,11 +108,6 @@ template = "TTS_1"
 key_template = "TTS_2"
 variables = {{ place = "place", what = "what", do = "do" }}
 url = "{phones}"
-[sms]
-sign_name = "临江守望"
-template = "SMS_1"
-variables = {{ place = "place", what = "what", do = "do" }}
-url = "{phones}"
 [wecom]
 corp_id = "ww01"
 agent_id = 1000002
@@ -136,20 +131,26 @@ class Hung(Dingtalk):
 
 
 class Services:
-    """Phones work; WeCom says HTTP 200 and refuses in the body; DingTalk hangs."""
+    """Calls and push messages work; WeCom says HTTP 200 and refuses in the body; DingTalk hangs."""
 
     def __init__(self) -> None:
         self.phones, self.wecom, self.dingtalk = AliyunServer(), WecomServer(), Hung()
+        self.push = NtfyServer()
         self.wecom.mode = "refusing"
 
     @asynccontextmanager
     async def there(self) -> AsyncIterator["Services"]:
-        async with self.phones.there(), self.wecom.there(), self.dingtalk.there():
+        async with (
+            self.phones.there(),
+            self.wecom.there(),
+            self.dingtalk.there(),
+            self.push.there(),
+        ):
             yield self
 
     @property
     def settings(self) -> str:
-        hosts = [each.host for each in (self.phones, self.wecom, self.dingtalk)]
+        hosts = [each.host for each in (self.phones, self.wecom, self.dingtalk, self.push)]
         return SETTINGS.format(
             key_id=AliyunServer.key_id,
             phones=self.phones.url,
@@ -161,11 +162,6 @@ class Services:
         """What was read out to this number."""
         calls = [taken for taken in self.phones.taken if taken[0] == "IvrCall"]
         return [values for _, query, values in calls if query["CalledNumber"] == number]
-
-    def texted(self, number: str) -> list[dict[str, str]]:
-        """The variables of its SMS."""
-        sent = [taken for taken in self.phones.taken if taken[0] == "SendSms"]
-        return [values for _, query, values in sent if query["PhoneNumbers"] == number]
 
 
 class Meter:

@@ -34,7 +34,6 @@ from tests.collector.village import Process, settle, status_of, until
 from tests.journeys.night import (
     GUARD_PHONE,
     GUARD_ROOM,
-    MEI_PHONE,
     METER,
     MORNING,
     NIGHT,
@@ -81,7 +80,7 @@ BALANCE = {
     ("guard", "voice"): ["opened accepted"],
     ("mei", "wecom-app"): ["climbed rejected", "recovered rejected", "second-look rejected",
                            "closed rejected"],
-    ("mei", "sms"): ["climbed acknowledged", "recovered accepted", "second-look accepted",
+    ("mei", "ntfy"): ["climbed acknowledged", "recovered accepted", "second-look accepted",
                      "closed accepted"],
     ("wen", "dingtalk"): ["opened accepted", "recovered accepted", "closed accepted"],
 }  # fmt: skip
@@ -121,14 +120,10 @@ class House:
         if self.process is not None:
             self.process.kill()
 
-    async def post(self, path: str, **body: str) -> dict[str, object]:
-        async with (
-            aiohttp.ClientSession(self.url, headers={"Origin": self.url}) as desk,
-            desk.post(f"/api/v1{path}", json=body) as answer,
-        ):
-            assert answer.status == 200, await answer.text()
-            said: dict[str, object] = await answer.json()
-            return said
+    def phone(self) -> aiohttp.ClientSession:
+        """A browser on somebody's phone."""
+        jar = aiohttp.CookieJar(unsafe=True)  # the host is an address here
+        return aiohttp.ClientSession(self.url, headers={"Origin": self.url}, cookie_jar=jar)
 
 
 TEXTS = {
@@ -223,6 +218,7 @@ async def test_a_feeder_passes_120_percent_at_night_and_somebody_has_looked_by_m
         environment = {
             "SERVICE_SECRET": SECRET,
             "ROBOT_URL": services.dingtalk.url,
+            "TOPIC_URL": services.push.url,
             "BOX_KEY": KEY,
         }
         config = settle(tmp_path, broker.url, registry=REGISTRY, more=services.settings)
@@ -255,35 +251,43 @@ async def test_a_feeder_passes_120_percent_at_night_and_somebody_has_looked_by_m
         clock = meter.clock = clock_from(clock.now(), SLOW)
         await house.start(clock)
         up_at = clock.now()
-        await until(lambda: bool(services.texted(MEI_PHONE)))
+        await until(lambda: bool(services.push.taken))
         told = {one.person: one for one in operations.notices() if one.reason in CALLS}
         heard_at = min(accepted_at(told["guard"]), accepted_at(told[GUARD_ROOM]))
         due_at = heard_at + timedelta(minutes=5)
         assert due_at <= told["mei"].created_at <= max(due_at, up_at) + timedelta(minutes=3)
         for name in ("guard", "mei"):
-            wanted = TEXTS[name, Language.ZH].format(link=f"{house.url}/incidents/{incident.id}")
+            wanted = TEXTS[name, Language.ZH].format(link=told[name].link)
             assert f"{told[name].title}\n{told[name].text}" == wanted
+        (message,) = services.push.taken
+        assert f"{message['title']}\n{message['message']}" == wanted
 
-        # She takes over: the loudspeaker falls silent. She goes, people unplug, it recovers.
-        await house.post(f"/incidents/{incident.id}/acknowledge", who="mei")
+        # Opening her link is not yet a word. She takes over: the loudspeaker falls silent.
+        phone = await stack.enter_async_context(house.phone())
+        async with phone.get(message["click"]) as page:
+            assert (page.status, page.url.path) == (200, f"/m/incidents/{incident.id}")
+        assert state(operations) is State.OPEN
+        await tap(phone, f"/m/incidents/{incident.id}/acknowledge", {})
         await until(lambda: box.hushed == [str(incident.id)])
+
+        # She goes, people unplug, it recovers.
         meter.set(0.4)
         await until(lambda: state(operations) is State.RECOVERED)
-        await until(lambda: len(services.texted(MEI_PHONE)) == 3)
+        await until(lambda: len(services.push.taken) == 3)
 
         # The rest of the night nobody hears anything more.
-        rung = len(services.phones.taken), len(box.heard)
+        rung = len(services.phones.taken), len(box.heard), len(services.push.taken)
         house.stop()
         clock = meter.clock = clock_from(clock.now(), FAST)
         await house.start(clock)
         await until(lambda: clock.now() >= MORNING)
-        assert (len(services.phones.taken), len(box.heard)) == rung
+        assert (len(services.phones.taken), len(box.heard), len(services.push.taken)) == rung
 
         # 07:30: DingTalk works again. She has been back, and says that it is fine.
         services.dingtalk.wakes.set()
         (duty,) = operations.duties(open=True)
         assert (duty.kind, duty.person) == (DutyKind.SECOND_LOOK, "mei")
-        await house.post(f"/duties/{duty.id}/confirm", who="mei", outcome="fine")
+        await tap(phone, f"/m/incidents/{incident.id}/look-again", {"outcome": "fine"})
         await until(lambda: all(one.state in SETTLED for one in operations.notices()))
         assert state(operations) is State.CLOSED
         house.stop()
@@ -300,6 +304,11 @@ async def test_a_feeder_passes_120_percent_at_night_and_somebody_has_looked_by_m
         assert {one.person for one in operations.considered(1)} == set(WHY)
         assert balance(operations) == BALANCE
         assert all(one.settled_at for one in operations.notices())
+
+
+async def tap(phone: aiohttp.ClientSession, path: str, body: dict[str, str]) -> None:
+    async with phone.post(path, json=body) as answer:
+        assert answer.status == 200, await answer.text()
 
 
 CALLS = (NoticeReason.OPENED, NoticeReason.CLIMBED)
