@@ -299,8 +299,8 @@ async def test_a_feeder_passes_120_percent_at_night_and_somebody_has_looked_by_m
         for person, reasons in WHY.items():
             assert main(["why", "--config", str(config), "--lang", "en", "1", person]) == 0
             _, _, *rows = capsys.readouterr().out.splitlines()
-            told = [row.split("  ")[-1].strip() for row in rows]
-            assert told == [reason.text(Language.EN) for reason in reasons], person
+            read = [row.split("  ")[-1].strip() for row in rows]
+            assert read == [reason.text(Language.EN) for reason in reasons], person
         assert {one.person for one in operations.considered(1)} == set(WHY)
         assert balance(operations) == BALANCE
         assert all(one.settled_at for one in operations.notices())
