@@ -840,9 +840,18 @@ class Operations(Reads, Orders, Acts, Quiet, Posts, Digests, Drills, Linked):
         if reason in MUTABLE and (silence := silence_over(connection, incident, registry, now)):
             self._teller.tell(connection, incident, reason, registry, packs, now, silence)
             return self._mute(connection, incident, silence, now)
-        reached = self._teller.tell(connection, incident, reason, registry, packs, now)
-        if reached or reason not in CALLING or not who.tells_at_once(incident):
+        told_at = self._teller.tell(connection, incident, reason, registry, packs, now)
+        if reason not in CALLING or not who.tells_at_once(incident):
             return incident
+        if told_at is not None:
+            if told_at <= now or incident.cls is not IncidentClass.UPKEEP:
+                return incident
+            # Else it would climb all night past people who are told in the morning.
+            steps = who.tiers_of(incident, registry)
+            later = climb.accepted(incident, steps, told_at)
+            if later == incident:
+                return incident
+            return _save(connection, incident, replace(later, version=incident.version + 1))
         return self._climb_on(connection, incident, "nobody", registry, now)
 
     def _climb_on(
