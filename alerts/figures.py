@@ -22,6 +22,8 @@ FLAG_WORDS = {Language.ZH: ("否", "是"), Language.EN: ("no", "yes")}
 
 # Facts that count something whatever the metric is.
 WHOLE = frozenset({"minutes", "percent", "window", "count", "hours", "wait"})
+# The load of a circuit: 50 of 40 A is plain enough, as is 47.5.
+TENTHS = frozenset({"amperes", "rating"})
 
 # Signs that a chat robot, a mail client or a page might take for markup, as their full-width twins.
 _MARKUP = str.maketrans({sign: chr(ord(sign) + 0xFEE0) for sign in "<>`*_[]#@|{}\\"})
@@ -66,6 +68,8 @@ def figures(metric: str, facts: Mapping[str, float | str], language: Language) -
             texts[name] = FLAG_WORDS[language][fact >= 0.5]
         elif name in WHOLE:
             texts[name] = number(fact, 0)
+        elif name in TENTHS:
+            texts[name] = number(fact, 1, plain=True)
         elif name == "limit" or known is None:
             texts[name] = number(fact, _limit_decimals(fact, decimals), plain=True)
         else:

@@ -11,7 +11,7 @@ from alerts.incidents.grouping import CAUSES, WINDOW
 from alerts.incidents.lifecycle import TIMERS, TRANSITIONS, Event
 from alerts.incidents.model import State
 from alerts.incidents.silences import LONGEST, SNOOZE_LONGEST
-from alerts.incidents.who import USUAL_TIERS, Reason
+from alerts.incidents.who import USUAL_NIGHT, USUAL_TIERS, Reason
 from alerts.links import AFTER_CLOSE, MAY, Deed, LinkKind
 from alerts.links import LONGEST as LINK_LONGEST
 from alerts.links import MEANINGS as MEANINGS_OF_DEEDS
@@ -114,7 +114,9 @@ def _lines() -> Iterator[str]:
             for kind, steps in USUAL_TIERS.items()
         ),
         "",
-        "What the service has about itself goes to the engineers.",
+        "What the service has about itself goes to the engineers. Upkeep waits for the day: whoever "
+        f"named no quiet hours hears nothing of it from {USUAL_NIGHT[0]} to {USUAL_NIGHT[1]}, and it "
+        "climbs from the morning on. No phone is rung to say that something is over.",
         "",
         "## What is told as one",
         "",

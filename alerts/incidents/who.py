@@ -9,7 +9,16 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from alerts.incidents.model import Incident
 from alerts.notify.notice import Considered, NoticeReason
-from alerts.registry.model import Person, Place, PlaceKind, PostRole, Registry, Tier
+from alerts.registry.model import (
+    Address,
+    ChannelKind,
+    Person,
+    Place,
+    PlaceKind,
+    PostRole,
+    Registry,
+    Tier,
+)
 from alerts.words import NIGHT_CLASSES, IncidentClass, Language, Severity
 from edge.contract.subject import SubjectKind
 
@@ -39,6 +48,7 @@ class Reason(StrEnum):
     STAND_IN_LOOP = "stand-in-loop"
     EMPTY_ROTA = "empty-rota"
     NO_ADDRESS = "no-address"
+    NOT_BY_CALL = "not-by-call"
     ALREADY_TOLD = "already-told"
     NOT_TOLD_BEFORE = "not-told-before"
     DIGEST = "digest"
@@ -159,6 +169,10 @@ TEXTS: dict[Reason, dict[Language, str]] = {
         Language.ZH: "未通知：没有登记联系地址。",
         Language.EN: "Not told: no address is registered.",
     },
+    Reason.NOT_BY_CALL: {
+        Language.ZH: "没有再打电话：事情已经过去，不为这个响铃。",
+        Language.EN: "Not called again: it is over, and no phone is rung for that.",
+    },
     Reason.ALREADY_TOLD: {
         Language.ZH: "没有重复通知：这一次已经通知过。",
         Language.EN: "Not told again: had been told of this already.",
@@ -240,6 +254,13 @@ class Quiet:
     snoozed: Mapping[str, datetime] = field(default_factory=dict)
 
 
+def addresses_for(person: Person, reason: NoticeReason) -> tuple[Address, ...]:
+    """Where this person is told so, the first one first: no phone is rung to say that it is over."""
+    if reason not in _ENDINGS:
+        return person.addresses
+    return tuple(one for one in person.addresses if one.channel is not ChannelKind.VOICE)
+
+
 def place_of(incident: Incident, registry: Registry) -> Place | None:
     """The incident's place; a device's is its first binding's. None for the cell itself."""
     subject = incident.subject
@@ -315,11 +336,18 @@ def consider(
     return list(_verdicts(incident, reason, registry, now, history, quiet, roster))
 
 
-def quiet_until(person: Person, zone: tzinfo, now: datetime) -> datetime | None:
-    """When this person's quiet hours end, if ``now`` lies in them. Half open; may span midnight."""
-    if not person.quiet_from or not person.quiet_to:
+# Upkeep can wait for the day, also for whoever named no quiet hours: a night's usual ones.
+USUAL_NIGHT = ("22:00", "07:00")
+
+
+def quiet_until(person: Person, cls: IncidentClass, zone: tzinfo, now: datetime) -> datetime | None:
+    """When quiet ends for this person and class, if it holds now. Half open; may span midnight."""
+    hours = (person.quiet_from, person.quiet_to)
+    if not all(hours) and cls is IncidentClass.UPKEEP:
+        hours = USUAL_NIGHT
+    if not all(hours) or cls in NIGHT_CLASSES:
         return None
-    since, until = time.fromisoformat(person.quiet_from), time.fromisoformat(person.quiet_to)
+    since, until = map(time.fromisoformat, hours)
     local = now.astimezone(zone)
     clock = local.time()
     inside = since <= clock < until if since < until else (clock >= since or clock < until)
@@ -367,10 +395,12 @@ def _verdicts(
         elif answers is not None and answers.reason is not None:
             away = Reason.AWAY if answers.reason is Reason.STAND_IN else Reason.ON_ROTA_TOLD
             yield Verdict(person=person, step=step, reason=away)
-            verdict = _verdict(answers.person, step, answers.reason, incident, registry, quiet, now)
+            verdict = _verdict(
+                answers.person, step, answers.reason, incident, reason, registry, quiet, now
+            )
             told.setdefault(answers.person.id, verdict)
         else:
-            told[person.id] = _verdict(person, step, why, incident, registry, quiet, now)
+            told[person.id] = _verdict(person, step, why, incident, reason, registry, quiet, now)
     yield from told.values()
 
 
@@ -379,6 +409,7 @@ def _verdict(
     step: int,
     why: Reason,
     incident: Incident,
+    reason: NoticeReason,
     registry: Registry,
     quiet: Quiet,
     now: datetime,
@@ -387,9 +418,11 @@ def _verdict(
     zone = zone_of(person.site, registry)
     if not person.addresses:
         return Verdict(person=person, step=step, reason=Reason.NO_ADDRESS)
+    if not addresses_for(person, reason):
+        return Verdict(person=person, step=step, reason=Reason.NOT_BY_CALL)
     if ends := quiet.snoozed.get(person.id):
         return Verdict(person=person, step=step, reason=Reason.SNOOZED, due_at=ends)
-    if incident.cls not in NIGHT_CLASSES and (until := quiet_until(person, zone, now)):
+    if until := quiet_until(person, incident.cls, zone, now):
         return Verdict(person=person, step=step, reason=Reason.QUIET_HOURS, due_at=until)
     return Verdict(person=person, step=step, reason=why, due_at=now)
 
@@ -415,6 +448,7 @@ def _wants(
     )
 
 
+_ENDINGS = (NoticeReason.RECOVERED, NoticeReason.CLOSED)
 BESIDE = -1
 """The step of those who hear beside the climb."""
 _NEWS = frozenset(
@@ -440,7 +474,7 @@ def _why(
         return Reason.DIGEST_SENT if tier == 0 else Reason.NOT_THIS_TIER
     if reason is NoticeReason.SECOND_LOOK:
         return _why_second_look(incident, person, tier, took_over)
-    if reason in (NoticeReason.RECOVERED, NoticeReason.CLOSED):
+    if reason in _ENDINGS:
         if person.id == took_over:
             return Reason.TOOK_OVER
         return Reason.TOLD_BEFORE if person.id in history.ever else Reason.NOT_TOLD_BEFORE

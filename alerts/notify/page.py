@@ -195,8 +195,12 @@ def _everywhere(rule: Rule, reason: NoticeReason, language: Language) -> str:
     template = json.loads(sms.fill(notice, _VARIABLES) or "{}")
     lines = ["```text", text_of(notice, ABOUT[ChannelKind.WECOM].bytes_most), "```", ""]
     lines.append("- `wechat`: " + "; ".join(f"{k} {v}" for k, v in filled.items()))
-    lines.append("- `sms`, `voice`: " + "; ".join(f"{k} {v}" for k, v in template.items()))
-    if language is Language.ZH and reason not in (NoticeReason.RECOVERED, NoticeReason.CLOSED):
+    is_over = reason in (NoticeReason.RECOVERED, NoticeReason.CLOSED)
+    lines.append(
+        ("- `sms`: " if is_over else "- `sms`, `voice`: ")
+        + "; ".join(f"{k} {v}" for k, v in template.items())
+    )
+    if language is Language.ZH and not is_over:
         said = spoken_words(rule, _incident(rule, reason), _REGISTRY, reason)
         lines.append("- `announcer`: " + " / ".join(said.splitlines()))
     return "\n".join(lines) + "\n"

@@ -24,7 +24,10 @@ class Outbox(Protocol):
     """The operations database as the dispatcher sees it; synchronous, called in a worker thread."""
 
     def due(self, now: datetime, limit: int) -> Sequence[Notice]:
-        """Notices to send by ``now``, oldest first; per (incident, address) none whose elder waits."""
+        """Notices to send by ``now``: of fire class, then the oldest first.
+
+        Per (incident, address) none whose elder waits.
+        """
         ...
 
     def settle(self, notice_id: int, outcome: Outcome, now: datetime, jitter: float) -> None:

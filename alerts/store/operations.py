@@ -48,7 +48,7 @@ from alerts.store.registry_rows import changes, write_registry
 from alerts.store.rules_seen import RulesSeen, rules_seen
 from alerts.store.telling import UNSENT, Rulebook, Teller, Words, level_of
 from alerts.store.unwritten import Unwritten
-from alerts.words import Severity
+from alerts.words import IncidentClass, Severity
 from edge.contract.subject import Subject
 
 CLIMB_AT_ONCE = 200  # incidents in one transaction, so that the desk's acts wait only briefly
@@ -334,7 +334,10 @@ class Operations(Reads, Orders, Acts, Quiet, Posts, Digests, Drills, Linked):
     # -- the outbox ------------------------------------------------------------------------------
 
     def due(self, now: datetime, limit: int) -> list[Notice]:
-        """Notices to send by ``now``, oldest first; per (incident, address) none whose elder waits."""
+        """Notices to send by ``now``: of fire class, then the oldest first.
+
+        Per (incident, address) none whose elder waits.
+        """
         notice, elder = t.notice, t.notice.alias("elder")
         elder_waits = exists().where(
             elder.c.incident == notice.c.incident,
@@ -346,7 +349,8 @@ class Operations(Reads, Orders, Acts, Quiet, Posts, Digests, Drills, Linked):
         query = (
             select(notice)
             .where(notice.c.state.in_(UNSENT), notice.c.due_at <= now, ~elder_waits)
-            .order_by(notice.c.due_at, notice.c.id)
+            # Else a fire would stand behind a storm that is older and longer than ``limit``.
+            .order_by(notice.c.cls != IncidentClass.FIRE.value, notice.c.due_at, notice.c.id)
             .limit(limit)
         )
         with self._database.read() as connection:
@@ -475,7 +479,7 @@ class Operations(Reads, Orders, Acts, Quiet, Posts, Digests, Drills, Linked):
         }
         untried = [
             address
-            for address in (person.addresses if person else ())
+            for address in (who.addresses_for(person, NoticeReason(row.reason)) if person else ())
             if (address.channel.value, address.to) not in tried
         ]
         return person, untried, len(tried)
@@ -836,9 +840,18 @@ class Operations(Reads, Orders, Acts, Quiet, Posts, Digests, Drills, Linked):
         if reason in MUTABLE and (silence := silence_over(connection, incident, registry, now)):
             self._teller.tell(connection, incident, reason, registry, packs, now, silence)
             return self._mute(connection, incident, silence, now)
-        reached = self._teller.tell(connection, incident, reason, registry, packs, now)
-        if reached or reason not in CALLING or not who.tells_at_once(incident):
+        told_at = self._teller.tell(connection, incident, reason, registry, packs, now)
+        if reason not in CALLING or not who.tells_at_once(incident):
             return incident
+        if told_at is not None:
+            if told_at <= now or incident.cls is not IncidentClass.UPKEEP:
+                return incident
+            # Else it would climb all night past people who are told in the morning.
+            steps = who.tiers_of(incident, registry)
+            later = climb.accepted(incident, steps, told_at)
+            if later == incident:
+                return incident
+            return _save(connection, incident, replace(later, version=incident.version + 1))
         return self._climb_on(connection, incident, "nobody", registry, now)
 
     def _climb_on(

@@ -58,8 +58,8 @@ class Teller:
         rulebook: Rulebook | None,
         now: datetime,
         silence: Silence | None = None,
-    ) -> bool:
-        """Write it all down (a ``silence`` tells nobody); whether anybody of the incident's tier has a notice on the way."""
+    ) -> datetime | None:
+        """Write it all down (a ``silence`` tells nobody); when the first of the incident's tier is told, if any is."""
         is_first = reason is NoticeReason.OPENED  # nobody has its words yet
         verdicts = self.verdicts(connection, incident, reason, registry, now, silence)
         rule = rulebook.rules.get(incident.words_of) if rulebook else None
@@ -71,7 +71,7 @@ class Teller:
                 continue
             if verdict.reason is not who.Reason.SNOOZED:
                 told.append(verdict.person.id)
-            address = verdict.person.addresses[0]
+            address = who.addresses_for(verdict.person, reason)[0]
             if address.channel is ChannelKind.ANNOUNCER and reason in _SAID_BY_SILENCE:
                 continue  # ``hush`` tells it
             if (address.channel.value, address.to) in taken:
@@ -95,10 +95,14 @@ class Teller:
             line = StoryLine(at=now, kind=StoryKind.TOLD, facts=facts)
             connection.execute(insert(t.story), story_row(incident.id, line))
         # Whoever wants no notices for a while answers none: the next are asked at once.
-        return any(
-            v.due_at is not None and v.step == incident.step and v.reason is not who.Reason.SNOOZED
+        due = (
+            v.due_at
             for v in verdicts
+            if v.due_at is not None
+            and v.step == incident.step
+            and v.reason is not who.Reason.SNOOZED
         )
+        return min(due, default=None)
 
     def withhold(
         self,

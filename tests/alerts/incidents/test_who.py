@@ -10,15 +10,17 @@ from alerts.incidents import lifecycle, who
 from alerts.incidents.model import Incident
 from alerts.incidents.who import History, Reason
 from alerts.notify.notice import NoticeReason
-from alerts.registry.model import PostRole, Registry
+from alerts.registry.model import Address, ChannelKind, PostRole, Registry
 from alerts.rules.transition import Transition
 from alerts.words import IncidentClass, Language, Severity
 from edge.contract.subject import Subject, SubjectKind
 from tests.alerts.incidents.community import (
     CHIEF,
+    GUARD,
     NIGHT,
     NOW,
     REGISTRY,
+    mail,
     polluted,
     says,
 )
@@ -58,6 +60,28 @@ def test_everybody_of_the_site_is_considered_with_a_reason():
     }
 
 
+PHONE = Address(channel=ChannelKind.VOICE, to="13800000001")
+
+
+@pytest.mark.parametrize(
+    ("reason", "addresses", "why", "first"),
+    [
+        (NoticeReason.OPENED, (PHONE, mail("guard")), "tier", PHONE),
+        (NoticeReason.RECOVERED, (PHONE, mail("guard")), "told-before", mail("guard")),
+        (NoticeReason.RECOVERED, (PHONE,), "not-by-call", None),
+        (NoticeReason.CLOSED, (PHONE,), "not-by-call", None),
+        (NoticeReason.REOPENED, (PHONE,), "tier", PHONE),
+    ],
+)
+def test_no_phone_is_rung_to_say_that_it_is_over(reason, addresses, why, first):
+    guard = replace(GUARD, addresses=addresses)
+    registry = replace(REGISTRY, people=(guard, *REGISTRY.people[1:]))
+    history = NOBODY_YET if reason is OPENED else History(ever={"guard"}, this_round={"guard"})
+    found = reasons(incident(says(1)), reason, history=history, registry=registry)
+    assert found["guard"] == why
+    assert next(iter(who.addresses_for(guard, reason)), None) == first
+
+
 def test_people_of_another_site_are_not_considered():
     stranger = replace(CHIEF, id="stranger", site="elsewhere")
     registry = replace(REGISTRY, people=(*REGISTRY.people, stranger))
@@ -93,6 +117,20 @@ def test_quiet_hours_hold_back_all_but_what_rings_at_night(cls, expected):
     assert reasons(about, NoticeReason.CLIMBED, NIGHT)["mei"] == expected
 
 
+@pytest.mark.parametrize(
+    ("cls", "expected"),
+    [
+        (IncidentClass.SAFETY, None),
+        (IncidentClass.POLLUTION, None),
+        (IncidentClass.UPKEEP, datetime(2026, 5, 4, 23, 0, tzinfo=UTC)),  # 07:00 in Shanghai
+    ],
+)
+def test_upkeep_waits_for_the_day_where_no_quiet_hours_are_named(cls, expected):
+    verdicts = who.consider(incident(says(1, cls=cls)), OPENED, REGISTRY, NIGHT)
+    guard = next(verdict for verdict in verdicts if verdict.person.id == "guard")
+    assert guard.due_at == (expected or NIGHT)
+
+
 def test_what_quiet_hours_hold_back_is_due_when_they_end():
     verdicts = who.consider(incident(polluted(1)), OPENED, REGISTRY, NIGHT)
     chief = next(verdict for verdict in verdicts if verdict.person.id == "lao-li")
@@ -117,7 +155,9 @@ def test_quiet_hours_are_half_open_and_may_span_midnight(quiet_from, quiet_to, l
     day = datetime(2026, 5, 4, tzinfo=zone)
     hour, minute = map(int, local.split(":"))
     person = replace(CHIEF, quiet_from=quiet_from, quiet_to=quiet_to)
-    found = who.quiet_until(person, zone, day.replace(hour=hour, minute=minute))
+    found = who.quiet_until(
+        person, IncidentClass.POLLUTION, zone, day.replace(hour=hour, minute=minute)
+    )
     if until is None:
         assert found is None
     else:

@@ -8,11 +8,15 @@ import pytest
 from alerts.incidents.grouping import WINDOW
 from alerts.notify.notice import NoticeState
 from alerts.notify.outcome import Accepted, Rejected, Retry
+from alerts.registry.model import Address, ChannelKind
 from alerts.rules.transition import Change
 from alerts.store import outbox
 from alerts.words import IncidentClass, Severity
+from edge.contract.subject import Subject
 from tests.alerts.incidents.community import GUARD, MEI, NOW, REGISTRY, hook, mail, says
 from tests.alerts.store.conftest import PACKS
+
+SHED_1 = REGISTRY.places[1]
 
 
 @pytest.fixture
@@ -99,6 +103,22 @@ def test_due_gives_the_oldest_first_and_no_more_than_asked(operations):
     assert [n.incident for n in operations.due(NOW + 10 * WINDOW, 3)] == [1, 2, 3]
 
 
+def test_due_gives_fire_before_an_older_storm(operations):
+    places = [replace(SHED_1, id=f"shed-{n}") for n in range(1, 6)]
+    guard = replace(GUARD, places=())
+    many = replace(REGISTRY, places=(*places, *REGISTRY.places[:1]), people=(guard, MEI))
+    operations.save_registry(many, "me", "more sheds", NOW)
+    storm = [
+        says(n, subject=Subject.of_place("riverside", place.id), place=place.id, cls=cls)
+        for n, place in enumerate(places)
+        for cls in [IncidentClass.FIRE if n == 4 else IncidentClass.SAFETY]
+    ]
+    operations.take(storm[:4], PACKS, NOW)
+    operations.take(storm[4:], PACKS, NOW + timedelta(minutes=1))
+    found = operations.due(NOW + timedelta(minutes=1), 3)
+    assert [(n.incident, n.cls.value) for n in found] == [(5, "fire"), (1, "safety"), (2, "safety")]
+
+
 def test_a_rejected_address_hands_on_to_the_persons_next(operations, notice):
     operations.settle(notice.id, Rejected("410 gone"), NOW)
     (second,) = operations.due(NOW, 10)
@@ -129,6 +149,18 @@ def test_a_refused_recovery_wakes_nobody_else(operations, notice):
     operations.settle(recovered.id, Rejected("gone"), NOW)
     people = {n.person for n in operations.notices()}
     assert people == {"guard"}
+
+
+def test_a_refused_recovery_is_not_handed_on_to_a_phone(operations, notice):
+    phone = Address(channel=ChannelKind.VOICE, to="13800000001")
+    reached = replace(GUARD, addresses=(GUARD.addresses[0], phone))
+    operations.save_registry(replace(REGISTRY, people=(reached, MEI)), "me", "phone", NOW)
+    operations.settle(notice.id, Accepted(), NOW)
+    operations.take([says(2, Change.CLEARED)], PACKS, NOW)
+    recovered = next(n for n in operations.due(NOW, 10) if n.reason == "recovered")
+    operations.settle(recovered.id, Rejected("gone"), NOW)
+    assert all(n.address != phone for n in operations.notices())
+    assert operations.why(1, "guard")[-1].reason == "not-accepted"
 
 
 def test_an_address_that_was_dropped_meanwhile_has_no_next(operations, notice):

@@ -11,7 +11,7 @@ from alerts.incidents.silences import Silence, SilenceKind
 from alerts.notify.outcome import Accepted
 from alerts.rules.transition import Change
 from alerts.words import IncidentClass, Severity
-from tests.alerts.incidents.community import NOW, says
+from tests.alerts.incidents.community import NIGHT, NOW, says
 from tests.alerts.store.conftest import PACKS
 
 MINUTE = timedelta(minutes=1)
@@ -58,6 +58,19 @@ def test_what_is_silenced_calls_nobody_and_is_told_when_the_silence_ends_and_it_
     assert told(operations, NOW + HOUR) == [("opened", "guard")]
     operations.climb(NOW + HOUR + 31 * MINUTE)
     assert told(operations, NOW + HOUR + 31 * MINUTE) == [("climbed", "mei")]
+
+
+def test_upkeep_of_the_night_is_told_in_the_morning_and_climbs_from_there(operations):
+    day = NIGHT.replace(hour=23, minute=0)  # 07:00 in Shanghai
+    upkeep = says(1, cls=IncidentClass.UPKEEP, after=NIGHT - NOW)
+    operations.take([upkeep], PACKS, NIGHT)
+    for hours in range(5):
+        operations.climb(NIGHT + hours * HOUR)
+        assert told(operations, NIGHT + hours * HOUR) == []
+    assert told(operations, day) == [("opened", "guard")]
+    assert operations.climb(day + 29 * MINUTE) == 0
+    operations.climb(day + 30 * MINUTE)
+    assert told(operations, day + 30 * MINUTE) == [("climbed", "mei")]
 
 
 def test_what_is_over_when_the_silence_ends_is_told_to_nobody(operations):
