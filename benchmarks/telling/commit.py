@@ -15,7 +15,7 @@ from alerts.packs import shipped
 from alerts.registry.model import Address, ChannelKind, Registry
 from alerts.rules.packs import read_packs
 from alerts.store.operations import Operations
-from benchmarks.telling.estate import OPEN_MOST, fill, raised, registry
+from benchmarks.telling.estate import OPEN_MOST, PORTS, SHEDS, fill, raised, registry
 from collector.operating import Operating
 from edge.clock import Clock
 
@@ -53,7 +53,9 @@ async def commits(url: str, count: int, per_s: float = PER_S) -> tuple[list[floa
     try:
         # The first bring up connections and the words of all rules.
         for nth in range(-5, count):
-            word = raised(nth + 5, nth + 5, clock.now())
+            # Sheds by turn: what happens in one within minutes is told as one.
+            turn, shed = divmod(nth + 5, SHEDS)
+            word = raised(shed * PORTS + turn, nth + 5, clock.now())
             began_s = time.perf_counter()
             await operating.take([word], packs)
             if nth == 0:

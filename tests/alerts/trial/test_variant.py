@@ -42,7 +42,9 @@ def test_a_setting_holds_at_every_place_over_its_own_override() -> None:
 def test_numbers_that_do_not_fit_are_named_with_the_place_where_they_do_not() -> None:
     packs = read_packs(PACKS)
     (unknown,) = misfits(packs, WORLD, [Setting("do-low", "abov", 3.0)])
-    assert unknown.startswith("--set do-low: 'abov' is no number of it; use one of major.above")
+    assert unknown.startswith(
+        "--set do-low: 'abov' is no number of it; use one of inrush, major.above"
+    )
     # Milder than the critical step, which stands at 0.2.
     (milder,) = misfits(packs, WORLD, [Setting("do-low", "major.below", 0.1)])
     assert "a severer step has a milder 'below'" in milder
