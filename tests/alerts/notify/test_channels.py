@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from alerts.links import PREFIX, Link, LinkKind, Links
 from alerts.notify.answers import retry_after
 from alerts.notify.email import MailSecurity
 from alerts.notify.log import LogLine
@@ -263,6 +264,17 @@ async def test_a_log_line_is_one_line_whatever_the_words(caplog: pytest.LogCaptu
     assert "\n" not in line
     assert "\x1b" not in line
     assert json.loads(line)["text"] == "one\ntwo\x1b[31m"
+
+
+async def test_a_log_line_holds_no_link_that_acts_for_somebody(caplog):
+    link = Link(kind=LinkKind.PERSONAL, incident=7, person="mei", made_at=T0)
+    signed = Links(b"k" * 32).sign(link)
+    address = Address(channel=ChannelKind.LOG, to="mei")
+    with caplog.at_level(logging.INFO, "alerts.notices"):
+        await LogLine().send(notice(address, text=f"点开处理：https://x.example{PREFIX}{signed}"))
+    (line,) = caplog.messages
+    assert "https://x.example" in line
+    assert signed not in line
 
 
 @pytest.fixture
