@@ -2,7 +2,20 @@
 
 import pytest
 
-from tests.alerts.rules.worlds import PLACE, Spot, said, told
+from alerts.registry.model import PlaceKind
+from alerts.rules.engine import Engine
+from tests.alerts.rules.worlds import (
+    PACK,
+    PLACE,
+    T0,
+    Spot,
+    batch,
+    journal,
+    rule_text,
+    said,
+    told,
+    village,
+)
 
 SMOKE, HEAT, SOCKET = (PLACE, "", "smoke"), (PLACE, "", "shed-temp"), (PLACE, "7", "power")
 BODY = """kind = "missing"
@@ -40,3 +53,16 @@ def test_a_detector_that_speaks_every_half_hour_is_not_missed_before_its_own_tim
         HEAT: [25.0] * 5,
     }
     assert said(BODY, columns, interval_ms=1_800_000) == []
+
+
+def test_a_backlog_in_which_the_one_comes_hours_before_the_other_misses_nothing() -> None:
+    later = T0 + 4 * 3_600_000
+    minutes = [T0 + n * 60_000 for n in range(240)]
+    whats = [(T0, batch((T0, 0.0), metric="smoke")), (T0, batch((T0, 25.0), metric="shed-temp"))]
+    whats += [(later, batch((at_ms, 25.0), metric="shed-temp")) for at_ms in minutes]
+    whats += [(later, batch((at_ms, 0.0), metric="smoke")) for at_ms in minutes]
+    packs = {"test.toml": PACK + rule_text(BODY)}
+    engine = Engine("j")
+    for entry in journal(village(PlaceKind.SHED, [SMOKE, HEAT]), packs, whats):
+        assert engine.feed(entry) == []
+    assert engine.problems == []
