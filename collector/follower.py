@@ -14,6 +14,7 @@ from collector.journaling import Journaling, log, weigh
 from collector.records import Unreadable, entry
 
 READ_ROWS = 100  # rows reread at once: a millisecond of the loop, so that no alarm waits for it
+DRAIN_ROWS = 500  # the same in a drain
 # Real seconds between two slices while readings come in a few at a time: so that their way through the
 # journal to the rules is mostly free. 20 times as many as come at 1,000 a second are read all the same.
 REST_S = 0.002
@@ -152,12 +153,14 @@ class Follower:
     async def _from_journal(self) -> list[Entry]:
         after, commits = self._at, self._journaling.commits
         # In a drain, where hundreds are committed at once, nobody waits for a single one.
-        if commits != self._commits and self._journaling.newest < READ_ROWS:
+        is_drain = self._journaling.newest >= READ_ROWS
+        if commits != self._commits and not is_drain:
             await self._sleep(REST_S)
         self._commits = commits
+        most = DRAIN_ROWS if is_drain else READ_ROWS
         # Before they are read, in another thread than the one in which a cap takes: so it spares them.
-        self._taken = after + READ_ROWS
-        rows = await self._journaling.reread(after, READ_ROWS)
+        self._taken = after + most
+        rows = await self._journaling.reread(after, most)
         self._taken = rows[-1].position if rows else after
         entries = []
         for row in rows:

@@ -27,7 +27,7 @@ log = logging.getLogger("collector.gaps")
 
 SAVE_S = 10.0  # real seconds
 SAVE_SHARE = 50  # a save waits so many times as long as the last one took: it is 2 % of the time
-BREATH = 200  # entries fed, or devices written, before the loop may turn
+FED, WRITTEN = 1_000, 200  # entries and devices before the loop may turn: a millisecond
 LOST_SHARE = "lost-share"
 
 
@@ -70,7 +70,7 @@ class GapsKeeping:
                         gaps.feed(entry)
                     except Exception:  # a bug that one record meets must not hold the journal up
                         log.exception("record %d is passed over here; report this", entry.position)
-                    if number % BREATH == 0:
+                    if number % FED == 0:
                         await asyncio.sleep(0)
                 if loop.time() >= next_s:
                     began_s = loop.time()
@@ -98,7 +98,7 @@ class GapsKeeping:
         position, lines = self.gaps.position, []
         for number, line in enumerate(self.gaps.dump(), 1):
             lines.append(line)
-            if number % BREATH == 0:
+            if number % WRITTEN == 0:
                 await asyncio.sleep(0)
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(None, replace_snapshot, self._path, [b"\n".join(lines)])
@@ -109,7 +109,7 @@ class GapsKeeping:
         now_ms = self._clock.now_ms()
         self.missing, said = {}, []
         for number, (who, trail) in enumerate(list(self.gaps.trails.items()), 1):
-            if number % BREATH == 0:
+            if number % WRITTEN == 0:
                 await asyncio.sleep(0)
             found = missing(trail)
             if found:

@@ -31,7 +31,7 @@ ROLL_UP_LINGER_S = 1.0
 # Readings of one linger from which on buckets wait, for this long at most: while a backlog comes in, what
 # the database can do is needed for points, and many buckets at once cost it less.
 ROLL_UP_BUSY, ROLL_UP_PATIENCE_S = 40_000, 60.0
-BREATH = 100  # entries after which the loop may turn: a fraction of a millisecond
+BREATH = 1_000  # entries after which the loop may turn: a millisecond
 BACK_OFF_S = (0.2, 5.0)  # a store that is back is found soon, and a try costs little
 
 
