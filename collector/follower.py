@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from alerts.rules.inputs import Entry
 from collector.journaling import Journaling, log, weigh
 from collector.records import Unreadable, entry
+from edge.journal.journal import Journal
+from edge.journal.rows import Row
 
 READ_ROWS = 100  # rows reread at once: a millisecond of the loop, so that no alarm waits for it
 DRAIN_ROWS = 500  # the same in a drain
@@ -51,7 +53,7 @@ class Follower:
         self._commits = 0
         self._offered = asyncio.Event()
         self._taken = self._at
-        self._forgets = 0
+        self._forgets = self._cuts = 0
         journaling.follow(self)
 
     @property
@@ -98,6 +100,7 @@ class Follower:
         self._held.clear()
         self._weight = 0
         self._forgets += 1
+        self._cuts += 1
         try:
             yield
         finally:
@@ -150,6 +153,23 @@ class Follower:
         self._weight -= weigh(entries)
         return entries
 
+    async def _read(self, after: int, most: int) -> list[Row]:
+        """So many rows, which from now on are at work: a cap that takes meanwhile spares them."""
+
+        def read(journal: Journal) -> list[Row]:
+            rows = journal.read(after, most)
+            self._taken = rows[-1].position if rows else after
+            return rows
+
+        if not self._forgets:
+            cuts = self._cuts
+            rows = await self._journaling.reread(after, most)
+            if cuts == self._cuts:
+                self._taken = rows[-1].position if rows else after
+                return rows
+        # A cap is at work, or was: in the thread in which it takes, so that neither has the other's.
+        return await self._journaling.call(read)
+
     async def _from_journal(self) -> list[Entry]:
         after, commits = self._at, self._journaling.commits
         # In a drain, where hundreds are committed at once, nobody waits for a single one.
@@ -158,10 +178,7 @@ class Follower:
             await self._sleep(REST_S)
         self._commits = commits
         most = DRAIN_ROWS if is_drain else READ_ROWS
-        # Before they are read, in another thread than the one in which a cap takes: so it spares them.
-        self._taken = after + most
-        rows = await self._journaling.reread(after, most)
-        self._taken = rows[-1].position if rows else after
+        rows = await self._read(after, most)
         entries = []
         for row in rows:
             try:
