@@ -73,7 +73,8 @@ class MissingState(SeveralState):
         if self.heard_ms < 0:
             return None
         silent_ms = min(at_ms - self.heard_ms, watched_ms - self.heard_here_ms)
-        holds_ms = max(h for each, h in self.hold_by.items() if each.endswith(f"/{self.metric}"))
+        holds = [h for each, h in self.hold_by.items() if each.endswith(f"/{self.metric}")]
+        holds_ms = max(holds, default=silent_ms)  # without any it is no longer measured here
         return self.judge(
             silent_ms / _MINUTE_MS if silent_ms > holds_ms else 0.0, at_ms, watched_ms
         )

@@ -114,7 +114,7 @@ class WebhookWorld(World):
         site = web.TCPSite(self.runner, "127.0.0.1", 0)
         await site.start()
         port = self.runner.addresses[0][1]
-        self.channel = self.make(Outbound(allow={f"127.0.0.1:{port}"}, total_s=1), clock)
+        self.channel = self.make(Outbound(allow={f"127.0.0.1:{port}"}, total_s=2), clock)
         self.address = Address(
             channel=self.kind, to=f"http://127.0.0.1:{port}/hook", secret="env:HOOK_KEY"
         )
@@ -283,7 +283,7 @@ class ServiceWorld(World):
             async with self.service.there():
                 patch.setenv("ROBOT_URL", self.service.url)
                 patch.setenv("ROBOT_SECRET", SECRET)
-                self.outbound = Outbound(allow={self.service.host}, total_s=1)
+                self.outbound = Outbound(allow={self.service.host}, total_s=2)
                 self.channel, self.address, self.refusal = _MAKERS[self._kind](
                     self.service, self.outbound, clock
                 )

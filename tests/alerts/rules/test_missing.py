@@ -4,6 +4,7 @@ import pytest
 
 from alerts.registry.model import PlaceKind
 from alerts.rules.engine import Engine
+from alerts.rules.inputs import RegistryRevised, What
 from tests.alerts.rules.worlds import (
     PACK,
     PLACE,
@@ -62,6 +63,18 @@ def test_a_backlog_in_which_the_one_comes_hours_before_the_other_misses_nothing(
     whats += [(later, batch((at_ms, 25.0), metric="shed-temp")) for at_ms in minutes]
     whats += [(later, batch((at_ms, 0.0), metric="smoke")) for at_ms in minutes]
     packs = {"test.toml": PACK + rule_text(BODY)}
+    engine = Engine("j")
+    for entry in journal(village(PlaceKind.SHED, [SMOKE, HEAT]), packs, whats):
+        assert engine.feed(entry) == []
+    assert engine.problems == []
+
+
+def test_a_detector_that_is_no_longer_registered_is_not_missed() -> None:
+    packs = {"test.toml": PACK + rule_text(BODY)}
+    whats: list[tuple[int, What]] = [(T0, batch((T0, 0.0), metric="smoke"))]
+    whats += [(T0 + 60_000, RegistryRevised(village(PlaceKind.SHED, [HEAT])))]
+    times = [T0 + n * 60_000 for n in range(2, 60)]
+    whats += [(at_ms, batch((at_ms, 25.0), metric="shed-temp")) for at_ms in times]
     engine = Engine("j")
     for entry in journal(village(PlaceKind.SHED, [SMOKE, HEAT]), packs, whats):
         assert engine.feed(entry) == []
