@@ -103,11 +103,7 @@ def judge(answer: Answer, codes: Codes, clock: Clock, hide: Hide) -> Outcome:
     """What the answer makes of a message; Accepted's proof is the service's own word."""
     said = read(answer, codes)
     if said is None:
-        return refusal(answer, clock, hide) or Retry(
-            hide(
-                f"HTTP {answer.status}, and no answer of the service: {shown(answer.body)}".strip()
-            )
-        )
+        return garbage(answer, clock, hide)
     if said.code in codes.fine and 200 <= answer.status < 300:
         return Accepted(hide(f"{said.code} {printable(said.text)}".strip()))
     return refused(said, answer, codes, clock, hide)

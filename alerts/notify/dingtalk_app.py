@@ -64,17 +64,16 @@ class DingTalkApp:
             "msgKey": "sampleText",
             "msgParam": json.dumps({"content": text}, ensure_ascii=False),
         }
-        for is_last in (False, True):
-            try:
-                token = await self._tokens.get()
-                answer = await self._post("/v1.0/robot/oToMessages/batchSend", body, token)
-            except (NoToken, Unreachable, SecretError) as error:
-                return Retry(str(error))
-            except Refused as error:
-                return Rejected(str(error))
-            if answer.status != 401 or is_last:
-                break
-            self._tokens.forget(token)  # revoked before its time: once more with another
+        path = "/v1.0/robot/oToMessages/batchSend"
+        try:
+            answer = await self._tokens.spend(
+                lambda token: self._post(path, body, token),
+                lambda answer: answer.status == 401,  # revoked before its time
+            )
+        except (NoToken, Unreachable, SecretError) as error:
+            return Retry(str(error))
+        except Refused as error:
+            return Rejected(str(error))
         return self._outcome(answer, account)
 
     async def close(self) -> None:
@@ -114,7 +113,7 @@ class DingTalkApp:
             what = printable(
                 f"HTTP {answer.status} {said.get('code', '')} {said.get('message', '')}"
             )
-            raise NoToken(f"DingTalk gives the app no token: {secret.mask(what)}")
+            raise NoToken(Retry(f"DingTalk gives the app no token: {secret.mask(what)}"))
         return Token(text, lasts_s)
 
     async def _post(self, path: str, body: dict[str, Any], token: Token | None) -> Answer:

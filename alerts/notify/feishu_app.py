@@ -72,23 +72,20 @@ class FeishuApp:
         if uuid:
             body["uuid"] = uuid
         path = "/open-apis/im/v1/messages?" + urlencode({"receive_id_type": "open_id"})
-        for is_last in (False, True):
-            try:
-                token = await self._tokens.get()
-                answer = await self._post(path, body, token)
-            except (NoToken, Unreachable, SecretError) as error:
-                return Retry(str(error))
-            except Refused as error:
-                return Rejected(str(error))
-            said = json_object(answer.body)
-            code = said.get("code") if said is not None else None
-            if code not in _STALE_TOKEN or is_last:
-                break
-            self._tokens.forget(token)
-        return self._outcome(answer, said)
+        try:
+            answer = await self._tokens.spend(
+                lambda token: self._post(path, body, token),
+                lambda answer: _code_of(json_object(answer.body)) in _STALE_TOKEN,
+            )
+        except (NoToken, Unreachable, SecretError) as error:
+            return Retry(str(error))
+        except Refused as error:
+            return Rejected(str(error))
+        return self._outcome(answer)
 
-    def _outcome(self, answer: Answer, said: dict[str, Any] | None) -> Outcome:
-        code = said.get("code") if said is not None else None
+    def _outcome(self, answer: Answer) -> Outcome:
+        said = json_object(answer.body)
+        code = _code_of(said)
         if said is not None and code == 0:
             data = said.get("data")
             found = data.get("message_id", "") if isinstance(data, dict) else ""
@@ -111,7 +108,8 @@ class FeishuApp:
         text, lasts_s = said.get("tenant_access_token"), said.get("expire")
         if said.get("code") != 0 or not isinstance(text, str) or not isinstance(lasts_s, int):
             what = f"HTTP {answer.status} code {said.get('code')} {said.get('msg', '')}"
-            raise NoToken(f"Feishu gives the app no token: {secret.mask(printable(what))}")
+            why = f"Feishu gives the app no token: {secret.mask(printable(what))}"
+            raise NoToken(Retry(why))
         return Token(text, lasts_s)
 
     async def _post(self, path: str, body: dict[str, str], token: Token | None) -> Answer:
@@ -120,6 +118,10 @@ class FeishuApp:
             headers["Authorization"] = f"Bearer {token.text}"
         data = json.dumps(body, ensure_ascii=False).encode()
         return await self._outbound.post(self.settings.url + path, data, headers)
+
+
+def _code_of(said: dict[str, Any] | None) -> Any:
+    return said.get("code") if said is not None else None
 
 
 def card(notice: Notice) -> dict[str, Any]:

@@ -1,15 +1,24 @@
-"""Tokens of an app: fetched when needed, kept for their time, one fetch at a time."""
+"""Tokens of an application: fetched when needed, kept for their time, one fetch at a time."""
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
-EARLY_S = 300.0  # a token that ends in five minutes is not begun with
+from alerts.notify.outcome import Rejected, Retry
+
+EARLY_S = 300.0  # a token is fetched anew so long before its end, as clocks and ways differ
+
+_T = TypeVar("_T")
 
 
 class NoToken(Exception):
-    """The other side gave none; the text says why, without the secret."""
+    """The other side gave none; ``outcome`` says why, without the secret."""
+
+    def __init__(self, outcome: Retry | Rejected) -> None:
+        super().__init__(outcome.why)
+        self.outcome = outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +29,7 @@ class Token:
 
 
 class TokenBox:
-    """``await get()``: the token of now."""
+    """``await spend(use, is_stale)``: use the token of now."""
 
     def __init__(
         self,
@@ -34,16 +43,25 @@ class TokenBox:
         self._until_s = 0.0
         self._one = asyncio.Lock()
 
-    async def get(self) -> Token:
-        """NoToken, or what ``fetch`` raises, when there is none to be had."""
+    async def spend(
+        self, use: Callable[[Token], Awaitable[_T]], is_stale: Callable[[_T], bool]
+    ) -> _T:
+        """What ``use`` makes of a token; once more, with a new one, when that was refused.
+
+        Raises what ``fetch`` raises (NoToken), and what ``use`` raises.
+        """
+        token = await self._get()
+        made = await use(token)
+        if not is_stale(made):
+            return made
+        if self._token is token:  # else another has come meanwhile
+            self._token = None
+        return await use(await self._get())
+
+    async def _get(self) -> Token:
         async with self._one:
             if self._token is None or self._now_s() >= self._until_s:
                 token = await self._fetch()
                 self._token = token
                 self._until_s = self._now_s() + max(token.lasts_s - EARLY_S, token.lasts_s / 2)
             return self._token
-
-    def forget(self, token: Token) -> None:
-        """It was refused; nothing when another has come meanwhile."""
-        if self._token is token:
-            self._token = None

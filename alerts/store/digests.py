@@ -12,9 +12,8 @@ from alerts.incidents.who import place_of, zone_of
 from alerts.notify.notice import Considered, NoticeReason
 from alerts.registry.model import ChannelKind, Place, Registry
 from alerts.store import tables as t
-from alerts.store.database import Database
 from alerts.store.incident_rows import considered_row, incident_of, story_row
-from alerts.store.telling import Rulebook, Teller
+from alerts.store.part import Part
 
 MORNING = time(8, 0)  # after the night shift's hand-over; local time of the site
 DAY = timedelta(days=1)
@@ -22,17 +21,8 @@ KEPT = timedelta(days=30)  # of which day's digest was sent
 MOST = 500  # incidents of a site in one digest
 
 
-class Digests:
+class Digests(Part):
     """A part of ``Operations``; each call is one transaction."""
-
-    _database: Database
-    _teller: Teller
-
-    def _registry(self, connection: Connection) -> Registry:
-        raise NotImplementedError
-
-    def _rulebook(self) -> Rulebook:
-        raise NotImplementedError
 
     def send_digests(self, now: datetime) -> int:
         """Write the digests that are due; how many notices. Called often, it sends once a day."""

@@ -3,42 +3,22 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection
-
 from alerts.incidents import lifecycle
 from alerts.incidents.acts import Refusal, Refused
-from alerts.incidents.lifecycle import Act, Change, line_of
+from alerts.incidents.lifecycle import Act, line_of
 from alerts.incidents.model import DRILL, Incident, StoryKind
-from alerts.registry.model import Place, Registry
+from alerts.registry.model import Place
 from alerts.rules.transition import Change as RuleChange
 from alerts.rules.transition import Transition
-from alerts.store.database import Database
+from alerts.store.part import Part
 from alerts.words import IncidentClass, Severity
 from edge.contract.subject import Subject
 
 LONGEST = timedelta(hours=4)
 
 
-class Drills:
+class Drills(Part):
     """A part of ``Operations``; each call is one transaction."""
-
-    _database: Database
-
-    def _registry(self, connection: Connection) -> Registry:
-        raise NotImplementedError
-
-    def _open_of(self, connection: Connection, rule: str, subject: Subject) -> Incident | None:
-        raise NotImplementedError
-
-    def _apply(
-        self,
-        connection: Connection,
-        before: Incident | None,
-        change: Change,
-        registry: Registry,
-        now: datetime,
-    ) -> Incident:
-        raise NotImplementedError
 
     def open_drill(
         self,

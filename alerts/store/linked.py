@@ -3,43 +3,20 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import insert, select, update
 
 from alerts.incidents import who as told_who
-from alerts.incidents.acts import Conflict, Done, Refusal, Refused, Result
+from alerts.incidents.acts import Done, Refusal, Refused, Result
 from alerts.incidents.lifecycle import Act, line_of
-from alerts.incidents.model import Incident, State, StoryKind
+from alerts.incidents.model import State, StoryKind
 from alerts.notify.notice import NoticeReason, NoticeState
-from alerts.registry.model import Registry
 from alerts.store import tables as t
-from alerts.store.database import Database
 from alerts.store.incident_rows import story_row
-from alerts.store.telling import Rulebook, Teller
+from alerts.store.part import Part
 
 
-class Linked:
+class Linked(Part):
     """A part of ``Operations``; each call is one transaction."""
-
-    _database: Database
-    _teller: Teller
-
-    def _open_act(
-        self, connection: Connection, incident_id: int, who: str, version: int | None
-    ) -> tuple[Incident | None, Registry, Refused | Conflict | None]:
-        raise NotImplementedError
-
-    def _climb_on(
-        self,
-        connection: Connection,
-        incident: Incident,
-        because: str,
-        registry: Registry,
-        now: datetime,
-    ) -> Incident:
-        raise NotImplementedError
-
-    def _rulebook(self) -> Rulebook:
-        raise NotImplementedError
 
     def opened(self, incident_id: int, person: str) -> int:
         """A person's eyes were on it: their accepted notices are opened; how many that changed."""

@@ -5,24 +5,22 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, exists, func, insert, or_, select, tuple_, update
+from sqlalchemy import Connection, insert, or_, select, tuple_, update
 from sqlalchemy import exc as sql
 
 from alerts.incidents import climb, lifecycle, who
-from alerts.incidents.acts import Conflict, Done, Refusal, Refused, Result
-from alerts.incidents.duties import SecondLook, duty_of
+from alerts.incidents.duties import duty_of
 from alerts.incidents.flapping import FLAP
-from alerts.incidents.lifecycle import Act, Change, Event, Timers, line_of
+from alerts.incidents.lifecycle import Act, Change, Event, Timers
 from alerts.incidents.model import DutyKind, Incident, State, StoryKind, StoryLine
 from alerts.incidents.silences import Silence
 from alerts.links import Links
 from alerts.notify.notice import CALLING, TELLING, Considered, Notice, NoticeReason, NoticeState
-from alerts.notify.outcome import Outcome
-from alerts.registry.model import Address, ChannelKind, Person, Registry
+from alerts.registry.model import ChannelKind, Registry
 from alerts.rules.transition import Transition
-from alerts.store import events, outbox
+from alerts.store import events
 from alerts.store import tables as t
-from alerts.store.acts import Acts, call_on, locked
+from alerts.store.acts import Acts, call_on
 from alerts.store.database import Database
 from alerts.store.digests import Digests
 from alerts.store.drills import Drills
@@ -31,24 +29,23 @@ from alerts.store.incident_rows import (
     considered_row,
     duty_row,
     incident_of,
-    incident_row,
-    notice_of,
     notice_row,
-    notice_row_anew,
     story_row,
     transition_row,
 )
 from alerts.store.lease import Lease
 from alerts.store.linked import Linked
 from alerts.store.orders import Orders
+from alerts.store.part import locked, save
 from alerts.store.posts import Posts
 from alerts.store.quiet import Quiet, silence_over
 from alerts.store.reads import Reads
 from alerts.store.registry_rows import changes, write_registry
 from alerts.store.rules_seen import RulesSeen, rules_seen
+from alerts.store.sending import Sending
 from alerts.store.telling import UNSENT, Rulebook, Teller, Words, level_of
 from alerts.store.unwritten import Unwritten
-from alerts.words import IncidentClass, Severity
+from alerts.words import IncidentClass
 from edge.contract.subject import Subject
 
 CLIMB_AT_ONCE = 200  # incidents in one transaction, so that the desk's acts wait only briefly
@@ -57,7 +54,7 @@ MUTABLE = frozenset({*CALLING, NoticeReason.SECOND_LOOK})  # what a silence hold
 _CALLING = [reason.value for reason in CALLING]
 
 
-class Operations(Reads, Orders, Acts, Quiet, Posts, Digests, Drills, Linked):
+class Operations(Reads, Orders, Acts, Sending, Quiet, Posts, Digests, Drills, Linked):
     """Every call is one transaction. ``words`` is ``alerts.messages.notice_words`` when not given.
 
     With ``links`` a notice's link is signed for whoever it goes to.
@@ -207,7 +204,7 @@ class Operations(Reads, Orders, Acts, Quiet, Posts, Digests, Drills, Linked):
             steps = who.tiers_of(incident, self._registry(connection))
             heard = climb.accepted(incident, steps, first_at)
             if heard != incident and incident.step == first.step:
-                _save(connection, incident, replace(heard, version=incident.version + 1))
+                save(connection, incident, replace(heard, version=incident.version + 1))
 
     def _judge(
         self, connection: Connection, transition: Transition, registry: Registry, now: datetime
@@ -331,419 +328,6 @@ class Operations(Reads, Orders, Acts, Quiet, Posts, Digests, Drills, Linked):
             ),
         ]
 
-    # -- the outbox ------------------------------------------------------------------------------
-
-    def due(self, now: datetime, limit: int) -> list[Notice]:
-        """Notices to send by ``now``: of fire class, then the oldest first.
-
-        Per (incident, address) none whose elder waits.
-        """
-        notice, elder = t.notice, t.notice.alias("elder")
-        elder_waits = exists().where(
-            elder.c.incident == notice.c.incident,
-            elder.c.channel == notice.c.channel,
-            elder.c.to == notice.c.to,
-            elder.c.id < notice.c.id,
-            elder.c.state.in_(UNSENT),
-        )
-        query = (
-            select(notice)
-            .where(notice.c.state.in_(UNSENT), notice.c.due_at <= now, ~elder_waits)
-            # Else a fire would stand behind a storm that is older and longer than ``limit``.
-            .order_by(notice.c.cls != IncidentClass.FIRE.value, notice.c.due_at, notice.c.id)
-            .limit(limit)
-        )
-        with self._database.read() as connection:
-            return [notice_of(row) for row in connection.execute(query)]
-
-    def settle(self, notice_id: int, outcome: Outcome, now: datetime, jitter: float = 0.0) -> None:
-        """Write an attempt's outcome down; what is lost goes to the next address, or the next tier."""
-        n = t.notice.c
-        with self._database.write() as connection:
-            row = connection.execute(
-                select(t.notice).where(n.id == notice_id).with_for_update()
-            ).first()
-            if row is None or row.state not in (*UNSENT, NoticeState.OVERTAKEN.value):
-                return  # settled before: a repeat after a crash
-            settled = outbox.settle(notice_of(row), outcome, now, jitter)
-            notice = settled.notice
-            connection.execute(
-                update(t.notice)
-                .where(n.id == notice_id)
-                .values(
-                    state=notice.state.value,
-                    attempts=notice.attempts,
-                    due_at=notice.due_at,
-                    settled_at=notice.settled_at,
-                    detail=notice.detail,
-                )
-            )
-            if notice.state is NoticeState.ACCEPTED and notice.reason in CALLING:
-                self._heard(connection, row, now)
-            elif settled.lost and row.state != NoticeState.OVERTAKEN.value:
-                self._hand_on(connection, row, now)
-
-    def hold(self, notice_ids: Sequence[int], until: datetime, why: str) -> None:
-        """These wait for their turn until then, and say why; no attempt is counted."""
-        n = t.notice.c
-        with self._database.write() as connection:
-            connection.execute(
-                update(t.notice)
-                .where(n.id.in_(notice_ids), n.state.in_(UNSENT))
-                .values(due_at=until, detail=why)
-            )
-
-    def second(self, notice_id: int, now: datetime) -> bool:
-        """A call that no channel has taken yet goes to its person's next address as well, once."""
-        with self._database.write() as connection:
-            row = connection.execute(
-                select(t.notice).where(t.notice.c.id == notice_id).with_for_update()
-            ).first()
-            if row is None or row.state not in UNSENT or row.reason not in _CALLING:
-                return False
-            registry = self._registry(connection)
-            person, untried, tried = self._addresses_left(connection, row, registry)
-            if tried > 1 or not untried:
-                return False
-            verdict = Considered(
-                incident=row.incident,
-                at=now,
-                person=row.person,
-                step=row.step,
-                told=True,
-                reason=who.Reason.NEXT_ADDRESS.value,
-            )
-            connection.execute(insert(t.considered), considered_row(verdict))
-            return self._tell_there(connection, row, person, untried[0], registry, now)
-
-    def _heard(self, connection: Connection, row: Any, now: datetime) -> None:
-        """The tier's first notice was accepted: its wait counts from here."""
-        incident = locked(connection, row.incident)
-        if incident is None or not _is_current(incident, row):
-            return
-        n = t.notice.c
-        accepted = select(func.count()).where(
-            *_same_call(row), n.state.notin_([*UNSENT, NoticeState.REJECTED.value])
-        )
-        if connection.execute(accepted).scalar_one() != 1:
-            return
-        steps = who.tiers_of(incident, self._registry(connection))
-        heard = climb.accepted(incident, steps, now)
-        if heard != incident:
-            _save(connection, incident, replace(heard, version=incident.version + 1))
-
-    def _hand_on(self, connection: Connection, row: Any, now: datetime) -> None:
-        """To the person's next address; else, when nobody of the tier is reached, a tier up."""
-        if row.reason == NoticeReason.HUSHED.value:
-            return  # silence is for this announcer alone
-        registry = self._registry(connection)
-        person, untried, _ = self._addresses_left(connection, row, registry)
-        reason = who.Reason.NEXT_ADDRESS if untried else who.Reason.NOT_ACCEPTED
-        verdict = Considered(
-            incident=row.incident,
-            at=now,
-            person=row.person,
-            step=row.step,
-            told=reason.told,
-            reason=reason.value,
-        )
-        connection.execute(insert(t.considered), considered_row(verdict))
-        if untried:
-            self._tell_there(connection, row, person, untried[0], registry, now)
-            return
-        incident = locked(connection, row.incident)
-        if incident is None or row.reason not in _CALLING or not _is_current(incident, row):
-            return
-        n = t.notice.c
-        reached = select(n.id).where(
-            n.incident == row.incident,
-            n.step == row.step,
-            n.round == row.round,
-            n.reason.in_(_CALLING),
-            n.state != NoticeState.REJECTED.value,
-        )
-        if connection.execute(reached).first() is None:
-            self._climb_on(connection, incident, "not-accepted", registry, now)
-
-    def _addresses_left(
-        self, connection: Connection, row: Any, registry: Registry
-    ) -> tuple[Person | None, list[Address], int]:
-        """Who was told, at which addresses not yet, and at how many already."""
-        n = t.notice.c
-        person = next((p for p in registry.people if p.id == row.person), None)
-        tried = {
-            (other.channel, other.to)
-            for other in connection.execute(
-                select(n.channel, n.to).where(*_same_call(row), n.person == row.person)
-            )
-        }
-        untried = [
-            address
-            for address in (who.addresses_for(person, NoticeReason(row.reason)) if person else ())
-            if (address.channel.value, address.to) not in tried
-        ]
-        return person, untried, len(tried)
-
-    def _tell_there(
-        self,
-        connection: Connection,
-        row: Any,
-        person: Person | None,
-        address: Address,
-        registry: Registry,
-        now: datetime,
-    ) -> bool:
-        """The same notice to another address; False where somebody has it there already."""
-        n = t.notice.c
-        again = notice_row_anew(row, now) | {
-            "channel": address.channel.value,
-            "to": address.to,
-            "is_group": address.group,
-            "secret": address.secret,
-        }
-        if ChannelKind.ANNOUNCER.value in (row.channel, again["channel"]):
-            again |= self._words_for(connection, row, person, address, registry, now)
-        # A neighbour may have had the same group address for the same notice.
-        taken = select(n.id).where(
-            *_same_call(row), n.channel == again["channel"], n.to == again["to"]
-        )
-        if connection.execute(taken).first() is not None:
-            return False
-        connection.execute(insert(t.notice), again)
-        return True
-
-    def _words_for(
-        self,
-        connection: Connection,
-        row: Any,
-        person: Person | None,
-        address: Address,
-        registry: Registry,
-        now: datetime,
-    ) -> dict[str, Any]:
-        """What is read and what is said aloud differ: the words for the other kind of address."""
-        incident = locked(connection, row.incident)
-        if incident is None or person is None:
-            return {}
-        rule = self._rulebook().rules.get(incident.words_of)
-        reason = NoticeReason(row.reason)
-        fresh = self._teller.row(incident, reason, person, address, registry, rule, now)
-        return {name: fresh[name] for name in ("title", "text", "link")}
-
-    # -- people ----------------------------------------------------------------------------------
-
-    def acknowledge(
-        self,
-        incident_id: int,
-        who: str,
-        origin: str,
-        now: datetime,
-        on_behalf_of: str = "",
-        *,
-        version: int | None = None,
-    ) -> Result:
-        """``who`` takes over. Conflict when it has recovered, or somebody else was quicker.
-
-        With the ``version`` that ``who`` has seen, it may be taken over from somebody.
-        """
-        act = Act(who=who, origin=origin, on_behalf_of=on_behalf_of)
-        with self._database.write() as connection:
-            incident, registry, refused = self._open_act(connection, incident_id, who, version)
-            if incident is None or refused is not None:
-                return refused or Refused(Refusal.UNKNOWN_INCIDENT)
-            answered = not (incident.false_alarm or incident.assigned)
-            if incident.state is State.ACKNOWLEDGED and answered:
-                if incident.acknowledged_by != who and version is None:
-                    return Conflict(incident)
-                if incident.acknowledged_by == who and incident.acknowledged_at == now:
-                    return Done(incident)  # one tap that arrived twice
-            change = lifecycle.step(incident, Event.ACKNOWLEDGED, now, act=act, timers=self._timers)
-            if change is None:
-                return Conflict(incident)
-            return Done(self._apply(connection, incident, change, registry, now))
-
-    def take_by_button(
-        self, site: str, device: str, target: str, pressed_at: datetime | None, now: datetime
-    ) -> Result:
-        """Somebody pressed the button of an announcer: its post takes over what it announced.
-
-        Only what this very announcer was told to call out, for a post of its site that still has
-        it. A press from before the call's end (void, back again, worse) is too late: Conflict.
-        """
-        to = f"{site}/{device}"
-        address, n = ChannelKind.ANNOUNCER.value, t.notice.c
-        if not (target.isascii() and target.isdigit() and len(target) < 19):  # a BIGINT's digits
-            return Refused(Refusal.UNKNOWN_INCIDENT)
-        with self._database.read() as connection:
-            registry = self._registry(connection)
-            told = connection.execute(
-                select(n.person)
-                .where(n.incident == int(target), n.channel == address, n.to == to)
-                .where(n.reason.in_(_CALLING))
-                .order_by(n.id.desc())
-            ).first()
-            incident = connection.execute(
-                select(t.incident).where(t.incident.c.id == int(target), t.incident.c.site == site)
-            ).first()
-            s = t.story.c
-            lines = connection.execute(
-                select(s.kind, s.at, s.facts).where(s.incident == int(target))
-            )
-            is_late = any(
-                pressed_at is not None and line.at > pressed_at and _ends_call(line)
-                for line in lines
-            )
-        if told is None or incident is None:
-            return Refused(Refusal.UNKNOWN_INCIDENT)
-        if not any(
-            person.id == told.person
-            and person.site == site
-            and any((one.channel.value, one.to) == (address, to) for one in person.addresses)
-            for person in registry.people
-        ) or not any((one.site, one.id) == (site, device) for one in registry.devices):
-            return Refused(Refusal.UNKNOWN_PERSON)
-        if is_late:
-            return Conflict(incident_of(incident))
-        return self.acknowledge(int(target), told.person, f"button:{to}", now)
-
-    def comment(
-        self,
-        incident_id: int,
-        who: str,
-        text: str,
-        origin: str,
-        now: datetime,
-        on_behalf_of: str = "",
-    ) -> Result:
-        """A line of the story; it changes nothing else, so it conflicts with nothing."""
-        if not text.strip():
-            return Refused(Refusal.NO_WORDS)
-        with self._database.write() as connection:
-            incident, _, refused = self._open_act(connection, incident_id, who, None)
-            if incident is None or refused is not None:
-                return refused or Refused(Refusal.UNKNOWN_INCIDENT)
-            act = Act(who=who, origin=origin, on_behalf_of=on_behalf_of, note=text.strip())
-            line = line_of(StoryKind.COMMENT, now, act)
-            connection.execute(insert(t.story), story_row(incident.id, line))
-            return Done(incident)
-
-    def false_alarm(
-        self,
-        incident_id: int,
-        who: str,
-        reason: str,
-        origin: str,
-        now: datetime,
-        on_behalf_of: str = "",
-        *,
-        version: int | None = None,
-    ) -> Result:
-        """Mute it until its rule has cleared once; what has recovered closes."""
-        if not reason.strip():
-            return Refused(Refusal.NO_WORDS)
-        act = Act(who=who, origin=origin, on_behalf_of=on_behalf_of, note=reason.strip())
-        with self._database.write() as connection:
-            incident, registry, refused = self._open_act(connection, incident_id, who, version)
-            if incident is None or refused is not None:
-                return refused or Refused(Refusal.UNKNOWN_INCIDENT)
-            if incident.seen_on_site:
-                return Refused(Refusal.SEEN_ON_SITE)
-            if incident.false_alarm:
-                return Conflict(incident)
-            change = lifecycle.step(incident, Event.FALSE_ALARM, now, act=act)
-            if change is None:
-                return Conflict(incident)
-            return Done(self._apply(connection, incident, change, registry, now))
-
-    def confirm_second_look(
-        self,
-        duty_id: int,
-        who: str,
-        outcome: SecondLook | str,
-        note: str,
-        now: datetime,
-        origin: str = "",
-        on_behalf_of: str = "",
-    ) -> Result:
-        """``who`` looked again: ``fine`` closes the incident, ``still-there`` opens it again.
-
-        Conflict when the duty is done already, or the rule sees the danger again.
-        """
-        outcome = SecondLook(outcome)
-        act = Act(who=who, origin=origin, on_behalf_of=on_behalf_of, note=note.strip())
-        d = t.duty.c
-        with self._database.write() as connection:
-            row = connection.execute(
-                select(t.duty).where(d.id == duty_id, d.kind == DutyKind.SECOND_LOOK.value)
-            ).first()
-            if row is None:
-                return Refused(Refusal.UNKNOWN_DUTY)
-            incident, registry, refused = self._open_act(connection, row.incident, who, None)
-            if incident is None or refused is not None:
-                return refused or Refused(Refusal.UNKNOWN_INCIDENT)
-            # The lock on the incident is held now: look at the duty once more.
-            is_open = connection.execute(select(d.is_open).where(d.id == duty_id)).scalar_one()
-            event = Event.CONFIRMED if outcome is SecondLook.FINE else Event.STILL_THERE
-            change = lifecycle.step(incident, event, now, act=act, timers=self._timers)
-            if not is_open or change is None:
-                return Conflict(incident)
-            connection.execute(
-                update(t.duty)
-                .where(d.id == duty_id)
-                .values(
-                    is_open=False,
-                    done_at=now,
-                    done_by=who,
-                    outcome=outcome.value,
-                    note=act.note,
-                )
-            )
-            facts: dict[str, float | str] = {
-                "duty": DutyKind.SECOND_LOOK.value,
-                "outcome": outcome.value,
-            }
-            done = line_of(StoryKind.DUTY_DONE, now, act, facts)
-            connection.execute(insert(t.story), story_row(incident.id, done))
-            return Done(self._apply(connection, incident, change, registry, now))
-
-    def close_incident(
-        self,
-        incident_id: int,
-        who: str,
-        note: str,
-        origin: str,
-        now: datetime,
-        on_behalf_of: str = "",
-        *,
-        version: int | None = None,
-    ) -> Result:
-        """Close what has recovered. What its rule still sees is not closed by anybody."""
-        act = Act(who=who, origin=origin, on_behalf_of=on_behalf_of, note=note.strip())
-        with self._database.write() as connection:
-            incident, registry, refused = self._open_act(connection, incident_id, who, version)
-            if incident is None or refused is not None:
-                return refused or Refused(Refusal.UNKNOWN_INCIDENT)
-            if incident.state is State.CLOSED:
-                return Conflict(incident)
-            change = lifecycle.step(incident, Event.CONFIRMED, now, act=act)
-            if change is None:
-                return Refused(Refusal.STILL_RAISED)
-            return Done(self._apply(connection, incident, change, registry, now))
-
-    def _open_act(
-        self, connection: Connection, incident_id: int, who: str, version: int | None
-    ) -> tuple[Incident | None, Registry, Refused | Conflict | None]:
-        """The incident under lock and the registry, or why the act ends here."""
-        registry = self._registry(connection)
-        incident = locked(connection, incident_id)
-        if incident is None:
-            return None, registry, Refused(Refusal.UNKNOWN_INCIDENT)
-        if not any(person.id == who for person in registry.people):
-            return incident, registry, Refused(Refusal.UNKNOWN_PERSON)
-        if version is not None and version != incident.version:
-            return incident, registry, Conflict(incident)
-        return incident, registry, None
-
     # -- what follows ----------------------------------------------------------------------------
 
     def _apply(
@@ -757,7 +341,7 @@ class Operations(Reads, Orders, Acts, Quiet, Posts, Digests, Drills, Linked):
         """Store a change with its story, duties and notices."""
         steps = who.tiers_of(change.incident, registry)
         incident = climb.timed(change.incident, steps, told=who.tells_at_once(change.incident))
-        incident = _save(connection, before, incident)
+        incident = save(connection, before, incident)
         if before is None:
             events.joined(connection, incident, registry, now)
         if change.story:
@@ -810,7 +394,7 @@ class Operations(Reads, Orders, Acts, Quiet, Posts, Digests, Drills, Linked):
         told = self._teller.history(connection, part).this_round
         alone = replace(part, part_of=None, told_at=now, version=part.version + 1)
         alone = climb.timed(alone, who.tiers_of(alone, registry), told=who.tells_at_once(alone))
-        alone = _save(connection, part, alone)
+        alone = save(connection, part, alone)
         if told or not who.tells_at_once(alone) or events.revive(connection, alone, now):
             return alone
         reason = NoticeReason.REOPENED if alone.relapses else NoticeReason.OPENED
@@ -831,7 +415,7 @@ class Operations(Reads, Orders, Acts, Quiet, Posts, Digests, Drills, Linked):
                 events.let_go(connection, incident.part_of, incident.id, now)
                 alone = replace(incident, part_of=None, version=incident.version + 1)
                 steps = who.tiers_of(alone, registry)
-                incident = _save(connection, incident, climb.timed(alone, steps))
+                incident = save(connection, incident, climb.timed(alone, steps))
             else:
                 self._teller.withhold(
                     connection, incident, reason, registry, now, who.Reason.GROUPED
@@ -851,7 +435,7 @@ class Operations(Reads, Orders, Acts, Quiet, Posts, Digests, Drills, Linked):
             later = climb.accepted(incident, steps, told_at)
             if later == incident:
                 return incident
-            return _save(connection, incident, replace(later, version=incident.version + 1))
+            return save(connection, incident, replace(later, version=incident.version + 1))
         return self._climb_on(connection, incident, "nobody", registry, now)
 
     def _climb_on(
@@ -873,8 +457,8 @@ class Operations(Reads, Orders, Acts, Quiet, Posts, Digests, Drills, Linked):
             line = StoryLine(at=now, kind=StoryKind.TOLD, facts=facts)
             connection.execute(insert(t.story), story_row(incident.id, line))
             quiet = replace(incident, next_step_at=None, version=incident.version + 1)
-            return _save(connection, incident, quiet)
-        up = _save(connection, incident, climb.climbed(incident, steps, now))
+            return save(connection, incident, quiet)
+        up = save(connection, incident, climb.climbed(incident, steps, now))
         climbed: dict[str, float | str] = {"step": up.step, "because": because}
         line = StoryLine(at=now, kind=StoryKind.CLIMBED, facts=climbed)
         connection.execute(insert(t.story), story_row(incident.id, line))
@@ -896,7 +480,7 @@ class Operations(Reads, Orders, Acts, Quiet, Posts, Digests, Drills, Linked):
             next_step_at=silence.until,
             version=incident.version + 1,
         )
-        return _save(connection, incident, held)
+        return save(connection, incident, held)
 
     def _unmute(
         self, connection: Connection, incident: Incident, registry: Registry, now: datetime
@@ -908,7 +492,7 @@ class Operations(Reads, Orders, Acts, Quiet, Posts, Digests, Drills, Linked):
         steps = who.tiers_of(incident, registry)
         free = replace(incident, muted_until=None, told_at=now, version=incident.version + 1)
         free = climb.timed(free, steps, told=who.tells_at_once(free))
-        free = _save(connection, incident, free)
+        free = save(connection, incident, free)
         line = StoryLine(at=now, kind=StoryKind.UNMUTED)
         connection.execute(insert(t.story), story_row(free.id, line))
         if told:
@@ -924,14 +508,6 @@ class Operations(Reads, Orders, Acts, Quiet, Posts, Digests, Drills, Linked):
 
             self._packs = read_packs(shipped())
         return self._packs
-
-
-def _ends_call(line: Any) -> bool:
-    """Whether a line of the story makes an earlier "I take it" void."""
-    if line.kind == StoryKind.SEVERITY.value:
-        was, now = (str(line.facts.get(name, "")).upper() for name in ("was", "severity"))
-        return was in Severity.__members__ and Severity[was] < Severity.__members__.get(now, 0)
-    return line.kind in (StoryKind.ACKNOWLEDGEMENT_VOID.value, StoryKind.REOPENED.value)
 
 
 def _notice_words(*args: Any, **words: Any) -> tuple[str, str]:
@@ -970,22 +546,6 @@ def _opened_before(connection: Connection, transition: Transition) -> list[datet
         .limit(FLAP.times)
     )
     return list(connection.execute(query).scalars())[::-1]
-
-
-def _save(connection: Connection, before: Incident | None, incident: Incident) -> Incident:
-    """Insert or, by compare and set of the version, update."""
-    row = incident_row(incident)
-    if before is None:
-        key = connection.execute(insert(t.incident), row).inserted_primary_key
-        assert key is not None
-        return replace(incident, id=key[0])
-    i = t.incident.c
-    changed = connection.execute(
-        update(t.incident).where(i.id == before.id, i.version == before.version).values(row)
-    )
-    if changed.rowcount != 1:
-        raise RuntimeError(f"incident {before.id} changed under its lock")  # a bug of this room
-    return incident
 
 
 def _overtake(connection: Connection, incident: Incident) -> None:
@@ -1031,25 +591,3 @@ def _record(connection: Connection, incident: Incident, sent: Notice) -> None:
     same = [n[name] == fresh[name] for name in ("reason", "step", "round", "level")]
     if connection.execute(select(n.id).where(*here, *same)).first() is None:
         connection.execute(insert(t.notice), fresh)
-
-
-def _is_current(incident: Incident, row: Any) -> bool:
-    """Whether this notice calls the tier that has its wait right now."""
-    return (
-        incident.state is State.OPEN
-        and row.step == incident.step
-        and row.round == incident.relapses
-        and row.level in (0, level_of(incident, NoticeReason.SEVERITY))
-    )
-
-
-def _same_call(row: Any) -> tuple[Any, ...]:
-    """Notices of one telling: same incident, reason, step, round and level."""
-    n = t.notice.c
-    return (
-        n.incident == row.incident,
-        n.reason == row.reason,
-        n.step == row.step,
-        n.round == row.round,
-        n.level == row.level,
-    )

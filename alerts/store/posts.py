@@ -2,22 +2,17 @@
 
 from datetime import datetime
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import insert
 
 from alerts.incidents.acts import Refusal, Refused
 from alerts.incidents.roster import HandOver, Roster
-from alerts.registry.model import Registry
 from alerts.store import tables as t
-from alerts.store.database import Database
+from alerts.store.part import Part
+from alerts.store.who_rows import handed
 
 
-class Posts:
+class Posts(Part):
     """A part of ``Operations``; each call is one transaction."""
-
-    _database: Database
-
-    def _registry(self, connection: Connection) -> Registry:
-        raise NotImplementedError
 
     def hand_over(
         self, post: str, holder: str, who: str, origin: str, now: datetime
@@ -37,16 +32,3 @@ class Posts:
         """Who answers for whom."""
         with self._database.read() as connection:
             return Roster(registry=self._registry(connection), handed=handed(connection))
-
-
-def handed(connection: Connection) -> dict[str, HandOver]:
-    """The newest hand-over of each post."""
-    h = t.hand_over.c
-    newest = select(func.max(h.id)).group_by(h.post)
-    rows = connection.execute(select(t.hand_over).where(h.id.in_(newest)))
-    return {
-        row.post: HandOver(
-            post=row.post, holder=row.holder, at=row.at, who=row.who, origin=row.origin
-        )
-        for row in rows
-    }

@@ -19,7 +19,8 @@ from alerts.incidents.silences import (
 )
 from alerts.registry.model import Registry
 from alerts.store import tables as t
-from alerts.store.database import Database
+from alerts.store.part import Part
+from alerts.store.who_rows import snoozes_of
 
 _FIELDS = [
     "site", "place", "device", "rule", "since", "until", "who", "why", "made_at", "confirmed_by",
@@ -27,13 +28,8 @@ _FIELDS = [
 ]  # fmt: skip
 
 
-class Quiet:
+class Quiet(Part):
     """A part of ``Operations``; each call is one transaction."""
-
-    _database: Database
-
-    def _registry(self, connection: Connection) -> Registry:
-        raise NotImplementedError
 
     def silence(self, wanted: Silence, now: datetime) -> Silence | Refused:
         """Write it down; it has its id then. Of the past or too long it is refused."""
@@ -144,18 +140,6 @@ def silence_over(
         )
     )
     return muted_by([_silence(row) for row in rows], incident, registry, now)
-
-
-def snoozes_of(connection: Connection, now: datetime, person: str | None = None) -> list[Snooze]:
-    """Those that hold now."""
-    z = t.snooze.c
-    query = select(t.snooze).where(z.until > now)
-    if person is not None:
-        query = query.where(z.person == person)
-    return [
-        Snooze(person=row.person, incident=row.incident or None, until=row.until)
-        for row in connection.execute(query)
-    ]
 
 
 def _is_wrong(wanted: Silence, registry: Registry) -> Refusal | None:

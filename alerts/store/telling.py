@@ -1,7 +1,7 @@
 """Writing down who is told: considered rows, and notices with their words fixed."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -18,8 +18,7 @@ from alerts.registry.model import Address, ChannelKind, Person, Registry
 from alerts.speech import bounded, spoken_words
 from alerts.store import tables as t
 from alerts.store.incident_rows import considered_row, notice_row_anew, story_row
-from alerts.store.posts import handed
-from alerts.store.quiet import snoozes_of
+from alerts.store.who_rows import handed, snoozes_of
 from alerts.words import Language
 
 log = logging.getLogger("alerts.store")
@@ -79,11 +78,7 @@ class Teller:
             taken.add((address.channel.value, address.to))
             row = self.row(incident, reason, verdict.person, address, registry, rule, now)
             rows.append(row | {"due_at": verdict.due_at, "step": _step_of(verdict, incident)})
-        if verdicts:
-            connection.execute(
-                insert(t.considered),
-                [considered_row(verdict.considered(incident.id, now)) for verdict in verdicts],
-            )
+        _consider(connection, incident, verdicts, now)
         if rows:
             connection.execute(insert(t.notice), rows)
         if told:
@@ -122,9 +117,7 @@ class Teller:
             self.history(connection, incident),
             who.Quiet(muted=why),
         )
-        if verdicts:
-            rows = [considered_row(verdict.considered(incident.id, now)) for verdict in verdicts]
-            connection.execute(insert(t.considered), rows)
+        _consider(connection, incident, verdicts, now)
 
     def verdicts(
         self,
@@ -308,3 +301,12 @@ def _spoken(
     except Exception:  # as above
         log.exception("nothing to say aloud of incident %d", incident.id)
         return bounded(title, Language.ZH)
+
+
+def _consider(
+    connection: Connection, incident: Incident, verdicts: Sequence[who.Verdict], now: datetime
+) -> None:
+    """Write down whoever was considered for this incident."""
+    if verdicts:
+        rows = [considered_row(verdict.considered(incident.id, now)) for verdict in verdicts]
+        connection.execute(insert(t.considered), rows)

@@ -52,7 +52,7 @@ async def test_tokens_that_never_hold_are_for_later(world: ServiceWorld) -> None
 async def test_a_token_is_fetched_anew_before_it_ends(world: ServiceWorld) -> None:
     service: Any = world.service
     at = 0.0
-    world.channel._steady = lambda: at  # type: ignore[attr-defined]
+    world.channel._tokens._now_s = lambda: at  # type: ignore[attr-defined]
     await world.channel.send(notice(world.address))
     at = 7200 - 301
     await world.channel.send(notice(world.address))
