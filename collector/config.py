@@ -17,6 +17,8 @@ from collector.references import HttpUrl, Reference, SecretReference, folder, re
 from collector.services import (
     AliyunConfig,
     AppriseConfig,
+    DingTalkAppConfig,
+    FeishuAppConfig,
     Services,
     SmsConfig,
     VoiceConfig,
@@ -226,29 +228,6 @@ class NoticesConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DingTalkAppConfig:
-    """An app of one's own organisation; without a client id the channel is not set up."""
-
-    __pydantic_config__: ClassVar = _STRICT
-    client_id: str = ""
-    client_secret: SecretReference = field(default="", repr=False)
-    replies: bool = True
-    """Whether the house keeps a line open and hears what people answer."""
-    url: HttpUrl = "https://api.dingtalk.com"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FeishuAppConfig:
-    """An app of one's own organisation; without an app id the channel is not set up."""
-
-    __pydantic_config__: ClassVar = _STRICT
-    app_id: str = ""
-    app_secret: SecretReference = field(default="", repr=False)
-    replies: bool = True
-    url: HttpUrl = "https://open.feishu.cn"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class DeadmanConfig:
     """Whom to ping while everything works; ``every_s`` is in real seconds."""
 
@@ -287,8 +266,8 @@ class Config:
     limits: LimitsConfig = LimitsConfig()
     mail: MailConfig = MailConfig()
     notices: NoticesConfig = NoticesConfig()
-    dingtalk_app: DingTalkAppConfig = DingTalkAppConfig()
-    feishu_app: FeishuAppConfig = FeishuAppConfig()
+    dingtalk_app: DingTalkAppConfig = field(default_factory=DingTalkAppConfig)
+    feishu_app: FeishuAppConfig = field(default_factory=FeishuAppConfig)
     wecom: WecomConfig = field(default_factory=WecomConfig)
     wechat: WechatConfig = field(default_factory=WechatConfig)
     aliyun: AliyunConfig = field(default_factory=AliyunConfig)
@@ -310,6 +289,9 @@ class Config:
             voice=self.voice,
             webpush=self.webpush,
             apprise=self.apprise,
+            dingtalk_app=self.dingtalk_app,
+            feishu_app=self.feishu_app,
+            cell=self.cell,
             abroad=self.notices.abroad,
         )
 
@@ -394,21 +376,12 @@ def _together(raw: dict[str, Any], store_sign_in: bool) -> list[str]:
     names = [one.get("name") for one in uplinks] if isinstance(uplinks, list) else []
     if len(set(map(str, names))) < len(names):
         problems.append("uplink: a name stands twice; what was sent is remembered by it")
-    for table, pair in _PAIRS.items():
-        given = raw.get(table)
-        if isinstance(given, dict) and bool(given.get(pair[0])) != bool(given.get(pair[1])):
-            missing = pair[bool(given.get(pair[0]))]
-            problems.append(f"{table}.{missing}: is needed beside the other; both are the app's")
     store = raw.get("store")
     if isinstance(store, dict):
         problems += _store_together(store, store_sign_in)
     return [*problems, *service_problems(raw)]
 
 
-_PAIRS = {
-    "dingtalk_app": ("client_id", "client_secret"),
-    "feishu_app": ("app_id", "app_secret"),
-}
 _STORE_SIGN_IN = ("token", "user", "password")
 _NEEDED = {"url": "http://127.0.0.1:8086", "token": "env:INFLUX_TOKEN"}
 _NEEDED_BY: dict[str, tuple[str, ...]] = {

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 from alerts.notify.alertmanager import Alertmanager
 from alerts.notify.announcer import Announcer
 from alerts.notify.dingtalk import DingtalkRobot
-from alerts.notify.dingtalk_app import DingTalkApp, DingTalkSettings
+from alerts.notify.dingtalk_app import DingTalkApp
 from alerts.notify.email import Email, MailSecurity, MailServer
 from alerts.notify.feishu import FeishuRobot
-from alerts.notify.feishu_app import FeishuApp, FeishuSettings
+from alerts.notify.feishu_app import FeishuApp
 from alerts.notify.log import LogLine
 from alerts.notify.outbound import Outbound
 from alerts.notify.port import Channel, Speaker
@@ -107,12 +107,6 @@ def open_channels(
             password=mail.password,
         )
         channels[ChannelKind.EMAIL] = Email(server, clock)
-    if settings := dingtalk_of(config):
-        outbound = Outbound(allow=config.notices.allow)
-        channels[ChannelKind.DINGTALK_APP] = DingTalkApp(settings, outbound, clock)
-    if app := feishu_of(config):
-        outbound = Outbound(allow=config.notices.allow)
-        channels[ChannelKind.FEISHU_APP] = FeishuApp(app, outbound, clock)
     return channels
 
 
@@ -127,22 +121,6 @@ def open_lines(config: Config, channels: Mapping[ChannelKind, Channel], hear: He
             outbound = Outbound(allow=config.notices.allow)
             lines.append(FeishuLine(app.settings, outbound, app, hear))
     return lines
-
-
-def dingtalk_of(config: Config) -> DingTalkSettings | None:
-    app = config.dingtalk_app
-    if not app.client_id:
-        return None
-    return DingTalkSettings(client_id=app.client_id, client_secret=app.client_secret, url=app.url)
-
-
-def feishu_of(config: Config) -> FeishuSettings | None:
-    app = config.feishu_app
-    if not app.app_id:
-        return None
-    return FeishuSettings(
-        app_id=app.app_id, app_secret=app.app_secret, url=app.url, cell=config.cell
-    )
 
 
 def retention_of(days: RetentionConfig) -> Retention:

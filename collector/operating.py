@@ -49,7 +49,7 @@ class Operating:
         self._loop = asyncio.get_running_loop()
         self.operations = operations
         self._lease = lease
-        self._is_ours = asyncio.Event()
+        self._is_ours = False
         self._clock = clock
         # One thread: the database is called synchronously, and its writers queue anyhow.
         self._thread = ThreadPoolExecutor(1, "operations")
@@ -92,12 +92,12 @@ class Operating:
             except (StoreError, TimeoutError) as error:
                 self.why = str(error) or f"the operations database does not answer in {CLAIM_S:g} s"
                 if presume:
-                    self._is_ours.set()
+                    self._is_ours = True
                     return None
                 await asyncio.sleep(POLL_S)
                 continue
             if isinstance(answer, Taken):
-                self._is_ours.set()
+                self._is_ours = True
                 self._ready.set()
                 return answer
             presume, self.why = False, str(answer)
@@ -148,7 +148,7 @@ class Operating:
 
     def tell_late(self, transitions: Sequence[Transition], packs: Packs) -> None:
         """These could not be written down in time: fire class goes out from memory."""
-        if self._registry is None or not self._is_ours.is_set():
+        if self._registry is None or not self._is_ours:
             return  # nobody is known yet, or another watch tells them
         if self._unwritten.tell(transitions, packs, self._registry, self._clock.now()):
             self._late.wake()
@@ -216,11 +216,7 @@ class Operating:
         take = self.operations.take_by_button
         result = await self.keep_asking(lambda: take(site, device, target, at, self._clock.now()))
         facts = {"device": f"{site}/{device}", "incident": target}
-        if isinstance(result, Done):
-            log.info("taken over by a button", extra={"facts": facts})
-            self._dispatcher.wake()
-        else:
-            log.warning("a button took over nothing: %s", result, extra={"facts": facts})
+        self._taken_over("a button", result, facts)
         return result
 
     async def pressed(self, notice: Notice) -> None:
@@ -228,10 +224,14 @@ class Operating:
         take = self.operations.acknowledge
         act = partial(take, notice.incident, notice.person, "call")
         result = await self.keep_asking(lambda: act(self._clock.now()))
+        self._taken_over("a key in a call", result, {"incident": notice.incident})
+
+    def _taken_over(self, by: str, result: Result, facts: Mapping[str, object]) -> None:
         if isinstance(result, Done):
+            log.info("taken over by %s", by, extra={"facts": facts})
             self._dispatcher.wake()
         else:
-            log.warning("a key pressed in a call took over nothing: %s", result)
+            log.warning("%s took over nothing: %s", by, result, extra={"facts": facts})
 
     async def report(self, site: str, device: str, reported: Reported) -> None:
         """A device says what became of its settings."""
@@ -251,15 +251,13 @@ class Operating:
         """Somebody acted: look at the outbox now (from any thread)."""
         self._loop.call_soon_threadsafe(self._dispatcher.wake)
 
-    async def give_up(self) -> bool:
-        """Let another watch begin at once; whether the database heard it."""
-        if not self._lease.epoch:
-            return False
-        try:
-            await self.ask(self._lease.give_up)
-        except StoreUnavailable:
-            return False
-        return True
+    async def give_up(self) -> None:
+        """Let another watch begin at once, if the database hears it."""
+        if self._lease.epoch:
+            try:
+                await self.ask(self._lease.give_up)
+            except StoreUnavailable as error:
+                log.info("the lease runs out by itself: %s", error)
 
     async def close(self) -> None:
         await asyncio.get_running_loop().run_in_executor(self._thread, self.operations.close)

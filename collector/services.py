@@ -6,7 +6,18 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, Field
 
-from alerts.notify import aliyun, apprise, ntfy, sms, voice, webpush, wechat, wecom_app
+from alerts.notify import (
+    aliyun,
+    apprise,
+    dingtalk_app,
+    feishu_app,
+    ntfy,
+    sms,
+    voice,
+    webpush,
+    wechat,
+    wecom_app,
+)
 from alerts.notify.outbound import Outbound
 from alerts.notify.parts import Part
 from alerts.notify.port import Channel
@@ -93,6 +104,29 @@ class VoiceConfig:
     url: HttpUrl = voice.URL
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DingTalkAppConfig:
+    """An app of one's own organisation; without a client id the channel is not set up."""
+
+    __pydantic_config__: ClassVar = _STRICT
+    client_id: str = ""
+    client_secret: SecretReference = field(default="", repr=False)
+    replies: bool = True
+    """Whether the house keeps a line open and hears what people answer."""
+    url: HttpUrl = dingtalk_app.URL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeishuAppConfig:
+    """An app of one's own organisation; without an app id the channel is not set up."""
+
+    __pydantic_config__: ClassVar = _STRICT
+    app_id: str = ""
+    app_secret: SecretReference = field(default="", repr=False)
+    replies: bool = True
+    url: HttpUrl = feishu_app.URL
+
+
 def _schemes(given: tuple[str, ...]) -> tuple[str, ...]:
     for scheme in given:
         if not (scheme.isascii() and scheme.isalnum()):
@@ -129,6 +163,9 @@ _NEEDED: Mapping[str, tuple[str, Mapping[str, str]]] = {
 }
 
 
+_PAIRS = {"dingtalk_app": ("client_id", "client_secret"), "feishu_app": ("app_id", "app_secret")}
+
+
 def problems(raw: Mapping[str, Any]) -> Iterator[str]:
     """What is missing beside what is there; each key's own mistakes are found elsewhere."""
     for table, (first, needed) in _NEEDED.items():
@@ -143,6 +180,11 @@ def problems(raw: Mapping[str, Any]) -> Iterator[str]:
             for key in ("access_key_id", "access_key_secret"):
                 if not (isinstance(keys, dict) and keys.get(key)):
                     yield f"aliyun.{key}: is needed by {table}; write a reference, e.g. env:ALIYUN"
+    for table, pair in _PAIRS.items():
+        given = raw.get(table)
+        if isinstance(given, dict) and bool(given.get(pair[0])) != bool(given.get(pair[1])):
+            missing = pair[bool(given.get(pair[0]))]
+            yield f"{table}.{missing}: is needed beside the other; both are the app's"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +198,10 @@ class Services:
     voice: VoiceConfig
     webpush: WebPushConfig
     apprise: AppriseConfig
+    dingtalk_app: DingTalkAppConfig
+    feishu_app: FeishuAppConfig
+    cell: str
+    """Whose notices these are, where a service tells its own doubles apart by an id."""
     abroad: bool
 
 
@@ -167,6 +213,24 @@ def open_services(
         ChannelKind.APPRISE: apprise.Apprise(given.apprise.schemes),
         ChannelKind.NTFY: ntfy.Ntfy(outbound, clock, abroad=given.abroad),
     }
+    if given.dingtalk_app.client_id:
+        ding = given.dingtalk_app
+        channels[ChannelKind.DINGTALK_APP] = dingtalk_app.DingTalkApp(
+            dingtalk_app.DingTalkSettings(
+                client_id=ding.client_id, client_secret=ding.client_secret, url=ding.url
+            ),
+            outbound,
+            clock,
+        )
+    if given.feishu_app.app_id:
+        fei = given.feishu_app
+        channels[ChannelKind.FEISHU_APP] = feishu_app.FeishuApp(
+            feishu_app.FeishuSettings(
+                app_id=fei.app_id, app_secret=fei.app_secret, url=fei.url, cell=given.cell
+            ),
+            outbound,
+            clock,
+        )
     if given.webpush.key:
         channels[ChannelKind.WEBPUSH] = webpush.WebPush(
             outbound,

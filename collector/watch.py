@@ -331,7 +331,6 @@ class Watch:
         operations = self.operating.operations
         try:
             async with asyncio.timeout(COMPARE_S):
-                await self.operating.ask(operations.set_up)
                 return await self.operating.ask(partial(operations.rules_seen, self.journaling.id))
         except (StoreUnavailable, TimeoutError) as error:
             why = str(error) or f"no answer within {COMPARE_S:g} s"
