@@ -346,10 +346,16 @@ class Engine:
         what = self._entry.what
         doubtful = state.order in self._doubtful or (isinstance(what, Batch) and what.untrusted)
         for shift in shifts:
-            change = book.note(state.device, shift)
-            if change is not None:
-                self._tell(book, change, shift, state.device, doubtful)
-                self._pass_on(book, shift.at_ms)
+            self._note(book, state.device, shift, state.device, doubtful)
+
+    def _note(
+        self, book: Book, line: str, shift: Shift, device: str = "", doubtful: bool = False
+    ) -> None:
+        """Into this line of the book; what that changes is told, and passed on."""
+        change = book.note(line, shift)
+        if change is not None:
+            self._tell(book, change, shift, device, doubtful)
+            self._pass_on(book, shift.at_ms)
 
     def _pass_on(self, book: Book, at_ms: int) -> None:
         """Let the rules hear it that judge by this one's word."""
@@ -457,7 +463,7 @@ class Engine:
             book = self._book(state)
             facts = {"reason": "tried again"}
             end = Shift(self._entry.at_ms, book.since_ms, state.severity(), facts=facts)
-            self._note(book, key[2], end, state.order in self._doubtful)
+            self._note(book, key[2], end, doubtful=state.order in self._doubtful)
         self._say_failed(state, fault, None)
 
     def _say_failed(self, state: State, fault: Fault, severity: Severity | None) -> None:
@@ -467,12 +473,6 @@ class Engine:
             since_ms = at_ms if book.severity is None else book.since_ms
             shift = Shift(at_ms, since_ms, severity, facts=fault.facts(state.rule.id))
             self._note(book, _line(state.key), shift)
-
-    def _note(self, book: Book, line: str, shift: Shift, doubtful: bool = False) -> None:
-        change = book.note(line, shift)
-        if change is not None:
-            self._tell(book, change, shift, book.device, doubtful)
-            self._pass_on(book, shift.at_ms)
 
     def _fault_level(self, state: State) -> Severity | None:
         return self._teller.severity_for(state.rule.cls) if self._teller else None
