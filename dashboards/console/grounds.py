@@ -23,6 +23,7 @@ IDLE_W = 10.0  # below it a board calls the port empty (domain table of board de
 FULL_W = 30.0  # below it a board calls the battery full; floats measure 10 to 25 W
 MAINS_V = 220.0
 FULL_LOAD_W = 800.0  # the port's height is full here when no rule draws a line
+Newest = dict[tuple[str, str], LatestPoint]  # by port ("" is the place itself) and metric
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,18 +92,20 @@ def ground(
     """``latest`` and ``incidents`` of this place alone."""
     open_now = [i for i in incidents if i.state is not State.CLOSED]
     badge, tone = _badge(open_now, latest, scene)
-    sockets = [_socket(port, latest, open_now, limits, scene) for port in place.ports]
+    newest = _newest(latest)
+    full_w = _full_w(limits)
+    sockets = [_socket(port, newest, open_now, full_w, scene) for port in place.ports]
     return Ground(
         place=place,
         name=place.names.by(scene.language),
         href=f"/places/{place.site}/{place.id}",
         badge=badge,
         tone=tone,
-        figures=_figures(place.kind, latest, scene),
+        figures=_figures(place.kind, newest, scene),
         silent=_silent(place, latest, scene),
         sources=scene.sources_at(place.site, place.id),
         sockets=sockets,
-        feeders=[_feeder(place, circuit, latest, scene) for circuit in place.circuits],
+        feeders=[_feeder(place, circuit, latest, newest, scene) for circuit in place.circuits],
         charging=sum(1 for socket in sockets if socket.state == "charging"),
     )
 
@@ -150,15 +153,10 @@ def _badge(
     return scene.t("place.fine"), "green"
 
 
-def _figures(kind: PlaceKind, latest: Sequence[LatestPoint], scene: Scene) -> list[Figure]:
-    by_metric: dict[str, LatestPoint] = {}
-    for point in latest:
-        newer = by_metric.get(point.series.metric)
-        if not point.series.port and (newer is None or point.at_ms > newer.at_ms):
-            by_metric[point.series.metric] = point
+def _figures(kind: PlaceKind, newest: Newest, scene: Scene) -> list[Figure]:
     figures = []
     for metric in FIRST[kind]:
-        found = by_metric.get(metric)
+        found = newest.get(("", metric))
         if found is None:
             continue
         usable = found.quality not in WITHHELD
@@ -190,14 +188,10 @@ def _silent(place: Place, latest: Sequence[LatestPoint], scene: Scene) -> str:
 
 
 def _socket(
-    port: Port,
-    latest: Sequence[LatestPoint],
-    incidents: Sequence[Incident],
-    limits: Sequence[AlarmLine],
-    scene: Scene,
+    port: Port, newest: Newest, incidents: Sequence[Incident], full_w: float, scene: Scene
 ) -> Socket:
-    power = _newest(latest, port.id, "power")
-    relay = _newest(latest, port.id, "relay")
+    power = newest.get((port.id, "power"))
+    relay = newest.get((port.id, "relay"))
     watts = power.value if power and power.quality not in WITHHELD else None
     mine = [i for i in incidents if i.port == port.id and i.severity > Severity.INFO]
     trouble = ""
@@ -205,12 +199,6 @@ def _socket(
         burning = [i for i in mine if i.state is not State.RECOVERED]
         worst = max((i.severity for i in burning), default=Severity.INFO)
         trouble = "red" if worst >= Severity.MAJOR else "amber" if burning else "teal"
-    lines = [
-        line.value
-        for line in limits
-        if line.side == "above" and line.runs_through("power", port.id)
-    ]
-    full = max(min(lines, default=FULL_LOAD_W), FULL_W)
     if watts is None:
         state = "unknown"
     elif relay is not None and relay.value == 0:
@@ -219,7 +207,7 @@ def _socket(
         state = "idle"
     elif watts < FULL_W:
         state = "full"
-    elif watts > full:
+    elif watts > full_w:
         state = "over"
     else:
         state = "charging"
@@ -227,7 +215,7 @@ def _socket(
         port=port,
         name=port.names.by(scene.language),
         number=port.id.removeprefix("port-").removeprefix("p").lstrip("0") or port.id,
-        height=0 if watts is None else max(0, min(100, round(100 * watts / full))),
+        height=0 if watts is None else max(0, min(100, round(100 * watts / full_w))),
         state=state,
         label=scene.t(f"socket.{state}"),
         power=scene.figure("power", watts),
@@ -235,8 +223,14 @@ def _socket(
     )
 
 
-def _feeder(place: Place, circuit: Circuit, latest: Sequence[LatestPoint], scene: Scene) -> Feeder:
-    measured = _newest(latest, "", "current") if len(place.circuits) == 1 else None
+def _feeder(
+    place: Place,
+    circuit: Circuit,
+    latest: Sequence[LatestPoint],
+    newest: Newest,
+    scene: Scene,
+) -> Feeder:
+    measured = newest.get(("", "current")) if len(place.circuits) == 1 else None
     if measured is not None and measured.value is not None and measured.quality not in WITHHELD:
         amperes, reckoned = measured.value, False
     else:
@@ -261,6 +255,19 @@ def _feeder(place: Place, circuit: Circuit, latest: Sequence[LatestPoint], scene
     )
 
 
-def _newest(latest: Sequence[LatestPoint], port: str, metric: str) -> LatestPoint | None:
-    found = [p for p in latest if p.series.port == port and p.series.metric == metric]
-    return max(found, key=lambda p: p.at_ms) if found else None
+def _newest(latest: Sequence[LatestPoint]) -> Newest:
+    newest: Newest = {}
+    for point in latest:
+        key = point.series.port, point.series.metric
+        older = newest.get(key)
+        if older is None or point.at_ms > older.at_ms:
+            newest[key] = point
+    return newest
+
+
+def _full_w(limits: Sequence[AlarmLine]) -> float:
+    """At which a socket's column is full: the lowest line that a rule draws above its power."""
+    lines = [
+        line.value for line in limits if line.side == "above" and line.runs_through("power", "any")
+    ]
+    return max(min(lines, default=FULL_LOAD_W), FULL_W)
