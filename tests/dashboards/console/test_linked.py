@@ -81,7 +81,7 @@ async def test_the_token_leaves_the_url_at_once_and_the_page_opens_without_sign_
     page = await (await client.get(answer.headers["Location"])).text()
     token = link.removeprefix("/l/")
     assert token not in page
-    for words in ("您是值班岗", "我来处理", "我去不了", "119"):
+    for words in ("您是值班岗", "我来处理", "我去不了", "119", "注入数据（演示）"):
         assert words in page, words
 
 
