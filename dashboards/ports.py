@@ -133,6 +133,7 @@ class Operations(Protocol):
         words: str,
         origin: str,
         now: datetime,
+        on_behalf_of: str = "",
     ) -> Result: ...
 
     def confirm_second_look(

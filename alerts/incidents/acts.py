@@ -78,9 +78,9 @@ _TEXTS = {
         Language.EN: "This person is not of this community, so it cannot be given to them.",
     },
     Refusal.NO_SUCH_TIME: {
-        Language.ZH: "时间不对：要在以后，静默最长 30 天，自己的免打扰最长 24 小时。",
-        Language.EN: "The time does not fit: it lies ahead, a silence lasts 30 days at most, and "
-        "your own snooze 24 hours.",
+        Language.ZH: "时间不对：要在今后一年之内，静默最长 30 天，自己的免打扰最长 24 小时。",
+        Language.EN: "The time does not fit: it lies within a year from now, a silence lasts 30 days "
+        "at most, and your own snooze 24 hours.",
     },
     Refusal.SAME_PERSON: {
         Language.ZH: "要另外一个人来确认。",

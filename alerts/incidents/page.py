@@ -139,7 +139,7 @@ def _lines() -> Iterator[str]:
         "| | covers | who | while it holds | when it ends |",
         "|---|---|---|---|---|",
         f"| silence 静默, maintenance 检修 | a site, place, device or rule, up to "
-        f"{LONGEST.days} days; fire only once a second person has agreed | anybody of the site, "
+        f"{LONGEST.days} days, from now on or from a later moment; fire only once a second person has agreed | anybody of the site, "
         "with the reason | nobody is called, the climb stands still; how it ended is told to "
         "whoever had been told before | told if it is still so: whoever was not told is, and "
         "whoever was has the whole wait again |",

@@ -13,6 +13,7 @@ from alerts.words import NIGHT_CLASSES, IncidentClass
 from edge.contract.subject import SubjectKind
 
 LONGEST = timedelta(days=30)  # longer is no silence but a rule, a place or a device to change
+AHEAD = timedelta(days=366)  # further off nobody means what they wrote
 SNOOZE_LONGEST = timedelta(hours=24)
 
 

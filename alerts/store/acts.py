@@ -269,6 +269,7 @@ class Acts(Part):
         words: str,
         origin: str,
         now: datetime,
+        on_behalf_of: str = "",
     ) -> Result:
         """``who`` writes down that ``reporter`` told of it; it will be called on (回访)."""
         if not reporter.strip():
@@ -286,7 +287,7 @@ class Acts(Part):
                 "words": words.strip(),
             }
             connection.execute(insert(t.report), row)
-            act = Act(who=who, origin=origin, note=words.strip())
+            act = Act(who=who, origin=origin, on_behalf_of=on_behalf_of, note=words.strip())
             line = line_of(StoryKind.REPORTED, now, act)
             connection.execute(insert(t.story), story_row(incident.id, line))
             if incident.state in (State.RECOVERED, State.CLOSED):

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, delete, insert, or_, select, update
 from alerts.incidents.acts import Refusal, Refused
 from alerts.incidents.model import Incident, State
 from alerts.incidents.silences import (
+    AHEAD,
     LONGEST,
     SNOOZE_LONGEST,
     Silence,
@@ -36,7 +37,7 @@ class Quiet(Part):
         if not wanted.why.strip():
             return Refused(Refusal.NO_WORDS)
         begins = max(wanted.since, now)
-        if not begins < wanted.until <= begins + LONGEST:
+        if begins > now + AHEAD or not begins < wanted.until <= begins + LONGEST:
             return Refused(Refusal.NO_SUCH_TIME)
         with self._database.write() as connection:
             registry = self._registry(connection)

@@ -126,7 +126,8 @@ async def report(asked: Asked) -> web.Response:
     call, now, body = asked.desk.operations.record_report, asked.desk.clock.now(), asked.body
     told = (body.reporter, body.phone, body.words)
     return await ended(
-        asked, await in_thread(call, asked.path.incident, body.who, *told, ORIGIN, now)
+        asked,
+        await in_thread(call, asked.path.incident, body.who, *told, ORIGIN, now, body.on_behalf_of),
     )
 
 

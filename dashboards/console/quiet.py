@@ -41,8 +41,14 @@ async def silences(asked: Asked) -> web.Response:
 
 
 async def silence(asked: Asked) -> web.Response:
-    body, now = asked.body, asked.desk.clock.now()
+    body, now, scene = asked.body, asked.desk.clock.now(), await set_scene(asked)
     since = body.since or now
+    if since.tzinfo is None:
+        since = since.replace(tzinfo=scene.zone(body.site))
+    try:
+        until = since + timedelta(hours=body.hours)
+    except OverflowError:
+        raise _refusal(asked, Refused(Refusal.NO_SUCH_TIME)) from None
     wish = Silence(
         id=0,
         site=body.site,
@@ -51,7 +57,7 @@ async def silence(asked: Asked) -> web.Response:
         rule=body.rule,
         kind=SilenceKind(body.kind),
         since=since,
-        until=since + timedelta(hours=body.hours),
+        until=until,
         who=body.who,
         why=body.why,
         made_at=now,

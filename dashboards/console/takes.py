@@ -1,6 +1,7 @@
 """What the routes take: path, query and body as frozen values, validated by pydantic at the door."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AwareDatetime, Field, Strict, StringConstraints
@@ -220,7 +221,10 @@ class ReportBody(Acting):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SilenceBody:
-    """Nobody is called for what it names. ``since`` left out is now; "" names everything."""
+    """Nobody is called for what it names; "" names everything.
+
+    ``since`` left out is now; without an offset it is the site's own time.
+    """
 
     __pydantic_config__: ClassVar = STRICT
     who: Id
@@ -230,7 +234,7 @@ class SilenceBody:
     device: Id | Literal[""] = ""
     rule: Id | Literal[""] = ""
     kind: Literal["silence", "maintenance"] = "silence"
-    since: AwareDatetime | None = None
+    since: datetime | None = None
     hours: Annotated[float, Strict(False), Field(gt=0, le=720)]
 
 

@@ -607,6 +607,7 @@ class MemoryOperations:
         words: str,
         origin: str,
         now: datetime,
+        on_behalf_of: str = "",
     ) -> Result:
         return Refused(Refusal.NO_WORDS)
 
@@ -646,7 +647,8 @@ class MemoryOperations:
             next_step_at=None,
             version=found.version + 1,
         )
-        self.put(taken, StoryLine(at=now, kind=StoryKind.ACKNOWLEDGED, who=who))
+        line = StoryLine(at=now, kind=StoryKind.ACKNOWLEDGED, who=who, on_behalf_of=on_behalf_of)
+        self.put(taken, line)
         return Done(taken)
 
     def comment(
@@ -661,7 +663,14 @@ class MemoryOperations:
         found = self._incidents.get(incident_id)
         if found is None:
             return Refused(Refusal.UNKNOWN_INCIDENT)
-        self.put(found, StoryLine(at=now, kind=StoryKind.COMMENT, who=who, facts={"note": text}))
+        line = StoryLine(
+            at=now,
+            kind=StoryKind.COMMENT,
+            who=who,
+            on_behalf_of=on_behalf_of,
+            facts={"note": text},
+        )
+        self.put(found, line)
         return Done(found)
 
     def false_alarm(

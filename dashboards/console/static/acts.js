@@ -2,7 +2,9 @@
 import { fill, say, words } from "./common.js";
 
 const KEY = "shouwang-who";
+const ON_ONE = /^\/api\/v1\/(incidents|duties)\//; // what may be entered for somebody else
 const dialog = document.getElementById("who");
+const behalf = document.getElementById("behalf");
 let chosen = null;
 
 function remembered() {
@@ -31,20 +33,22 @@ function ask() {
 async function act(path, body, control, changed) {
   const who = remembered() ?? (await ask());
   if (!who) return false;
+  const other = ON_ONE.test(path) ? (behalf?.value.trim() ?? "") : "";
   if (control) control.disabled = true;
   say(words.acting);
   try {
     const answer = await fetch(path, {
       method: "POST",
       headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ ...body, who: who.id }),
+      body: JSON.stringify({ ...body, who: who.id, ...(other && { on_behalf_of: other }) }),
     });
     const told = await answer.json();
     if (!answer.ok) {
       say(fill(words.failed, { why: [told.title, told.remedy].filter(Boolean).join(" · ") }), true);
       return false;
     }
-    say(words.done);
+    say(other ? fill(words["done-for"], { who: other }) : words.done);
+    if (other) behalf.value = ""; // for this one act only
     return true;
   } catch (error) {
     say(fill(words.failed, { why: error.message }), true);
@@ -83,7 +87,8 @@ export function attend(changed) {
     const form = event.target.closest("form[data-act]");
     if (!form) return;
     event.preventDefault();
-    const done = await act(form.dataset.act, Object.fromEntries(new FormData(form)), form.querySelector("button"), changed);
+    const filled = [...new FormData(form)].filter(([, value]) => value !== "");
+    const done = await act(form.dataset.act, Object.fromEntries(filled), form.querySelector("button"), changed);
     if (done) form.reset();
   });
 }

@@ -142,6 +142,10 @@ def test_a_silence_covers_what_it_names_while_it_holds(operations, change, is_to
         ({"why": " "}, Refusal.NO_WORDS),
         ({"until": NOW}, Refusal.NO_SUCH_TIME),
         ({"until": NOW + timedelta(days=31)}, Refusal.NO_SUCH_TIME),
+        (
+            {"since": NOW + timedelta(days=400), "until": NOW + timedelta(days=401)},
+            Refusal.NO_SUCH_TIME,
+        ),
         ({"who": "nobody"}, Refusal.UNKNOWN_PERSON),
         ({"place": "nowhere"}, Refusal.UNKNOWN_PLACE),
         ({"device": "nothing"}, Refusal.UNKNOWN_PLACE),

@@ -29,6 +29,8 @@ PAGES = (
     "/devices",
     "/devices/riverside/laoba-01",
     "/people",
+    "/rules",
+    "/silences",
     "/house",
     "/demo/inbox",
 )
@@ -188,6 +190,25 @@ async def test_somebody_who_was_slower_is_told_so(desktop: Visitor, here: House)
     assert answer[0] == 409
     assert "王经理" in answer[1]
     desktop.complaints[:] = [one for one in desktop.complaints if "409" not in one]
+
+
+async def test_what_somebody_phoned_in_is_entered_for_them_and_only_that(
+    desktop: Visitor, here: House
+):
+    page = desktop.page
+    await desktop.go("/incidents/6")
+    await page.locator("#iam").click()
+    await page.locator("#who").get_by_role("button", name="社区小李").click()
+    await page.get_by_label("代谁填").fill("王大爷")
+    await page.locator("#sentence").get_by_role("button", name="我来处理").click()
+    await page.get_by_text("好了，记成代 王大爷 填").wait_for()
+    await page.locator("#tale").get_by_text("（代 王大爷 填）").wait_for()
+    assert await page.get_by_label("代谁填").input_value() == ""
+    await page.get_by_label("说一句").fill("已断电")
+    await page.get_by_role("button", name="写上").click()
+    await page.locator("#tale").get_by_text("已断电").wait_for()
+    entered = [(line.who, line.on_behalf_of) for line in here.operations.story(6) if line.who]
+    assert entered[-2:] == [("xiaoli", "王大爷"), ("xiaoli", "")]
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])

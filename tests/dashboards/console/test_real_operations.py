@@ -116,7 +116,9 @@ async def test_people_give_report_judge_and_call_on(operations: Operations):
             assert words in page, words
         stale = await act("incidents/1/false-alarm", reason="试机", version=1)
         assert (stale["status"], "晚了一步" in stale["title"]) == (409, True)
-        await act("incidents/1/reports", reporter="3 号楼王大爷", phone="000-1", words="闻到焦味")
+        await act("incidents/1/reports", reporter="3 号楼王大爷", phone="000-1", words="闻到焦味",
+                  on_behalf_of="门岗老李")  # fmt: skip
+        assert "（代 门岗老李 填）" in await (await client.get("/incidents/1")).text()
         judged = await act("incidents/1/false-alarm", reason="有人试机")
         assert judged["false_alarm"] is True
         assert "3 号楼王大爷" in await (await client.get("/incidents/1")).text()
@@ -146,7 +148,7 @@ async def test_a_silence_is_made_agreed_to_shown_and_ended(operations: Operation
             answer = await client.post(f"/api/v1/{path}", json={"who": who} | body, headers=origin)
             return {"status": answer.status} | await answer.json()
 
-        # A form sends its number as text.
+        # A form sends its number as text, and the site's own time.
         made = await act("silences", "wang", site=SITE, place="shed-2", hours="2", why="换开关")
         assert (made["status"], made["kind"]) == (200, "silence")
         assert (await act("silences/1/confirm", "wang"))["status"] == 422
@@ -163,6 +165,17 @@ async def test_a_silence_is_made_agreed_to_shown_and_ended(operations: Operation
         assert (await (await client.get("/api/v1/silences")).json())["items"] == []
         assert len((await (await client.get("/api/v1/silences?state=all")).json())["items"]) == 1
         assert (await act("silences/9/end", "wang"))["status"] == 404
+        later = await act(
+            "silences", "wang", site=SITE, since="2026-11-24T22:00", hours="2", why="停电检修"
+        )
+        assert (later["since"], later["until"]) == (
+            "2026-11-24T22:00:00+08:00",
+            "2026-11-25T00:00:00+08:00",
+        )
+        never = await act(
+            "silences", "wang", site=SITE, since="9999-12-31T23:59", hours="2", why="?"
+        )
+        assert never["status"] == 422
         snoozed = await act("snooze", "wang", hours=1, incident=1)
         assert (snoozed["person"], snoozed["incident"]) == ("wang", 1)
         assert (await act("snooze", "wang", hours=30))["status"] == 400
