@@ -3,6 +3,7 @@
 Exit codes: 0 done, 2 the call or the configuration is wrong, 3 something outside is not there.
 """
 
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -43,7 +44,16 @@ VERBS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the verb and return its exit code."""
-    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        code = _run(list(sys.argv[1:] if argv is None else argv))
+        sys.stdout.flush()
+    except BrokenPipeError:  # of `| head`, which has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return code
+
+
+def _run(words: list[str]) -> int:
     if not words or words[0] in {"-h", "--help", "help"}:
         print(_help())
         return 0 if words else 2

@@ -1,6 +1,7 @@
 """``shouwang.toml``: read once, at the start; every problem is reported with its place and remedy."""
 
 import tomllib
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -329,6 +330,12 @@ class Config:
         return self.desk.public_url or f"http://{self.desk.host}:{self.desk.port}"
 
 
+OF_THE_WATCH = (
+    "mqtt", "uplink", "mail", "wecom", "wechat", "aliyun", "sms", "voice", "dingtalk_app",
+    "feishu_app", "webpush", "apprise",
+)  # fmt: skip
+"""The tables that the watch alone uses: links to the outside, with secrets that it alone has."""
+
 _ADAPTER = TypeAdapter(Config)
 _REMEDIES = {
     "unexpected_keyword_argument": "no such key; correct its spelling or remove it",
@@ -336,10 +343,13 @@ _REMEDIES = {
 }
 
 
-def read_config(path: Path | str, *, store_sign_in: bool = True) -> Config:
+def read_config(
+    path: Path | str, *, store_sign_in: bool = True, without: Collection[str] = ()
+) -> Config:
     """The configuration in this file; ConfigError lists every problem.
 
-    Without ``store_sign_in`` the store's token and password are left out, as before they are made.
+    Without ``store_sign_in`` the store's token and password are left out, as before they are made;
+    the tables ``without`` are not looked at, nor are their secrets.
     """
     path = Path(path)
     try:
@@ -348,6 +358,7 @@ def read_config(path: Path | str, *, store_sign_in: bool = True) -> Config:
         raise ConfigError([f"{path}: cannot be read ({error.strerror}); name another"]) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError([f"{path}: is no TOML: {error}"]) from error
+    raw = {table: keys for table, keys in raw.items() if table not in without}
     problems: list[str] = []
     if not store_sign_in and isinstance(raw.get("store"), dict):
         raw["store"] = {k: v for k, v in raw["store"].items() if k not in _STORE_SIGN_IN}

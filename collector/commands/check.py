@@ -1,8 +1,10 @@
 """`shouwang check`: every mistake in the settings, the community and the rule packs, at once."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from operator import attrgetter
 from pathlib import Path
 
+from alerts.registry.model import ChannelKind, Registry
 from alerts.registry.problem import Level
 from alerts.registry.toml import examine
 from alerts.rules.packs import PackError, problems, read_packs
@@ -10,6 +12,19 @@ from collector.commands import common
 from collector.config import Config
 from collector.errors import EXIT_CONFIG, ConfigError
 from collector.own_packs import OwnPacks
+
+MOST_NAMED = 10
+SET_UP_BY = {
+    ChannelKind.EMAIL: "mail.host",
+    ChannelKind.WECOM_APP: "wecom.corp_id",
+    ChannelKind.WECHAT: "wechat.app_id",
+    ChannelKind.SMS: "sms.template",
+    ChannelKind.VOICE: "voice.template",
+    ChannelKind.WEBPUSH: "webpush.key",
+    ChannelKind.DINGTALK_APP: "dingtalk_app.client_id",
+    ChannelKind.FEISHU_APP: "feishu_app.app_id",
+}
+"""The key without which a channel is not set up; those that are not here need none."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -24,7 +39,7 @@ def main(argv: Sequence[str]) -> int:
     if arguments.config.exists() or arguments.config != common.DEFAULT_CONFIG:
         looked.append(str(arguments.config))
         try:
-            settings = common.settings(arguments.config)
+            settings = common.settings(arguments.config, whole=True)
         except ConfigError as error:
             errors += error.problems
     registry = None
@@ -33,6 +48,8 @@ def main(argv: Sequence[str]) -> int:
         registry, found = examine(arguments.paths)
         errors += [problem for problem in found if problem.level is Level.ERROR]
         warnings += [problem for problem in found if problem.level is Level.WARNING]
+    if registry is not None and settings is not None:
+        warnings += unreachable(registry, settings)
     own = OwnPacks(settings.rules.packs if settings else "")
     texts = own.texts()
     errors += [own.why] if own.why else []
@@ -54,3 +71,19 @@ def main(argv: Sequence[str]) -> int:
     common.complain(f"warning: {problem}" for problem in warnings)
     print(f"{', '.join(looked)}: {len(errors)} errors, {len(warnings)} warnings")
     return EXIT_CONFIG if errors else 0
+
+
+def unreachable(registry: Registry, settings: Config) -> Iterator[str]:
+    """One line for each channel that people have an address on and the settings do not set up."""
+    for kind, key in SET_UP_BY.items():
+        people = [
+            person.id
+            for person in registry.people
+            if any(address.channel is kind for address in person.addresses)
+        ]
+        if people and not attrgetter(key)(settings):
+            some = ", ".join(people[:MOST_NAMED]) + (", ..." if people[MOST_NAMED:] else "")
+            yield (
+                f"people: {kind.value} is not set up, so it does not reach {some}; "
+                f"write {key} in the settings, or give them another address"
+            )

@@ -11,7 +11,7 @@ from sqlalchemy.exc import ArgumentError
 from alerts.links import Links
 from alerts.store.errors import StoreError, StoreMisfit
 from alerts.store.operations import Operations
-from collector.config import Config, read_config
+from collector.config import OF_THE_WATCH, Config, read_config
 from collector.errors import EXIT_CONFIG, EXIT_OUTSIDE, ConfigError, OutsideError
 from collector.link_key import link_key
 from edge.errors import JournalError
@@ -122,8 +122,14 @@ def there(path: Path, what: str) -> Path:
     return path
 
 
-def settings(path: Path) -> Config:
-    """The settings in ``path``; without the file where none was named, the defaults."""
+def settings(path: Path, *, uses_store: bool = False, whole: bool = False) -> Config:
+    """The settings in ``path``; without the file where none was named, the defaults.
+
+    Unless the ``whole`` file is wanted, the watch's own links are left out, and how the store is
+    signed in to unless the verb ``uses_store``: who asks at a terminal need not have their secrets.
+    """
     if path == DEFAULT_CONFIG and not path.exists():
         return Config(state=Path("state").absolute())
-    return read_config(path)
+    if whole:
+        return read_config(path)
+    return read_config(path, store_sign_in=uses_store, without=OF_THE_WATCH)

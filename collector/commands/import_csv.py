@@ -66,7 +66,7 @@ def main(argv: Sequence[str]) -> int:
 
 def _run(arguments: argparse.Namespace) -> int:
     mapping = read_mapping(arguments.mapping, _options(arguments))
-    config = common.settings(arguments.config)
+    config = common.settings(arguments.config, uses_store=True)
     if not arguments.file.is_file():
         raise ConfigError([f"{arguments.file}: there is no such file; name another"])
     _warn_of_strangers(config, mapping)

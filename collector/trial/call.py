@@ -80,7 +80,7 @@ class Call:
 def read_call(arguments: argparse.Namespace, journal: JournalEntries | None) -> Call:
     """ConfigError names every mistake of the call that can be seen before anything is read."""
     problems: list[str] = []
-    config = common.settings(arguments.config)
+    config = common.settings(arguments.config, uses_store=True)
     texts = asked.pack_texts("--rules", arguments.rules or (), problems)
     other = asked.pack_texts("--against", arguments.against or (), problems)
     packs = asked.read(texts or shipped(), problems)
@@ -127,7 +127,7 @@ def journal_of(arguments: argparse.Namespace) -> JournalEntries | None:
     """The journal that is asked for, or that is there."""
     if arguments.csv or arguments.source == "store":
         return None
-    config = common.settings(arguments.config)
+    config = common.settings(arguments.config, uses_store=True)
     path: Path = arguments.journal or config.journal_path
     if arguments.journal is not None and not path.is_file():
         raise ConfigError([f"{path}: there is no journal; name another with --journal"])

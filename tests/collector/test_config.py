@@ -1,9 +1,11 @@
+from operator import attrgetter
 from typing import Any
 
 import pytest
 
 from alerts.registry.model import ChannelKind
 from alerts.secrets import resolve
+from collector.commands.check import SET_UP_BY
 from collector.config import Config, Protocol, StoreKind, read_config
 from collector.errors import ConfigError
 from collector.opening import open_channels, server_of
@@ -261,6 +263,7 @@ def test_services_that_are_set_up_have_their_channels(write, monkeypatch):
     nobody: Any = None
     assert set(open_channels(config, Clock(), nobody, nobody)) == set(ChannelKind)
     bare = read_config(write(""))
-    missing = {"email", "wecom-app", "wechat", "sms", "voice", "webpush"}
-    missing |= {"dingtalk-app", "feishu-app"}
-    assert set(ChannelKind) - set(open_channels(bare, Clock(), nobody, nobody)) == missing
+    missing = set(ChannelKind) - set(open_channels(bare, Clock(), nobody, nobody))
+    assert missing == set(SET_UP_BY)
+    assert [key for key in SET_UP_BY.values() if attrgetter(key)(bare)] == []
+    assert [key for key in SET_UP_BY.values() if not attrgetter(key)(config)] == []

@@ -1,5 +1,7 @@
 """Every verb by its words: what it says and its exit code, and what it leaves alone."""
 
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +27,16 @@ COND = ["--column", "cond=laobakou/conductivity"]
 BAD_PACK = """
 [[rule]]
 id = "x"
+"""
+
+
+SMS = """
+[[people]]
+id = "li"
+site = "riverside"
+name = "李"
+role = "community"
+addresses = [{ channel = "sms", to = "13800001111" }]
 """
 
 
@@ -179,6 +191,45 @@ def test_in_a_cell(cell, say, words, code, told):
     assert got == code, text
     assert [part for part in told if part not in text] == [], text
     assert "\x1b" not in text
+
+
+def test_who_asks_at_a_terminal_needs_none_of_the_watchs_secrets(cell, say):
+    (cell / "shouwang.toml").write_text(
+        'cell = "riverside"\nstate = "state"\n[mqtt]\npassword = "env:NOT_HERE"\n'
+        '[store]\nkind = "influx"\nurl = "http://127.0.0.1:9"\ntoken = "env:NOT_HERE"\n'
+        '[mail]\nhost = "mail.example"\npassword = "env:NOT_HERE"\n'
+        '[aliyun]\naccess_key_id = "env:NOT_HERE"\naccess_key_secret = "env:NOT_HERE"\n'
+    )
+    for words in (["why", "1"], ["device", "list"], ["deadletter", "list"], ["export", "out"]):
+        code, text = say(words)
+        assert code == 0, text
+    code, text = say(["check"])
+    assert code == 2
+    assert text.count("NOT_HERE") == 5, text
+
+
+def test_an_address_on_a_channel_that_is_not_set_up_is_named(cell, say):
+    (cell / "village").mkdir()
+    assert say(["export", "village"])[0] == 0
+    people = cell / "village" / "people.toml"
+    people.write_text(people.read_text() + SMS)
+    told = "people: sms is not set up, so it does not reach li;"
+    code, text = say(["check", "--config", "good.toml", "village"])
+    assert (code, told in text) == (0, True), text
+    (cell / "shouwang.toml").unlink()
+    assert told not in say(["check", "village"])[1], "no settings, so nothing is known of them"
+
+
+def test_whoever_reads_only_the_beginning_sees_no_traceback(cell):
+    with subprocess.Popen(
+        [sys.executable, "-m", "collector.cli", "--help"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as reader:
+        assert reader.stdout is not None
+        reader.stdout.close()
+        _, told = reader.communicate(timeout=30)
+    assert told == b""
 
 
 def test_a_journal_from_elsewhere_is_replayed_without_a_database(cell, say):
