@@ -1,7 +1,7 @@
 """Signed links in notices: bound to a person, an incident and a time; one table says what each may.
 
 A token is ``kind.incident.person.time.signature``; ids have no full stop. It opens nothing but its
-one incident, until a day after that has closed.
+one incident, until a day after that has closed. A code, for an SMS, stands for a notice's token.
 """
 
 import hashlib
@@ -18,6 +18,8 @@ from edge.contract.ids import is_id
 AFTER_CLOSE = timedelta(hours=24)  # the second look and a last word; then it is history
 LONGEST = timedelta(days=30)  # since it was made, whatever becomes of the incident
 PREFIX = "/l/"
+CODE_SIGNS = 16  # 96 bits of the signature
+_CODE = re.compile(r"n([1-9][0-9]{0,17})\.[A-Za-z0-9_-]{16}", re.ASCII)
 _MASK = re.compile(r"(/l/)[A-Za-z0-9._~-]+")
 
 
@@ -99,6 +101,17 @@ class Links:
             person=person,
             made_at=datetime.fromtimestamp(int(made_s), UTC),
         )
+
+    def code(self, notice: int) -> str:
+        """A token for where 35 characters must do: it leads to that notice's own link."""
+        return f"n{notice}.{self._signature(f'notice:{notice}')[:CODE_SIGNS]}"
+
+    def notice_of(self, token: str) -> int | None:
+        """Whose code it is; None when it is none of ours."""
+        found = _CODE.fullmatch(token)
+        if found is None or not hmac.compare_digest(self.code(int(found[1])), token):
+            return None
+        return int(found[1])
 
     def _signature(self, body: str) -> str:
         # The first word keeps a key that signs something else one day from signing links.

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from alerts.links import Links
 from alerts.notify.alertmanager import Alertmanager
 from alerts.notify.announcer import Announcer
 from alerts.notify.dingtalk import DingtalkRobot
@@ -81,9 +82,16 @@ def server_of(config: Config) -> InfluxSettings | None:
 
 
 def open_channels(
-    config: Config, clock: Clock, speaker: Speaker, pressed: Pressed
+    config: Config,
+    clock: Clock,
+    speaker: Speaker,
+    pressed: Pressed,
+    links: Links | None = None,
 ) -> dict[ChannelKind, Channel]:
-    """The channels that are set up; ``pressed`` hears who took over by a key of the phone."""
+    """The channels that are set up; ``pressed`` hears who took over by a key of the phone.
+
+    ``links`` makes the codes that an SMS has room for.
+    """
     outbound = Outbound(allow=config.notices.allow)
     channels: dict[ChannelKind, Channel] = {
         ChannelKind.WEBHOOK: Webhook(outbound, clock),
@@ -93,7 +101,7 @@ def open_channels(
         ChannelKind.FEISHU: FeishuRobot(outbound, clock),
         ChannelKind.LOG: LogLine(),
         ChannelKind.ANNOUNCER: Announcer(speaker),
-        **open_services(config.services, outbound, clock, pressed),
+        **open_services(config.services, outbound, clock, pressed, links),
     }
     mail = config.mail
     if mail.host:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, Field
 
+from alerts.links import Links
 from alerts.notify import (
     aliyun,
     apprise,
@@ -27,13 +28,18 @@ from collector.references import HttpUrl, Reference, SecretReference
 from edge.clock import Clock
 
 _STRICT: dict[str, Any] = {"extra": "forbid"}
-_PARTS = ", ".join(part.value for part in Part)
+_PARTS = ", ".join(part.value for part in Part if part is not Part.CODE)
 
 
 def _variables(given: dict[str, str]) -> dict[str, str]:
     for name, part in given.items():
-        if part not in set(Part):
+        if part not in set(Part) - {Part.CODE}:
             raise ValueError(f"{name}: {part!r} is no part of a notice; write one of {_PARTS}")
+    return given
+
+
+def _sms_variables(given: dict[str, str]) -> dict[str, str]:
+    _variables({name: part for name, part in given.items() if part != Part.CODE})
     return given
 
 
@@ -45,6 +51,7 @@ def _fields(given: dict[str, str]) -> dict[str, str]:
     return _variables(given)
 
 
+SmsVariables = Annotated[dict[str, str], AfterValidator(_sms_variables)]
 Variables = Annotated[dict[str, str], AfterValidator(_variables)]
 Fields = Annotated[dict[str, str], AfterValidator(_fields)]
 
@@ -88,7 +95,7 @@ class SmsConfig:
     __pydantic_config__: ClassVar = _STRICT
     sign_name: str = ""
     template: str = ""
-    variables: Variables = field(default_factory=dict)
+    variables: SmsVariables = field(default_factory=dict)
     url: HttpUrl = sms.URL
 
 
@@ -206,7 +213,7 @@ class Services:
 
 
 def open_services(
-    given: Services, outbound: Outbound, clock: Clock, pressed: Pressed
+    given: Services, outbound: Outbound, clock: Clock, pressed: Pressed, links: Links | None = None
 ) -> dict[ChannelKind, Channel]:
     """The channels that are set up."""
     channels: dict[ChannelKind, Channel] = {
@@ -275,6 +282,7 @@ def open_services(
             sign_name=given.sms.sign_name,
             template=given.sms.template,
             variables=given.sms.variables,
+            links=links,
         )
     if given.voice.template:
         channels[ChannelKind.VOICE] = voice.Voice(

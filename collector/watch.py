@@ -151,13 +151,14 @@ class Watch:
     def _open(self, journal: Journal, stack: AsyncExitStack) -> None:
         config, clock = self.config, self.clock
         self.commanding = Commanding(lambda: self.listening.link)
-        channels = open_channels(config, clock, self.commanding, self._pressed)
+        links = Links(link_key(config.state))
+        channels = open_channels(config, clock, self.commanding, self._pressed, links)
         for channel in channels.values():
             stack.push_async_callback(channel.close)
         operations = Operations(
             config.operations_url.reveal(),
             link_base=config.public_url,
-            links=Links(link_key(config.state)),
+            links=links,
         )
         holder = f"{socket.gethostname()}/{self.journaling.id}"
         lease = operations.lease(holder, self.journaling.id)

@@ -51,6 +51,8 @@ class Operations(Protocol):
 
     def story(self, incident: int) -> Sequence[StoryLine]: ...
 
+    def notice(self, notice_id: int) -> Notice | None: ...
+
     def notices(
         self,
         *,

@@ -80,7 +80,8 @@ over the one that is read out.
 
 Smoke in a shed, told to its property manager. The text is the same on WeCom, DingTalk, Feishu, ntfy and in
 e-mail (its subject is the title); webhooks have title and text as fields of their own. Templates are filled as
-`thing1 = "summary"`, `phrase2 = "severity"`, `time3 = "time"`, `thing4 = "do"`, and `place`, `what`, `do` for SMS and calls.
+`thing1 = "summary"`, `phrase2 = "severity"`, `time3 = "time"`, `thing4 = "do"`, and `place`, `what`, `do` for SMS and calls. An
+SMS says besides whom to `ask`, and ends its template's `https://…/l/` with the `code` of the link.
 """
 
 _SINCE = datetime(2026, 11, 22, 18, 10, tzinfo=UTC)  # 02:10 in Shanghai

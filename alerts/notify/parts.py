@@ -18,6 +18,7 @@ from alerts.words import Language
 # The services with templates are China's, which has one time.
 CHINA = timezone(timedelta(hours=8), "Asia/Shanghai")
 NOTHING = "—"
+_ASK = tuple(words.ask.partition("{")[0] for words in (ZH, EN))
 
 # Marks (demo, drill) stand before the tag in brackets of their own.
 _TITLE = re.compile(
@@ -37,6 +38,8 @@ class Part(StrEnum):
     TIME = "time"
     DO = "do"
     INCIDENT = "incident"
+    ASK = "ask"  # whom to phone
+    CODE = "code"  # of the notice's link: SMS alone has room for no more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +53,8 @@ class Parts:
     time: str
     do: str
     incident: str
+    ask: str
+    code: str
 
     def by(self, part: Part, most: int) -> str:
         """In at most ``most`` characters; of place and what something is always left."""
@@ -62,7 +67,7 @@ class Parts:
         return cut_chars(str(getattr(self, part.value)), most)
 
 
-def parts_of(notice: Notice) -> Parts | None:
+def parts_of(notice: Notice, code: str = "") -> Parts | None:
     """None for a notice without words."""
     title, lines = _line(notice.title), notice.text.splitlines()
     whole = title or next((_line(line) for line in lines if line.strip()), "")
@@ -83,6 +88,8 @@ def parts_of(notice: Notice) -> Parts | None:
         time=f"{notice.created_at.astimezone(CHINA):%Y-%m-%d %H:%M}",
         do=_line(do) or NOTHING,
         incident=str(notice.incident),
+        ask=_line(next((line for line in lines if line.startswith(_ASK)), "")) or NOTHING,
+        code=code or NOTHING,
     )
 
 

@@ -1,12 +1,14 @@
 """SMS 短信 by Alibaba Cloud: an approved template, whose variables are filled from the notice.
 
-Only a template may be sent, and no link within a variable: the template itself may hold one.
+Only a template may be sent, and no link within a variable: the template holds its beginning, and
+the part ``code`` its end.
 """
 
 import json
 import re
 from collections.abc import Mapping
 
+from alerts.links import Links
 from alerts.notify.aliyun import Aliyun, fields_of
 from alerts.notify.notice import Notice
 from alerts.notify.outcome import Accepted, Outcome, Rejected, Retry
@@ -23,9 +25,16 @@ class Sms:
     """The channel ``sms``; ``to`` is a mobile number."""
 
     def __init__(
-        self, aliyun: Aliyun, *, sign_name: str, template: str, variables: Mapping[str, str]
+        self,
+        aliyun: Aliyun,
+        *,
+        sign_name: str,
+        template: str,
+        variables: Mapping[str, str],
+        links: Links | None = None,
     ) -> None:
         self._aliyun = aliyun
+        self._links = links
         self._sign_name = sign_name
         self._template = template
         self._variables = {name: Part(part) for name, part in variables.items()}
@@ -34,7 +43,8 @@ class Sms:
         number = number_of(notice)
         if not isinstance(number, str):
             return number
-        filled = fill(notice, self._variables)
+        code = self._links.code(notice.id) if self._links else ""
+        filled = fill(notice, self._variables, code)
         if filled is None:
             return Rejected("a notice without words")
         said = await self._aliyun.call(
@@ -66,9 +76,9 @@ def number_of(notice: Notice) -> str | Retry | Rejected:
     return number[-11:]
 
 
-def fill(notice: Notice, variables: Mapping[str, Part]) -> str | None:
+def fill(notice: Notice, variables: Mapping[str, Part], code: str = "") -> str | None:
     """A template's variables as JSON; None for a notice without words."""
-    parts = parts_of(notice)
+    parts = parts_of(notice, code)
     if parts is None:
         return None
     values = {

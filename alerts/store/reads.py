@@ -158,6 +158,11 @@ class Reads:
             rows = connection.execute(query.order_by(n.id.desc()).limit(limit))
             return [notice_of(row) for row in rows]
 
+    def notice(self, notice_id: int) -> Notice | None:
+        with self._database.read() as connection:
+            row = connection.execute(select(t.notice).where(t.notice.c.id == notice_id)).first()
+        return notice_of(row) if row else None
+
     def announced(self) -> list[Notice]:
         """What announcers have accepted, must repeat until somebody comes, and nobody has yet."""
         n, i = t.notice.c, t.incident.c

@@ -7,6 +7,7 @@ nothing and counts for nothing, since chat apps fetch links before people do.
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
@@ -14,7 +15,7 @@ from alerts.incidents.acts import Result
 from alerts.incidents.duties import SecondLook
 from alerts.incidents.model import DutyKind, Incident
 from alerts.incidents.who import tiers_of
-from alerts.links import AFTER_CLOSE, LONGEST, MAY, Deed, Link, LinkKind, is_good
+from alerts.links import AFTER_CLOSE, LONGEST, MAY, PREFIX, Deed, Link, LinkKind, is_good
 from alerts.words import IncidentClass
 from dashboards.console import cards
 from dashboards.console.api import ended
@@ -30,7 +31,14 @@ SNOOZE = timedelta(hours=1)
 
 async def enter(asked: Asked) -> web.Response:
     """To the page, without the token; a link that is none of ours, or too old, says so there."""
-    link = asked.desk.links.read(asked.path.token) if asked.desk.links else None
+    links, token = asked.desk.links, asked.path.token
+    if links and (number := links.notice_of(token)) is not None:
+        notice = await in_thread(asked.desk.operations.notice, number)
+        path = urlsplit(notice.link).path if notice else ""
+        if path and PREFIX not in path:  # a digest's: a page of the console
+            return web.Response(status=303, headers={"Location": path})
+        token = path.rpartition(PREFIX)[2]
+    link = links.read(token) if links else None
     if link is None:
         scene = await set_scene(asked)
         why = scene.t("linked.none")
@@ -38,7 +46,7 @@ async def enter(asked: Asked) -> web.Response:
     response = web.Response(status=303, headers={"Location": f"/m/incidents/{link.incident}"})
     response.set_cookie(
         _cookie(link.incident),
-        asked.path.token,
+        token,
         path="/m/",
         max_age=int(LONGEST.total_seconds()),
         httponly=True,

@@ -32,6 +32,19 @@ def test_what_is_signed_is_read(kind, incident, person, made_s):
 @given(st.text(max_size=120))
 def test_what_nobody_signed_is_nothing(text):
     assert LINKS.read(text) is None
+    assert LINKS.notice_of(text) is None
+
+
+@given(st.integers(1, 10**15))
+def test_a_code_names_its_notice_in_35_characters(notice):
+    code = LINKS.code(notice)
+    assert len(code) <= 35
+    assert LINKS.notice_of(code) == notice
+    assert LINKS.read(code) is None
+    assert masked(f"GET /l/{code} 303") == "GET /l/… 303"
+    other, signature = code.split(".")
+    assert LINKS.notice_of(f"{other}1.{signature}") is None
+    assert Links(b"another key, as long").notice_of(code) is None
 
 
 @pytest.mark.parametrize(

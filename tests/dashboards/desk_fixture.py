@@ -493,6 +493,9 @@ class MemoryOperations:
     def story(self, incident: int) -> list[StoryLine]:
         return sorted(self._story.get(incident, []), key=lambda line: line.at)
 
+    def notice(self, notice_id: int) -> Notice | None:
+        return next((one for one in self._notices if one.id == notice_id), None)
+
     def notices(
         self, *, incident: int | None = None, before: int | None = None, limit: int = 50
     ) -> list[Notice]:

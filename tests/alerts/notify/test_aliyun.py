@@ -18,7 +18,7 @@ from alerts.notify.voice import Voice
 from alerts.registry.model import ChannelKind
 from edge.clock import Clock
 from tests.alerts.notify.services import SECRET, AliyunServer
-from tests.alerts.notify.worlds import VARIABLES, ServiceWorld, aliyun, notice
+from tests.alerts.notify.worlds import LINKS, VARIABLES, ServiceWorld, aliyun, notice
 
 NOW = datetime(2026, 11, 22, 10, 34, tzinfo=UTC)
 
@@ -76,7 +76,9 @@ async def test_a_flow_limit_is_waited_for() -> None:
 async def test_an_sms_fills_its_template(to: str) -> None:
     title = "【危险】2 号充电棚 7 号插座：烟感报警 https://x.example/1"
     async with ServiceWorld(ChannelKind.SMS).there(Clock()) as world:
-        outcome = await world.channel.send(notice(replace(world.address, to=to), title=title))
+        told = notice(replace(world.address, to=to), title=title)
+        told = replace(told, text=f"{told.text}\n找人问：陈经理（物业）000-5550-0104")
+        outcome = await world.channel.send(told)
     assert outcome == Accepted("BizId 9006197469364984^0")
     ((action, query, values),) = world.received
     assert action == "SendSms"
@@ -87,6 +89,8 @@ async def test_an_sms_fills_its_template(to: str) -> None:
     )
     assert values["place"] == "2 号充电棚 7 号插座"
     assert values["what"] == "烟感报警"  # no link within a variable
+    assert values["ask"] == "找人问：陈经理（物业）000-5550-0104"
+    assert LINKS.notice_of(values["code"]) == told.id
 
 
 @pytest.mark.parametrize("kind", [ChannelKind.SMS, ChannelKind.VOICE])

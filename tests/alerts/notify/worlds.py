@@ -12,6 +12,7 @@ import pytest
 from aiohttp import web
 from aiosmtpd.smtp import SMTP
 
+from alerts.links import Links
 from alerts.notify.alertmanager import Alertmanager
 from alerts.notify.aliyun import Aliyun
 from alerts.notify.announcer import Announcer
@@ -336,6 +337,7 @@ def _wechat(service: Service, outbound: Outbound, clock: Clock) -> Made:
 
 
 VARIABLES = {"place": "place", "what": "what", "do": "do"}
+LINKS = Links(b"0123456789abcdef")
 
 
 def aliyun(service: Service, outbound: Outbound, clock: Clock, version: str) -> Aliyun:
@@ -351,7 +353,13 @@ def aliyun(service: Service, outbound: Outbound, clock: Clock, version: str) -> 
 
 def _sms(service: Service, outbound: Outbound, clock: Clock) -> Made:
     signer = aliyun(service, outbound, clock, "2017-05-25")
-    channel = Sms(signer, sign_name="临江守望", template="SMS_1", variables=VARIABLES)
+    channel = Sms(
+        signer,
+        sign_name="临江守望",
+        template="SMS_1",
+        variables=VARIABLES | {"ask": "ask", "code": "code"},
+        links=LINKS,
+    )
     return channel, Address(channel=ChannelKind.SMS, to="13800001111"), "isv.AMOUNT_NOT_ENOUGH"
 
 

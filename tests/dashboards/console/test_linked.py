@@ -13,13 +13,14 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from alerts.incidents.model import State
 from alerts.links import Links
-from alerts.notify.notice import NoticeState
+from alerts.notify.notice import NoticeReason, NoticeState
 from alerts.notify.outcome import Accepted
 from alerts.packs import shipped
 from alerts.registry.model import Address, ChannelKind
 from alerts.rules.packs import read_packs
 from alerts.rules.transition import Change
 from alerts.store.operations import Operations
+from alerts.words import IncidentClass, Severity
 from dashboards.console.app import make_app
 from tests.dashboards.console.test_real_operations import _transition
 from tests.dashboards.desk_fixture import NOW, house, registry
@@ -96,6 +97,30 @@ async def test_looking_counts_for_nothing_until_the_page_says_that_it_was_seen(
     assert operations.notices()[0].state is NoticeState.ACCEPTED
     assert await act(client, "opened") == (200, {"notices": 1})
     assert operations.notices()[0].state is NoticeState.OPENED
+
+
+async def test_the_code_of_an_sms_opens_the_same_page_as_its_notices_link(
+    client: TestClient, operations: Operations
+):
+    raised(operations)
+    code = LINKS.code(operations.notices()[0].id)
+    answer = await client.get(f"/l/{code}", allow_redirects=False)
+    assert (answer.status, answer.headers["Location"]) == (303, "/m/incidents/1")
+    assert code not in answer.headers["Set-Cookie"]
+    assert (await act(client, "acknowledge"))[0] == 200
+    for none_of_ours in (LINKS.code(999), f"{code[:-1]}?", "n1." + "A" * 16):
+        assert (await client.get(f"/l/{none_of_ours}")).status == 403
+
+
+async def test_the_code_of_a_digest_leads_to_its_place(client: TestClient, operations: Operations):
+    upkeep = replace(
+        _transition(Change.RAISED, 0, 1130.0), cls=IncidentClass.UPKEEP, severity=Severity.MINOR
+    )
+    operations.take([upkeep], PACKS, NOW)
+    operations.send_digests(NOW + timedelta(days=1))
+    digest = next(one for one in operations.notices() if one.reason is NoticeReason.DIGEST)
+    answer = await client.get(f"/l/{LINKS.code(digest.id)}", allow_redirects=False)
+    assert (answer.status, answer.headers["Location"]) == (303, "/places/riverside/shed-2")
 
 
 async def test_every_step_of_the_incident_is_done_by_one_link(
