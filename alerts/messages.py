@@ -10,6 +10,7 @@ from datetime import datetime, tzinfo
 from typing import Protocol
 
 from alerts.figures import clean, figures, fill, local, minutes, unit, zone
+from alerts.incidents.climb import Before
 from alerts.incidents.model import Incident, State
 from alerts.incidents.who import place_of, tiers_of
 from alerts.notify.notice import NoticeReason
@@ -114,11 +115,13 @@ def notice_words(
     to: Person | None = None,
     group: bool = False,
     step: int | None = None,
+    before: Before | None = None,
 ) -> tuple[str, str]:
     """Title and text of a notice.
 
     ``to`` is not told to phone himself; ``group`` says that the message went to many; ``step`` is
-    the tier that is told (``incident.step`` when not given), so that a climb names who was before.
+    the tier that is told (``incident.step`` when not given), so that a climb names who was ``before``:
+    by the registry where that is not given.
     """
     words = _words(language)
     head = headline(rule, incident, registry, language, now)
@@ -134,20 +137,31 @@ def notice_words(
             lines.insert(1, words.unproven)
         if _by_water(incident, registry):
             lines.append(words.not_to_the_water)
+        if before is not None and before.declined:
+            lines.insert(0, words.cannot_come.format(names=_names(before, words)))
     else:
         lines = [head.what]
         if reason is NoticeReason.CLIMBED:
             tier = incident.step if step is None else step
-            lines.insert(0, _nobody_came(incident, registry, words, language, tier))
+            lines.insert(
+                0,
+                _nobody_came(incident, registry, words, language, tier)
+                if before is None
+                else _came(before, words, language),
+            )
         elif reason is NoticeReason.REOPENED:
             lines.insert(0, words.again)
         elif reason is NoticeReason.FLAPPING:
             lines.insert(0, words.flapping)
         elif reason is NoticeReason.ASSIGNED:
             lines.insert(0, words.assigned)
+            if before is not None and before.declined:
+                lines.insert(0, words.cannot_come.format(names=_names(before, words)))
         elif reason is NoticeReason.SEVERITY:
             lines.insert(0, words.worse.format(word=SEVERITIES[language][incident.severity]))
         lines += [head.why, head.since, head.power, words.do.format(do=head.do)]
+        if incident.is_drill and incident.cls is IncidentClass.FIRE:
+            lines.append(words.only_a_drill)
     if group:
         lines.append(words.group)
     if reason is not NoticeReason.CLOSED:
@@ -227,6 +241,21 @@ def _ending(
     return lines
 
 
+def _came(before: Before, words: Phrases, language: Language) -> str:
+    """What became of those who were asked before."""
+    if not before.names:
+        return words.nobody_reached
+    if before.declined:
+        return words.instead.format(names=_names(before, words))
+    seconds = before.waited.total_seconds()
+    waited = words.waited.format(t=minutes(seconds, language)) if seconds >= 60 else ""
+    return words.nobody_came.format(names=_names(before, words), waited=waited)
+
+
+def _names(before: Before, words: Phrases) -> str:
+    return words.comma.join(clean(name) for name in before.names[:2])
+
+
 def _nobody_came(
     incident: Incident, registry: Registry, words: Phrases, language: Language, step: int
 ) -> str:
@@ -258,7 +287,7 @@ def _phone(
         who = people[0]
         role = ROLES[language][who.role]
         parts.append(words.ask.format(name=clean(who.name), role=role, phone=clean(who.phone)))
-    if incident.cls is IncidentClass.FIRE:
+    if incident.cls is IncidentClass.FIRE and not incident.is_drill:
         parts.append(words.fire_brigade)
     return words.between.join(parts)
 

@@ -24,6 +24,10 @@ class Phrases:
     worse: str
     nobody: str
     nobody_came: str
+    nobody_reached: str
+    instead: str
+    cannot_come: str
+    only_a_drill: str
     waited: str
     clear: str
     now_is: str
@@ -68,6 +72,10 @@ ZH = Phrases(
     worse="程度有变，现在是“{word}”。",
     nobody="前面的人还没接，请您来处理。",
     nobody_came="{names}{waited}没接，请您来处理。",
+    nobody_reached="前面的人没通知到，请您来处理。",
+    instead="{names}去不了，请您来处理。",
+    cannot_come="{names}去不了。",
+    only_a_drill="这是演练，不要真的拨打 119。",
     waited=" {t}",
     clear="{where}：{name}，已经恢复。",
     now_is="{metric}现在是 {value} {unit}。",
@@ -116,6 +124,10 @@ EN = Phrases(
     worse="It has changed; it is now: {word}.",
     nobody="Nobody before you has taken this over. Please do.",
     nobody_came="{names} did not answer{waited}. Please take this over.",
+    nobody_reached="Nobody before you could be reached. Please take this over.",
+    instead="{names} cannot come. Please take this over.",
+    cannot_come="{names} cannot come.",
+    only_a_drill="This is a drill: do not really call 119.",
     waited=" for {t}",
     clear="{where}: {name} is over.",
     now_is=" {metric} is now {value} {unit}.",

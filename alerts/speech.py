@@ -11,7 +11,7 @@ from alerts.messages import Spoken, headline
 from alerts.notify.notice import NoticeReason
 from alerts.phrases import EN, SEVERITIES, ZH
 from alerts.registry.model import Registry
-from alerts.words import Language
+from alerts.words import IncidentClass, Language
 
 # Characters: some forty seconds in either language, and within the 500 that a command carries.
 LONGEST = {Language.ZH: 160, Language.EN: 400}
@@ -44,6 +44,8 @@ def spoken(
     else:
         level = SEVERITIES[language][incident.severity]
         parts = [mark, level + end, head.what, words.do.format(do=head.do)]
+        if incident.is_drill and incident.cls is IncidentClass.FIRE:
+            parts.append(words.only_a_drill)
         if reason is NoticeReason.REOPENED:
             parts.insert(2, words.again)
         elif reason is NoticeReason.CLIMBED:

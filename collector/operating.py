@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from alerts.incidents.acts import Done, Result
-from alerts.incidents.roster import Roster
+from alerts.incidents.roster import HandOver, Roster
 from alerts.notify.dispatcher import Dispatcher
 from alerts.notify.notice import Notice
 from alerts.notify.port import Channel
@@ -57,6 +57,8 @@ class Operating:
         self._ran_out = asyncio.Event()
         self._dispatcher = Dispatcher(operations, channels, clock, executor=self._thread)
         self._registry: Registry | None = None
+        self._handed: Mapping[str, HandOver] = {}
+        """The hand-overs known last, for what is told from memory."""
         self._unwritten = operations.unwritten()
         self._late = Dispatcher(self._unwritten, channels, clock, executor=_Here())
 
@@ -150,7 +152,8 @@ class Operating:
         """These could not be written down in time: fire class goes out from memory."""
         if self._registry is None or not self._is_ours:
             return  # nobody is known yet, or another watch tells them
-        if self._unwritten.tell(transitions, packs, self._registry, self._clock.now()):
+        roster = Roster(registry=self._registry, handed=self._handed)
+        if self._unwritten.tell(transitions, packs, roster, self._clock.now()):
             self._late.wake()
 
     async def dispatch_late(self) -> None:
@@ -198,7 +201,9 @@ class Operating:
     async def roster(self) -> Roster:
         """Who answers for whom."""
         await self._ready.wait()
-        return await self.ask(self.operations.roster)
+        roster: Roster = await self.ask(self.operations.roster)
+        self._handed = roster.handed
+        return roster
 
     async def dispatch(self) -> None:
         """Send what is due."""

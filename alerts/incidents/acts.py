@@ -23,6 +23,8 @@ class Refusal(StrEnum):
     UNKNOWN_PLACE = "unknown-place"
     DRILL_UNDER_WAY = "drill-under-way"
     NO_ADDRESS = "no-address"
+    NOT_REACHED = "not-reached"
+    UNKNOWN_RULE = "unknown-rule"
 
     def text(self, language: Language) -> str:
         """What people read."""
@@ -69,9 +71,9 @@ _TEXTS = {
         "false alarm.",
     },
     Refusal.SEEN_ON_SITE: {
-        Language.ZH: "有人到现场看过，说还有问题，不能标为误报。请再去看一次，没事了再关闭。",
-        Language.EN: "Somebody saw it on site, so it is no false alarm. Look again, and close it "
-        "when it is over.",
+        Language.ZH: "有人看过或来报告过，说还有问题，不能标为误报。请再去看一次，没事了再关闭。",
+        Language.EN: "Somebody saw it or reported it, so it is no false alarm. Look again, and close "
+        "it when it is over.",
     },
     Refusal.NOT_OF_THIS_SITE: {
         Language.ZH: "这个人不是本社区的，不能交给他。",
@@ -102,6 +104,15 @@ _TEXTS = {
         Language.ZH: "没有登记您自己的联系方式，请打电话给物业或社区。",
         Language.EN: "No address of your own is registered; please phone the property or the "
         "community.",
+    },
+    Refusal.NOT_REACHED: {
+        Language.ZH: "现在通知不到这个人，不能交给他。请换一个人，或者先打电话说好，再替他接手。",
+        Language.EN: "This person cannot be told now, so it cannot be given to them. Choose somebody "
+        "else, or phone first and take it over on their behalf.",
+    },
+    Refusal.UNKNOWN_RULE: {
+        Language.ZH: "没有这条规则。",
+        Language.EN: "There is no such rule.",
     },
     Refusal.NO_WORDS: {
         Language.ZH: "请写一句话。",

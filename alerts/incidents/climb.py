@@ -1,12 +1,25 @@
 """The climb: when the next tier is told, if nobody takes over."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from alerts.incidents.model import Incident, State
 from alerts.registry.model import Tier
 from alerts.words import Severity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Before:
+    """Whom of those asked before somebody is told now, by name, and how that ended.
+
+    Without ``names`` nobody before could be reached.
+    """
+
+    names: tuple[str, ...] = ()
+    declined: bool = False
+    """They have said that they cannot come."""
+    waited: timedelta = timedelta(0)
 
 
 def wait_of(steps: Sequence[Tier], step: int, severity: Severity) -> timedelta | None:

@@ -35,6 +35,7 @@ class Event(StrEnum):
     EXPIRED = "expired"  # the acknowledgement, or the time to answer, has run out
     FALSE_ALARM = "false-alarm"  # a person says so: mute until the rule has cleared once
     STILL_THERE = "still-there"  # a person looked again, and it is
+    NOT_CONTENT = "not-content"  # whoever reported it says that it is still there
     CONFIRMED = "confirmed"  # a person looked again, and it is over
     TIMED_OUT = "timed-out"  # nobody looked again: closed, recorded as unconfirmed
     DRILL_OVER = "drill-over"  # the time of a drill is over
@@ -75,11 +76,12 @@ TRANSITIONS: dict[State, dict[Event, State]] = {
         Event.FLAPPED_IN_HAND: State.ACKNOWLEDGED,
         Event.CALM: State.RECOVERED,
         Event.STILL_THERE: State.OPEN,
+        Event.NOT_CONTENT: State.OPEN,
         Event.CONFIRMED: State.CLOSED,
         Event.FALSE_ALARM: State.CLOSED,
         Event.TIMED_OUT: State.CLOSED,
     },
-    State.CLOSED: {},
+    State.CLOSED: {Event.NOT_CONTENT: State.OPEN},
 }
 
 
@@ -191,6 +193,8 @@ def allows(incident: Incident, event: Event) -> bool:
         return incident.flapping
     if event is Event.DRILL_OVER:
         return incident.is_drill
+    if event is Event.NOT_CONTENT:
+        return not incident.is_drill
     if incident.state is State.RECOVERED:
         return True
     if event in (Event.CONFIRMED, Event.STILL_THERE):
@@ -216,7 +220,7 @@ def step(
     ``transition`` belongs to the rule's events. A new incident has id 0 until it is stored.
     Climbing times are ``climb.py``'s.
     """
-    if incident is None or incident.state is State.CLOSED:
+    if incident is None or (incident.state is State.CLOSED and transition is not None):
         if event is not Event.HELD or transition is None:
             return None
         return _opened(transition, now, opened_before)
@@ -394,13 +398,30 @@ def _calm(
 def _still_there(
     old: Incident, new: Incident, now: datetime, by: Transition | None, act: Act, timers: Timers
 ) -> Change:
-    again = StoryLine(at=now, kind=StoryKind.DUTY_OPENED, facts={"duty": DutyKind.SECOND_LOOK})
     if old.state is not State.RECOVERED:  # looked once more, and nothing has changed
+        again = StoryLine(at=now, kind=StoryKind.DUTY_OPENED, facts={"duty": DutyKind.SECOND_LOOK})
         return Change(incident=new, story=(again,), duties=(DutyKind.SECOND_LOOK,))
-    new = replace(_back(new, now), seen_on_site=True, flapping=False, returned=())
+    return _contradicted(new, now, act, "still-there")
+
+
+def _not_content(
+    old: Incident, new: Incident, now: datetime, by: Transition | None, act: Act, timers: Timers
+) -> Change:
+    """Also once it has closed: then it leads itself, and how it was closed no longer counts."""
+    if old.state is State.CLOSED:
+        new = replace(new, closed_at=None, unconfirmed=False, false_alarm=False, part_of=None)
+    return _contradicted(new, now, act, "not-content")
+
+
+def _contradicted(new: Incident, now: datetime, act: Act, because: str) -> Change:
+    """Back by a person's word against the rule's: only a person ends it."""
     return Change(
-        incident=new,
-        story=(line_of(StoryKind.REOPENED, now, act, {"because": "still-there"}), again),
+        incident=replace(_back(new, now), seen_on_site=True, flapping=False, returned=()),
+        story=(
+            line_of(StoryKind.REOPENED, now, act, {"because": because}),
+            StoryLine(at=now, kind=StoryKind.DUTY_OPENED, facts={"duty": DutyKind.SECOND_LOOK}),
+        ),
+        duty_ends=because,  # a second look that is still open is this new one
         duties=(DutyKind.SECOND_LOOK,),
         notices=(NoticeReason.REOPENED,),
     )
@@ -443,7 +464,7 @@ def _expired(
 ) -> Change:
     # The same tier has its whole wait again: no step is skipped, none is told twice.
     new = replace(_released(new), told_at=now)
-    because = "unanswered" if old.assigned else "expired"
+    because = "declined" if act.who else "unanswered" if old.assigned else "expired"
     line = StoryLine(at=now, kind=StoryKind.ACKNOWLEDGEMENT_VOID, facts={"because": because})
     return Change(incident=new, story=(line,))
 
@@ -524,6 +545,7 @@ _STEPS = {
     Event.UNPROVEN: _unproven,
     Event.RELAPSED: _relapsed,
     Event.STILL_THERE: _still_there,
+    Event.NOT_CONTENT: _not_content,
     Event.FLAPPED: _flapped,
     Event.FLAPPED_IN_HAND: _flapped,
     Event.CALM: _calm,

@@ -40,6 +40,8 @@ MEANINGS: dict[Event, str] = {
     Event.FALSE_ALARM: "A person says so: mute, also for a rise, until the rule has cleared once.",
     Event.STILL_THERE: "A person looked again, and it is still there: open until a person says it "
     "is over, whatever the sensor says.",
+    Event.NOT_CONTENT: "Whoever reported it was called on (回访) and says that it is still there: open "
+    "again, also after it has closed, until a person says it is over.",
     Event.CONFIRMED: "A person looked again, and it is over. Not while the rule still sees it.",
     Event.TIMED_OUT: "Nobody looked again in time: closed, and recorded as unconfirmed.",
     Event.DRILL_OVER: "Only of a [drill](drills.md): its time is over.",

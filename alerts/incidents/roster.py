@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
-from alerts.incidents.who import Reason, zone_of
-from alerts.registry.model import Person, Registry, Rota
+from alerts.incidents.who import ENGINEERS, USUAL_TIERS, Reason, zone_of
+from alerts.registry.model import Person, PostRole, Registry, Rota
 from alerts.registry.turns import holds
 
 HANDED_FOR = timedelta(
@@ -97,10 +97,34 @@ class Roster:
 
 
 def gaps(roster: Roster, now: datetime) -> Iterator[tuple[Person, Reason]]:
-    """Those whom a climb would ask now and whom nothing would reach."""
-    roles = {step.role for tiers in roster.registry.tiers for step in tiers.steps}
-    for person in roster.registry.people:
-        if person.role not in roles or not (person.addresses or person.is_post or person.stand_in):
-            continue  # one who is only phoned is no gap: `shouwang check` names them
-        if (gap := roster.answers(person, now).gap) is not None:
+    """Those whom a climb would ask now and whom nothing would reach.
+
+    One who is only phoned is none as long as somebody beside him can be told: `shouwang check`
+    names him.
+    """
+    people, roles = roster.registry.people, _asked(roster.registry)
+    found = {person.id: gap for person in people if (gap := roster.answers(person, now).gap)}
+    for person in people:
+        gap = found.get(person.id)
+        if gap is None or person.role not in roles:
+            continue
+        is_meant = bool(person.addresses or person.is_post or person.stand_in)
+        if is_meant or all(one.id in found for one in people if _stands_beside(one, person)):
             yield person, gap
+
+
+def _asked(registry: Registry) -> set[PostRole]:
+    """The roles that any climb of these places asks."""
+    named = [tiers for tiers in registry.tiers if tiers.steps]
+    steps = [step for tiers in named for step in tiers.steps]
+    for kind in {place.kind for place in registry.places}:
+        if not any(tiers.kind is kind and not tiers.classes for tiers in named):
+            steps += USUAL_TIERS[kind]
+    return {step.role for step in (*steps, *ENGINEERS)}
+
+
+def _stands_beside(one: Person, other: Person) -> bool:
+    """Of the same tier of some place."""
+    if (one.site, one.role) != (other.site, other.role):
+        return False
+    return not (one.places and other.places) or not set(one.places).isdisjoint(other.places)

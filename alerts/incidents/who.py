@@ -170,8 +170,8 @@ TEXTS: dict[Reason, dict[Language, str]] = {
         Language.EN: "Not told: no address is registered.",
     },
     Reason.NOT_BY_CALL: {
-        Language.ZH: "没有再打电话：事情已经过去，不为这个响铃。",
-        Language.EN: "Not called again: it is over, and no phone is rung for that.",
+        Language.ZH: "没有打电话：事情已经过去，或者不急，不为这个响铃。",
+        Language.EN: "Not called: it is over, or can wait, and no phone is rung for that.",
     },
     Reason.ALREADY_TOLD: {
         Language.ZH: "没有重复通知：这一次已经通知过。",
@@ -244,6 +244,8 @@ class History:
 
     ever: Collection[str] = field(default_factory=frozenset)
     this_round: Collection[str] = field(default_factory=frozenset)
+    declined: Collection[str] = field(default_factory=frozenset)
+    """Who has said since it recovered that they cannot look again (去不了)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,10 +257,17 @@ class Quiet:
 
 
 def addresses_for(person: Person, reason: NoticeReason) -> tuple[Address, ...]:
-    """Where this person is told so, the first one first: no phone is rung to say that it is over."""
-    if reason not in _ENDINGS:
-        return person.addresses
-    return tuple(one for one in person.addresses if one.channel is not ChannelKind.VOICE)
+    """Where this person is told so, the first one first.
+
+    No phone is rung to say that it is over, or for what can wait; a link is of use only where it
+    can be tapped.
+    """
+    left_out: tuple[ChannelKind, ...] = ()
+    if reason in (*_ENDINGS, NoticeReason.DIGEST):
+        left_out = (ChannelKind.VOICE,)
+    elif reason is NoticeReason.LINK:
+        left_out = (ChannelKind.VOICE, ChannelKind.ANNOUNCER)
+    return tuple(one for one in person.addresses if one.channel not in left_out)
 
 
 def place_of(incident: Incident, registry: Registry) -> Place | None:
@@ -298,6 +307,35 @@ def tiers_of(incident: Incident, registry: Registry) -> tuple[Tier, ...]:
         if not tiers.classes:
             return tiers.steps
     return USUAL_TIERS[place.kind]
+
+
+def at_step(incident: Incident, registry: Registry, step: int | None = None) -> list[Person]:
+    """Whose turn it is at ``step``, the incident's own when not given; reachable or not."""
+    place, steps = place_of(incident, registry), tiers_of(incident, registry)
+    wanted = incident.step if step is None else step
+    people = _people(incident, registry)
+    return [person for person in people if _tier_for(person, steps, place) == wanted]
+
+
+def looks_again(
+    incident: Incident, registry: Registry, declined: Collection[str] = ()
+) -> list[Person]:
+    """Who is asked for the second look: whoever took over, else the first tier.
+
+    Where one of them has ``declined``, the next tier that anybody has an address in.
+    """
+    people = _people(incident, registry)
+    took_over = [person for person in people if person.id == incident.acknowledged_by]
+    if took_over and took_over[0].id not in declined:
+        return took_over
+    place, steps = place_of(incident, registry), tiers_of(incident, registry)
+    tiers = {person.id: _tier_for(person, steps, place) for person in people}
+    passed = [tier for id in declined if isinstance(tier := tiers.get(id), int)]
+    for step in range(max(passed, default=-1) + 1, len(steps)):
+        asked = [person for person in people if tiers[person.id] == step]
+        if not passed or any(person.addresses or person.is_post for person in asked):
+            return asked
+    return []
 
 
 def tells_at_once(incident: Incident) -> bool:
@@ -373,10 +411,14 @@ def _verdicts(
     took_over = next((p.id for p in people if p.id == incident.acknowledged_by), "")
     if reason is NoticeReason.ASSIGNED:
         people = tuple(person for person in people if person.id == took_over)
+    looks = {one.id for one in looks_again(incident, registry, history.declined)}
     told: dict[str, Verdict] = {}
     for person in people:
         tier = _tier_for(person, steps, place)
-        why = _why(incident, reason, person, tier, history, took_over)
+        if reason is NoticeReason.SECOND_LOOK:
+            why = _why_second_look(person, tier, looks, took_over)
+        else:
+            why = _why(incident, reason, person, tier, history, took_over)
         step = tier if isinstance(tier, int) else incident.step
         if not why.told and _wants(person, incident, reason, place, registry):
             if person.id in history.ever and reason is not NoticeReason.SEVERITY:
@@ -472,8 +514,6 @@ def _why(
         if isinstance(tier, Reason):
             return tier
         return Reason.DIGEST_SENT if tier == 0 else Reason.NOT_THIS_TIER
-    if reason is NoticeReason.SECOND_LOOK:
-        return _why_second_look(incident, person, tier, took_over)
     if reason in _ENDINGS:
         if person.id == took_over:
             return Reason.TOOK_OVER
@@ -494,13 +534,11 @@ def _why(
 
 
 def _why_second_look(
-    incident: Incident, person: Person, tier: int | Reason, took_over: str
+    person: Person, tier: int | Reason, looks: Collection[str], took_over: str
 ) -> Reason:
-    if took_over:
-        return Reason.TOOK_OVER if person.id == took_over else Reason.NOT_THIS_TIER
-    if isinstance(tier, Reason):
-        return tier
-    return Reason.TIER if tier == 0 else Reason.NOT_THIS_TIER
+    if person.id in looks:
+        return Reason.TOOK_OVER if person.id == took_over else Reason.TIER
+    return tier if isinstance(tier, Reason) and not took_over else Reason.NOT_THIS_TIER
 
 
 def _held_back(incident: Incident) -> Reason | None:
@@ -516,8 +554,12 @@ def _people(incident: Incident, registry: Registry) -> tuple[Person, ...]:
     if incident.subject.kind is SubjectKind.CELL:
         return registry.people
     site = incident.subject.site
-    far = {one.person for one in registry.subscriptions if site in one.sites}
-    return tuple(p for p in registry.people if p.site == site or p.id in far)
+    far = [one for one in registry.subscriptions if site in one.sites]
+    return tuple(
+        p
+        for p in registry.people
+        if p.site == site or any(one.person == p.id or one.role is p.role for one in far)
+    )
 
 
 def _tier_for(person: Person, steps: tuple[Tier, ...], place: Place | None) -> int | Reason:

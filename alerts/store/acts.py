@@ -1,6 +1,6 @@
 """What people do about an incident: take it over, give it away, say what is so, look again, close it."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
@@ -11,7 +11,7 @@ from alerts.incidents.duties import CallOn, SecondLook, duty_of
 from alerts.incidents.lifecycle import Act, Event, line_of
 from alerts.incidents.model import DutyKind, Incident, State, StoryKind, StoryLine
 from alerts.notify.notice import CALLING
-from alerts.registry.model import ChannelKind
+from alerts.registry.model import ChannelKind, Registry
 from alerts.store import tables as t
 from alerts.store.incident_rows import (
     duty_row,
@@ -21,6 +21,7 @@ from alerts.store.incident_rows import (
 from alerts.store.part import Part
 from alerts.words import Severity
 
+TAPPED_TWICE = timedelta(seconds=10)  # within this one tap arrived twice; later it is renewed
 _CALLING = [reason.value for reason in CALLING]
 
 
@@ -50,8 +51,9 @@ class Acts(Part):
             if incident.state is State.ACKNOWLEDGED and answered:
                 if incident.acknowledged_by != who and version is None:
                     return Conflict(incident)
-                if incident.acknowledged_by == who and incident.acknowledged_at == now:
-                    return Done(incident)  # one tap that arrived twice
+                since = incident.acknowledged_at
+                if incident.acknowledged_by == who and since and now - since < TAPPED_TWICE:
+                    return Done(incident)
             change = lifecycle.step(incident, Event.ACKNOWLEDGED, now, act=act, timers=self._timers)
             if change is None:
                 return Conflict(incident)
@@ -258,6 +260,8 @@ class Acts(Part):
             change = lifecycle.step(incident, event, now, act=act, timers=self._timers)
             if change is None:
                 return Conflict(incident)
+            if event is Event.ASSIGNED and not self._can_tell(connection, change, registry, now):
+                return Refused(Refusal.NOT_REACHED)
             return Done(self._apply(connection, incident, change, registry, now))
 
     def record_report(
@@ -304,7 +308,7 @@ class Acts(Part):
         origin: str = "",
         on_behalf_of: str = "",
     ) -> Result:
-        """``who`` called on whoever reported it. Not content opens it again while it has recovered."""
+        """``who`` called on whoever reported it. Not content opens it again once it has recovered or closed."""
         outcome = CallOn(outcome)
         act = Act(who=who, origin=origin, on_behalf_of=on_behalf_of, note=note.strip())
         d = t.duty.c
@@ -337,13 +341,29 @@ class Acts(Part):
                 return Conflict(incident)
             line = line_of(StoryKind.DUTY_DONE, now, act, facts)
             connection.execute(insert(t.story), story_row(incident.id, line))
-            if outcome is CallOn.NOT_CONTENT and incident.state is State.RECOVERED:
-                change = lifecycle.step(
-                    incident, Event.STILL_THERE, now, act=act, timers=self._timers
-                )
-                if change is not None:
-                    return Done(self._apply(connection, incident, change, registry, now))
+            if outcome is CallOn.NOT_CONTENT:
+                return Done(self._not_content(connection, incident, act, registry, now))
             return Done(incident)
+
+    def _not_content(
+        self,
+        connection: Connection,
+        incident: Incident,
+        act: Act,
+        registry: Registry,
+        now: datetime,
+    ) -> Incident:
+        """Open again, if it had recovered or closed; what is open of the same hears of it."""
+        if incident.state is State.CLOSED:
+            other = self._open_of(connection, incident.rule, incident.subject)
+            if other is not None:
+                line = line_of(StoryKind.REPORTED, now, act, {"because": "not-content"})
+                connection.execute(insert(t.story), story_row(other.id, line))
+                return incident
+        change = lifecycle.step(incident, Event.NOT_CONTENT, now, act=act, timers=self._timers)
+        if change is None:
+            return incident
+        return self._apply(connection, incident, change, registry, now)
 
 
 def call_on(connection: Connection, incident: Incident, now: datetime) -> None:

@@ -63,7 +63,8 @@ class Digests(Part):
             )
             if verdict.due_at is None or verdict.step not in (0, who.BESIDE):
                 continue
-            person, address = verdict.person, verdict.person.addresses[0]
+            person = verdict.person
+            address = who.addresses_for(person, NoticeReason.DIGEST)[0]
             told.append(person.id)
             if address.channel is ChannelKind.ANNOUNCER:
                 continue  # nothing to say aloud

@@ -1,18 +1,23 @@
 """What people do by the link in a notice: it was opened, cannot come, a link of one's own."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
+from alerts.incidents import lifecycle
 from alerts.incidents import who as told_who
 from alerts.incidents.acts import Done, Refusal, Refused, Result
-from alerts.incidents.lifecycle import Act, line_of
-from alerts.incidents.model import State, StoryKind
-from alerts.notify.notice import NoticeReason, NoticeState
+from alerts.incidents.lifecycle import Act, Event, line_of
+from alerts.incidents.model import DutyKind, Incident, State, StoryKind
+from alerts.notify.notice import TELLING, NoticeReason, NoticeState
+from alerts.registry.model import Registry
 from alerts.store import tables as t
 from alerts.store.incident_rows import story_row
 from alerts.store.part import Part
+
+_ASKING = [reason.value for reason in (*TELLING, NoticeReason.SECOND_LOOK)]
 
 
 class Linked(Part):
@@ -31,16 +36,94 @@ class Linked(Part):
             return done.rowcount
 
     def decline(self, incident_id: int, who: str, origin: str, now: datetime) -> Result:
-        """``who`` cannot come (去不了), which is a good answer: the next tier is asked at once."""
+        """``who`` cannot come (去不了), which is a good answer: somebody else is asked at once.
+
+        Of what was given to them whoever gave it hears. Else it counts once, and only of somebody
+        whose turn it is: a second tap, or one from a tier before, passes nobody over.
+        """
         with self._database.write() as connection:
             incident, registry, refused = self._open_act(connection, incident_id, who, None)
             if incident is None or refused is not None:
                 return refused or Refused(Refusal.UNKNOWN_INCIDENT)
-            line = line_of(StoryKind.DECLINED, now, Act(who=who, origin=origin))
+            act = Act(who=who, origin=origin)
+            is_turn = self._is_turn_of(connection, incident, who, registry)
+            line = line_of(StoryKind.DECLINED, now, act)
             connection.execute(insert(t.story), story_row(incident.id, line))
-            if incident.state is State.OPEN and incident.part_of is None:
-                incident = self._climb_on(connection, incident, "declined", registry, now)
+            match incident.state:
+                case State.ACKNOWLEDGED if incident.assigned and incident.acknowledged_by == who:
+                    incident = self._give_back(connection, incident, act, registry, now)
+                case State.OPEN if is_turn and incident.part_of is None:
+                    incident = self._climb_on(connection, incident, "declined", registry, now, who)
+                case State.RECOVERED if is_turn:
+                    incident = self._look_elsewhere(connection, incident, who, registry, now)
             return Done(incident)
+
+    def _is_turn_of(
+        self, connection: Connection, incident: Incident, who: str, registry: Registry
+    ) -> bool:
+        """Whether they are asked now."""
+        declined = self._teller.history(connection, incident).declined
+        if who in declined:
+            return False
+        if incident.state is State.RECOVERED:
+            asked = told_who.looks_again(incident, registry, declined)
+        else:
+            asked = told_who.at_step(incident, registry)
+        if any(person.id == who for person in asked):
+            return True
+        n = t.notice.c  # who stands in for one of them was told as one of them
+        told = select(n.id).where(n.incident == incident.id, n.person == who)
+        told = told.where(n.step == incident.step, n.round == incident.relapses)
+        return connection.execute(told.where(n.reason.in_(_ASKING))).first() is not None
+
+    def _give_back(
+        self,
+        connection: Connection,
+        incident: Incident,
+        act: Act,
+        registry: Registry,
+        now: datetime,
+    ) -> Incident:
+        """To whoever gave it, who is told; where nobody would hear, the climb goes on at once."""
+        s = t.story.c
+        giver = (
+            connection.execute(
+                select(s.who)
+                .where(s.incident == incident.id, s.kind == StoryKind.ASSIGNED.value)
+                .order_by(s.id.desc())
+            )
+            .scalars()
+            .first()
+        )
+        if giver and giver not in self._teller.history(connection, incident).declined:
+            back = lifecycle.step(
+                incident, Event.ASSIGNED, now, act=replace(act, to=giver), timers=self._timers
+            )
+            if back is not None and self._can_tell(connection, back, registry, now):
+                return self._apply(connection, incident, back, registry, now)
+        released = lifecycle.step(incident, Event.EXPIRED, now, act=act, timers=self._timers)
+        if released is None:
+            return incident
+        free = self._apply(connection, incident, released, registry, now)
+        return self._climb_on(connection, free, "declined", registry, now, act.who)
+
+    def _look_elsewhere(
+        self,
+        connection: Connection,
+        incident: Incident,
+        who: str,
+        registry: Registry,
+        now: datetime,
+    ) -> Incident:
+        """The second look is anybody's again, and the tiers after are asked, one at a time."""
+        d = t.duty.c
+        connection.execute(
+            update(t.duty)
+            .where(d.incident == incident.id, d.kind == DutyKind.SECOND_LOOK.value)
+            .where(d.is_open.is_(True), d.person == who)
+            .values(person="")
+        )
+        return self._tell(connection, incident, NoticeReason.SECOND_LOOK, registry, now)
 
     def send_link(self, incident_id: int, who: str, now: datetime) -> Result:
         """A link of their own to ``who``, at their first personal address; once a round."""
@@ -50,7 +133,8 @@ class Linked(Part):
             if incident is None or refused is not None:
                 return refused or Refused(Refusal.UNKNOWN_INCIDENT)
             person = next(each for each in registry.people if each.id == who)
-            address = next((one for one in person.addresses if not one.group), None)
+            reachable = told_who.addresses_for(person, NoticeReason.LINK)
+            address = next((one for one in reachable if not one.group), None)
             if person.site != incident.subject.site:
                 return Refused(Refusal.NOT_OF_THIS_SITE)
             if address is None:

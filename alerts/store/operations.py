@@ -436,7 +436,10 @@ class Operations(Reads, Orders, Acts, Sending, Quiet, Posts, Digests, Drills, Li
             if later == incident:
                 return incident
             return save(connection, incident, replace(later, version=incident.version + 1))
-        return self._climb_on(connection, incident, "nobody", registry, now)
+        known = self._teller.history(connection, incident).this_round
+        tier = who.at_step(incident, registry)
+        because = "known" if any(one.id in known for one in tier) else "nobody"
+        return self._climb_on(connection, incident, because, registry, now)
 
     def _climb_on(
         self,
@@ -445,6 +448,7 @@ class Operations(Reads, Orders, Acts, Sending, Quiet, Posts, Digests, Drills, Li
         because: str,
         registry: Registry,
         now: datetime,
+        people: str = "",
     ) -> Incident:
         steps = who.tiers_of(incident, registry)
         if incident.muted_until is not None and incident.muted_until <= now:
@@ -460,6 +464,8 @@ class Operations(Reads, Orders, Acts, Sending, Quiet, Posts, Digests, Drills, Li
             return save(connection, incident, quiet)
         up = save(connection, incident, climb.climbed(incident, steps, now))
         climbed: dict[str, float | str] = {"step": up.step, "because": because}
+        if people:
+            climbed["people"] = people
         line = StoryLine(at=now, kind=StoryKind.CLIMBED, facts=climbed)
         connection.execute(insert(t.story), story_row(incident.id, line))
         return self._tell(connection, up, NoticeReason.CLIMBED, registry, now)

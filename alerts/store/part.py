@@ -8,6 +8,7 @@ from sqlalchemy import Connection, insert, select, update
 from alerts.incidents.acts import Conflict, Refusal, Refused
 from alerts.incidents.lifecycle import Change, Timers
 from alerts.incidents.model import Incident
+from alerts.notify.notice import NoticeReason
 from alerts.registry.model import Registry
 from alerts.store import tables as t
 from alerts.store.database import Database
@@ -50,9 +51,29 @@ class Part:
         because: str,
         registry: Registry,
         now: datetime,
+        people: str = "",
     ) -> Incident:
-        """To the next tier, if there is one."""
+        """To the next tier, if there is one; ``people`` has declined."""
         raise NotImplementedError
+
+    def _tell(
+        self,
+        connection: Connection,
+        incident: Incident,
+        reason: NoticeReason,
+        registry: Registry,
+        now: datetime,
+    ) -> Incident:
+        """Tell the people whose turn it is."""
+        raise NotImplementedError
+
+    def _can_tell(
+        self, connection: Connection, change: Change, registry: Registry, now: datetime
+    ) -> bool:
+        """Whether anybody would hear that it was given to them."""
+        reason = NoticeReason.ASSIGNED
+        verdicts = self._teller.verdicts(connection, change.incident, reason, registry, now)
+        return any(verdict.due_at is not None for verdict in verdicts)
 
     def _open_act(
         self, connection: Connection, incident_id: int, who: str, version: int | None

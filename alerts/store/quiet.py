@@ -43,11 +43,18 @@ class Quiet(Part):
             registry = self._registry(connection)
             if refused := _is_wrong(wanted, registry):
                 return Refused(refused)
+            if wanted.rule and not self._knows(connection, wanted.rule):
+                return Refused(Refusal.UNKNOWN_RULE)
             made = replace(wanted, made_at=now, confirmed_by="", confirmed_at=None)
             row = {name: getattr(made, name) for name in _FIELDS} | {"kind": made.kind.value}
             key = connection.execute(insert(t.silence), row).inserted_primary_key
             assert key is not None
             return replace(made, id=key[0])
+
+    def _knows(self, connection: Connection, rule: str) -> bool:
+        """Of the packs that are known here, or one that has rung."""
+        rung = select(t.incident.c.id).where(t.incident.c.rule == rule).limit(1)
+        return rule in self._rulebook().rules or connection.execute(rung).first() is not None
 
     def confirm_silence(self, silence_id: int, who: str, now: datetime) -> Silence | Refused:
         """A second person agrees: from now on it covers fire class too."""
@@ -101,6 +108,9 @@ class Quiet(Part):
         with self._database.write() as connection:
             if not any(person.id == who for person in self._registry(connection).people):
                 return Refused(Refusal.UNKNOWN_PERSON)
+            known = select(t.incident.c.id).where(t.incident.c.id == incident)
+            if incident is not None and connection.execute(known).first() is None:
+                return Refused(Refusal.UNKNOWN_INCIDENT)
             # What has run out goes as well: nobody asks for it again.
             connection.execute(
                 delete(t.snooze).where(

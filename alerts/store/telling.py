@@ -1,13 +1,14 @@
 """Writing down who is told: considered rows, and notices with their words fixed."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from alerts.incidents import who
+from alerts.incidents.climb import Before
 from alerts.incidents.model import Incident, StoryKind, StoryLine
 from alerts.incidents.roster import Roster
 from alerts.incidents.silences import Silence, snoozed_until
@@ -27,6 +28,7 @@ _SAID_BY_SILENCE = (NoticeReason.RECOVERED, NoticeReason.CLOSED)
 _ANNOUNCED = (*CALLING, NoticeReason.SECOND_LOOK)
 UNSENT = (NoticeState.WAITING.value, NoticeState.RETRYING.value)
 
+_CALLS = [reason.value for reason in CALLING]
 _UNHEARD = (NoticeState.REJECTED.value, NoticeState.OVERTAKEN.value)
 
 Words = Callable[..., tuple[str, str]]
@@ -62,6 +64,7 @@ class Teller:
         is_first = reason is NoticeReason.OPENED  # nobody has its words yet
         verdicts = self.verdicts(connection, incident, reason, registry, now, silence)
         rule = rulebook.rules.get(incident.words_of) if rulebook else None
+        before = self._before(connection, incident, reason, registry, now)
         taken = set() if is_first else self._addresses_told(connection, incident, reason)
         rows: list[dict[str, Any]] = []
         told: list[str] = []
@@ -76,7 +79,7 @@ class Teller:
             if (address.channel.value, address.to) in taken:
                 continue  # two people behind one group address: one message
             taken.add((address.channel.value, address.to))
-            row = self.row(incident, reason, verdict.person, address, registry, rule, now)
+            row = self.row(incident, reason, verdict.person, address, registry, rule, now, before)
             rows.append(row | {"due_at": verdict.due_at, "step": _step_of(verdict, incident)})
         _consider(connection, incident, verdicts, now)
         if rows:
@@ -207,6 +210,7 @@ class Teller:
         registry: Registry,
         rule: Any,
         now: datetime,
+        before: Before | None = None,
     ) -> dict[str, Any]:
         """An outbox row with its words; ``due_at`` is the caller's."""
         link = self._link_for(incident, person, address, now)
@@ -222,6 +226,7 @@ class Teller:
                 to=person,
                 group=address.group,
                 step=incident.step,
+                before=before,
             )
         except Exception:  # whatever is wrong with a pack's template, the danger must be told
             log.exception("no words for %s of incident %d", reason, incident.id)
@@ -256,15 +261,77 @@ class Teller:
     def history(self, connection: Connection, incident: Incident) -> who.History:
         n = t.notice.c
         rows = connection.execute(
-            select(n.person, n.round)
-            # What never went out has told nobody.
-            .where(n.incident == incident.id, n.state.notin_(_UNHEARD))
+            select(n.person, n.round, n.state, n.created_at)
+            .where(n.incident == incident.id)
             .where(n.reason.in_([reason.value for reason in TELLING]))
-            .distinct()
         ).all()
+        # What never went out has told nobody.
+        heard = [row for row in rows if row.state not in _UNHEARD]
+        this_round = [row for row in heard if row.round == incident.relapses]
+        # Whoever shares the address of another has no notice of his own.
+        shared = self._told_without(connection, incident, {row.person for row in rows})
+        began = min((row.created_at for row in this_round), default=None)
         return who.History(
-            ever=frozenset(row.person for row in rows),
-            this_round=frozenset(row.person for row in rows if row.round == incident.relapses),
+            ever=frozenset([*(row.person for row in heard), *shared]) if heard else frozenset(),
+            this_round=frozenset(row.person for row in this_round)
+            | {one for one, at in shared.items() if began is not None and at >= began},
+            declined=self._declined(
+                connection, incident, incident.recovered_at or incident.told_at
+            ),
+        )
+
+    def _told_without(
+        self, connection: Connection, incident: Incident, known: Collection[str]
+    ) -> dict[str, datetime]:
+        """Who counts as told, beside those ``known``, and when last."""
+        c = t.considered.c
+        rows = connection.execute(
+            select(c.person, func.max(c.at).label("at"))
+            .where(c.incident == incident.id, c.told.is_(True))
+            .where(c.reason != who.Reason.DIGEST_SENT.value)
+            .group_by(c.person)
+        )
+        return {row.person: row.at for row in rows if row.person not in known}
+
+    def _declined(
+        self, connection: Connection, incident: Incident, since: datetime | None
+    ) -> frozenset[str]:
+        s = t.story.c
+        query = select(s.who).where(s.incident == incident.id)
+        query = query.where(s.kind == StoryKind.DECLINED.value)
+        if since is not None:
+            query = query.where(s.at >= since)
+        return frozenset(connection.execute(query).scalars())
+
+    def _before(
+        self,
+        connection: Connection,
+        incident: Incident,
+        reason: NoticeReason,
+        registry: Registry,
+        now: datetime,
+    ) -> Before | None:
+        """What becomes of those asked before; None where that is no news to whoever is told."""
+        if reason not in (NoticeReason.CLIMBED, NoticeReason.ASSIGNED, NoticeReason.SECOND_LOOK):
+            return None
+        names = {person.id: person.name for person in registry.people}
+        if declined := self._declined(connection, incident, now):
+            return Before(names=tuple(names.get(one, one) for one in declined), declined=True)
+        if reason is not NoticeReason.CLIMBED:
+            return None
+        n = t.notice.c
+        heard = connection.execute(
+            select(n.person, n.step, func.min(n.settled_at).label("at"))
+            .where(n.incident == incident.id, n.round == incident.relapses)
+            .where(n.reason.in_(_CALLS), n.state.notin_((*UNSENT, *_UNHEARD)))
+            .group_by(n.person, n.step)
+        ).all()
+        asked = {one.id for one in who.at_step(incident, registry, incident.step - 1)}
+        these = [row for row in heard if row.step == incident.step - 1 or row.person in asked]
+        since = min((row.at for row in these if row.at), default=now)
+        return Before(
+            names=tuple(dict.fromkeys(names.get(row.person, row.person) for row in these)),
+            waited=now - since,
         )
 
     def _addresses_told(

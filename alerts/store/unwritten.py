@@ -15,9 +15,10 @@ from typing import Any
 from alerts.incidents import lifecycle, who
 from alerts.incidents.lifecycle import Event
 from alerts.incidents.model import Incident
+from alerts.incidents.roster import Roster
 from alerts.notify.notice import Notice, NoticeReason, NoticeState
 from alerts.notify.outcome import Outcome
-from alerts.registry.model import Address, ChannelKind, Person, Registry
+from alerts.registry.model import Address, ChannelKind, Person
 from alerts.rules.transition import Change, Transition
 from alerts.store import outbox
 from alerts.store.telling import Rulebook, Teller
@@ -34,7 +35,7 @@ class _Told:
     """One transition's people. ``incident`` has a number of its own until it is written down."""
 
     incident: Incident
-    registry: Registry
+    roster: Roster
     rule: Any
     reason: NoticeReason
     people: dict[str, Person]
@@ -56,14 +57,14 @@ class Unwritten:
         self,
         transitions: Iterable[Transition],
         rulebook: Rulebook,
-        registry: Registry,
+        roster: Roster,
         now: datetime,
     ) -> int:
-        """How many notices that makes, due at once."""
+        """How many notices that makes, due at once; ``roster`` as it was known last."""
         count = 0
         for transition in transitions:
             if transition.key not in self._told and self._is_news(transition):
-                count += self._tell(transition, rulebook, registry, now)
+                count += self._tell(transition, rulebook, roster, now)
             self._note(transition)
         return count
 
@@ -165,14 +166,14 @@ class Unwritten:
             self._worst[subject] = max(worst, transition.severity)
 
     def _tell(
-        self, transition: Transition, rulebook: Rulebook, registry: Registry, now: datetime
+        self, transition: Transition, rulebook: Rulebook, roster: Roster, now: datetime
     ) -> int:
         opened = lifecycle.step(None, Event.HELD, now, transition=transition)
         assert opened is not None  # what is not there yet can be opened
         is_rise = transition.change is Change.SEVERITY
         told = _Told(
             incident=opened.incident,
-            registry=registry,
+            roster=roster,
             rule=rulebook.rules.get(transition.rule),
             reason=NoticeReason.SEVERITY if is_rise else NoticeReason.OPENED,
             people={},
@@ -190,14 +191,15 @@ class Unwritten:
     def _tell_step(self, told: _Told, number: int, now: datetime) -> bool:
         """Tell the first tier, from the incident's step on, in which anybody can be."""
         while True:
-            verdicts = who.consider(told.incident, told.reason, told.registry, now)
+            registry = told.roster.registry
+            verdicts = who.consider(told.incident, told.reason, registry, now, roster=told.roster)
             for verdict in verdicts:
                 if verdict.due_at is not None and verdict.step == told.incident.step:
                     told.people[verdict.person.id] = verdict.person
                     self._write(told, number, verdict.person, verdict.person.addresses[0], now)
             if any(notice.step == told.incident.step for notice in told.notices.values()):
                 return True
-            if told.incident.step + 1 >= len(who.tiers_of(told.incident, told.registry)):
+            if told.incident.step + 1 >= len(who.tiers_of(told.incident, told.roster.registry)):
                 return False
             told.incident = replace(told.incident, step=told.incident.step + 1)
             told.reason = NoticeReason.CLIMBED
@@ -208,7 +210,7 @@ class Unwritten:
         if any(notice.address == address for notice in told.notices.values()):
             return  # two people behind one group address: one message
         row = self._teller.row(
-            told.incident, told.reason, person, address, told.registry, told.rule, now
+            told.incident, told.reason, person, address, told.roster.registry, told.rule, now
         )
         notice = Notice(
             id=self._next(now),
@@ -243,7 +245,7 @@ class Unwritten:
             return
         states = {n.state for n in told.notices.values() if n.step == told.incident.step}
         if states == {NoticeState.REJECTED} and lost.step == told.incident.step:
-            steps = who.tiers_of(told.incident, told.registry)
+            steps = who.tiers_of(told.incident, told.roster.registry)
             if told.incident.step + 1 < len(steps):
                 told.incident = replace(told.incident, step=told.incident.step + 1)
                 told.reason = NoticeReason.CLIMBED

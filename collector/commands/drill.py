@@ -9,10 +9,11 @@ import getpass
 import sys
 import time
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import timedelta, tzinfo
 
 from alerts.incidents.acts import Refused
 from alerts.incidents.model import Incident
+from alerts.incidents.who import zone_of
 from alerts.notify.notice import Notice, NoticeState
 from alerts.packs import shipped
 from alerts.registry.model import Place, Registry
@@ -76,7 +77,9 @@ def _run(arguments: argparse.Namespace) -> int:
             return _wrong(begun.reason.text(language))
         notices = _await(operations, begun, arguments.wait)
         print(f"#{begun.id} {begun.rule} {begun.subject}")
-        print(common.printable(_receipts(notices, operations.registry())))
+        registry = operations.registry()
+        there = zone_of(begun.subject.site, registry)
+        print(common.printable(_receipts(notices, registry, there)))
     if any(notice.state in _REACHED for notice in notices):
         return 0
     print(
@@ -98,14 +101,14 @@ def _await(operations: Operations, drill: Incident, wait_s: float) -> list[Notic
         time.sleep(LOOK_S)
 
 
-def _receipts(notices: Sequence[Notice], registry: Registry) -> str:
+def _receipts(notices: Sequence[Notice], registry: Registry, there: tzinfo) -> str:
     names = {person.id: person.name for person in registry.people}
     rows = [
         [
             names.get(notice.person, notice.person),
             notice.address.channel.value,
             notice.state.value,
-            notice.settled_at.astimezone().strftime("%H:%M:%S") if notice.settled_at else "",
+            notice.settled_at.astimezone(there).strftime("%H:%M:%S") if notice.settled_at else "",
             notice.detail,
         ]
         for notice in notices

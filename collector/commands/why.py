@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 
-from alerts.incidents.who import Reason
+from alerts.incidents.who import Reason, zone_of
 from alerts.words import Language
 from collector.commands import common
 from collector.config import Config
@@ -32,11 +32,13 @@ def _why(config: Config, incident_id: int, person: str | None, language: Languag
         if incident is None:
             print(f"there is no incident {incident_id}", file=sys.stderr)
             return EXIT_CONFIG
-        names = {who.id: who.name for who in operations.registry().people}
+        registry = operations.registry()
+        names = {who.id: who.name for who in registry.people}
+        there = zone_of(incident.subject.site, registry)
         considered = operations.considered(incident_id)
     rows = [
         [
-            row.at.astimezone().strftime("%m-%d %H:%M:%S"),
+            row.at.astimezone(there).strftime("%m-%d %H:%M:%S"),
             str(row.step),
             names.get(row.person, row.person),
             "✓" if row.told else "–",

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from alerts import phrases
 from alerts.figures import clean, fill, number
+from alerts.incidents.climb import Before
 from alerts.incidents.model import Incident, State
 from alerts.messages import headline, notice_words
 from alerts.notify.notice import NoticeReason
@@ -37,6 +38,7 @@ from alerts.words import IncidentClass, Language, Severity
 from edge.contract.subject import Subject, SubjectKind
 
 ZH, EN = Language.ZH, Language.EN
+CLIMBED = NoticeReason.CLIMBED
 SINCE = datetime(2026, 11, 22, 10, 34, tzinfo=UTC)  # 18:34 in Shanghai
 NOW = SINCE + timedelta(minutes=12)
 LINK = "http://127.0.0.1:8600/i/7"
@@ -360,6 +362,40 @@ def test_the_whole_message(
 ) -> None:
     title, text = notice_words(rule, incident, REGISTRY, language, reason, LINK, NOW)
     assert f"{title}\n{text}" == message
+
+
+@pytest.mark.parametrize(
+    ("reason", "before", "says"),
+    [
+        (CLIMBED, Before(names=("张河长",), declined=True), "张河长去不了，请您来处理。"),
+        (CLIMBED, Before(names=("张河长",), waited=timedelta(minutes=30)),
+         "张河长 30 分钟没接，请您来处理。"),
+        (CLIMBED, Before(names=("张河长",), waited=timedelta(seconds=16)), "张河长没接，请您来处理。"),
+        (CLIMBED, Before(), "前面的人没通知到，请您来处理。"),
+        (NoticeReason.ASSIGNED, Before(names=("张河长",), declined=True), "张河长去不了。"),
+        (NoticeReason.SECOND_LOOK, Before(names=("张河长",), declined=True), "张河长去不了。"),
+    ],
+)  # fmt: skip
+def test_who_is_asked_now_hears_what_became_of_those_before(
+    reason: NoticeReason, before: Before, says: str
+) -> None:
+    _, text = notice_words(POWER, power(), REGISTRY, ZH, reason, LINK, NOW, before=before)
+    assert text.splitlines()[0].endswith(says)
+
+
+@pytest.mark.parametrize(
+    ("language", "says"),
+    [(ZH, "这是演练，不要真的拨打 119。"), (EN, "This is a drill: do not really call 119.")],
+)
+def test_a_drill_of_a_fire_asks_nobody_to_call_the_fire_brigade(
+    language: Language, says: str
+) -> None:
+    fire = power(cls=IncidentClass.FIRE)
+    drill = replace(fire, rule="drill-eb-smoke", drill_until=NOW)
+    for incident, is_said in ((fire, False), (drill, True)):
+        told = notice_words(None, incident, REGISTRY, language, NoticeReason.OPENED, LINK, NOW)
+        assert (says in told[1].splitlines()) is is_said
+        assert ("火警 119" in told[1] or "Fire brigade 119" in told[1]) is not is_said
 
 
 def test_nobody_is_asked_to_phone_himself() -> None:

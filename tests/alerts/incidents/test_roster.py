@@ -20,6 +20,7 @@ from alerts.registry.model import (
 from alerts.registry.turns import uncovered
 from alerts.words import IncidentClass, Severity
 from tests.alerts.incidents.community import (
+    ADDRESSLESS,
     CHIEF,
     GUARD,
     MEI,
@@ -122,7 +123,11 @@ def test_whoever_is_away_is_stood_in_for_along_the_chain(mei, wen, found):
 
 
 def test_the_gaps_of_now_are_those_a_climb_would_meet():
-    assert list(gaps(Roster(registry=REGISTRY), NOW)) == []
+    found = [(person.id, reason.value) for person, reason in gaps(Roster(registry=REGISTRY), NOW)]
+    assert found == [("village", "no-address")]  # alone in his tier
+    chief = replace(MEI, id="beside", role=ADDRESSLESS.role)
+    beside = replace(REGISTRY, people=(*REGISTRY.people, chief))
+    assert list(gaps(Roster(registry=beside), NOW)) == []
     loop = people(
         PHONELESS,
         replace(MEI, away=(TODAY,), stand_in="wen"),
@@ -131,7 +136,17 @@ def test_the_gaps_of_now_are_those_a_climb_would_meet():
     found = [(person.id, reason.value) for person, reason in gaps(Roster(registry=loop), NOW)]
     assert found == [
         ("guard", "empty-rota"), ("mei", "stand-in-loop"), ("wen", "stand-in-loop"),
+        ("village", "no-address"),
     ]  # fmt: skip
+
+
+def test_the_usual_tiers_have_gaps_as_those_that_are_named():
+    known = people(replace(GUARD, away=(TODAY,), stand_in="", addresses=GUARD.addresses))
+    found = [
+        (person.id, reason.value)
+        for person, reason in gaps(Roster(registry=replace(known, tiers=())), NOW)
+    ]
+    assert ("guard", "away") in found
 
 
 # In who is told
@@ -184,6 +199,13 @@ def test_a_subscription_is_for_what_it_names(change, is_told):
     wish = Subscription(**({"person": "engineer"} | change))
     found = reasons(people(subscriptions=(wish,)))
     assert (("engineer", "subscribed", who.BESIDE) in found) is is_told
+
+
+def test_a_role_of_another_site_may_subscribe_here_too():
+    far = replace(CHIEF, id="far", site="elsewhere", role=PostRole.SUBDISTRICT, places=())
+    wish = Subscription(role=PostRole.SUBDISTRICT, sites=("riverside",))
+    registry = replace(REGISTRY, people=(*REGISTRY.people, far), subscriptions=(wish,))
+    assert ("far", "subscribed", who.BESIDE) in reasons(registry)
 
 
 def test_a_subscriber_of_another_site_hears_and_is_in_no_tier_here():

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from alerts.incidents.climb import Before
 from alerts.notify.notice import NoticeReason
 from alerts.store.operations import Operations
 from tests.alerts.incidents.community import NOW, REGISTRY
@@ -16,7 +17,7 @@ Opener = Callable[..., Operations]
 class Rules:
     """No words of rules: the tests' ``words`` needs none."""
 
-    rules: dict[str, Any] = {}  # noqa: RUF012
+    rules: dict[str, Any] = {"charging.feeder": None, "another": None}  # noqa: RUF012
 
 
 PACKS = Rules()
@@ -34,8 +35,13 @@ def words(
     to: Any,
     group: bool,
     step: int,
+    before: Before | None = None,
 ) -> tuple[str, str]:
-    return f"{reason} {incident.id}", f"{language} {to.id} {step} {link}"
+    text = f"{language} {to.id} {step} {link}"
+    if before is not None:
+        text += f" after {', '.join(before.names) or 'nobody'}"
+        text += " who declined" if before.declined else f" in {before.waited.seconds} s"
+    return f"{reason} {incident.id}", text
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])

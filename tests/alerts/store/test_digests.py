@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 
 from alerts.incidents.acts import Refusal, Refused
 from alerts.notify.outcome import Accepted
-from alerts.registry.model import Away, Subscription
+from alerts.registry.model import Address, Away, ChannelKind, Subscription
 from alerts.rules.transition import Change
 from alerts.store import tables as t
 from alerts.words import IncidentClass, Severity
@@ -57,6 +57,20 @@ def test_it_is_sent_in_the_morning_once_to_whoever_looks_after_the_place(evening
     assert notice.text.splitlines()[0] == "charging.feeder：2 次，1 处还没好（一号棚 1 号插座）"
     assert notice.link.endswith("/places/riverside/shed-1")
     assert evening.send_digests(MORNING + DAY) == 1  # one is still open
+
+
+def test_no_phone_rings_for_a_digest(evening):
+    phone = Address(channel=ChannelKind.VOICE, to="13800001111")
+    for addresses, heard in (((phone, GUARD.addresses[1]), ["email"]), ((phone,), [])):
+        people = tuple(
+            replace(person, addresses=addresses) if person.id == "guard" else person
+            for person in REGISTRY.people
+        )
+        evening.save_registry(replace(REGISTRY, people=people), "x", "y", NOW)
+        day = MORNING + DAY * len(heard)
+        evening.send_digests(day)
+        sent = [n for n in evening.notices(limit=9) if n.created_at == day]
+        assert [n.address.channel.value for n in sent] == heard
 
 
 def test_each_incident_says_who_had_the_digest(evening):

@@ -87,12 +87,46 @@ def test_whoever_reported_is_called_on_once_it_has_recovered_also_after_it_close
     assert all("王大爷" not in str(line.facts) for line in raised.story(1))
 
 
-def test_one_who_is_not_content_opens_it_again_while_it_has_only_recovered(raised):
+def test_one_who_is_not_content_opens_it_again_with_one_second_look(raised):
     raised.record_report(1, "wen", "王大爷", "", "", "phone", SOON)
     raised.take([says(2, Change.CLEARED)], PACKS, SOON)
     (call,) = [duty for duty in raised.duties(open=True) if duty.kind is DutyKind.CALL_ON]
     raised.called_on(call.id, "wen", "not-content", "还有焦味", LATER)
     assert raised.incident(1).state is State.OPEN
+    assert [duty.kind for duty in raised.duties(open=True)] == [DutyKind.SECOND_LOOK]
+    again = [line for line in raised.story(1) if line.kind is StoryKind.REOPENED]
+    assert [line.facts["because"] for line in again] == ["not-content"]
+
+
+@pytest.fixture
+def closed(raised):
+    """Closed, and whoever reported it is still to be called on: (operations, that duty)."""
+    raised.record_report(1, "wen", "王大爷", "", "", "phone", SOON)
+    raised.take([says(2, Change.CLEARED)], PACKS, SOON)
+    raised.close_incident(1, "wen", "看过了", "console", SOON)
+    (call,) = raised.duties(open=True)
+    return raised, call.id
+
+
+def test_one_who_is_not_content_opens_what_has_closed(closed):
+    operations, call = closed
+    operations.called_on(call, "wen", "not-content", "还有焦味", LATER)
+    incident = operations.incident(1)
+    assert (incident.state, incident.closed_at, incident.unconfirmed) == (State.OPEN, None, False)
+    assert [duty.kind for duty in operations.duties(open=True)] == [DutyKind.SECOND_LOOK]
+    told = [(n.reason.value, n.person) for n in operations.notices(incident=1)]
+    assert ("reopened", "guard") in told
+    assert operations.precision() == {}
+    assert isinstance(operations.close_incident(1, "wen", "", "console", LATER), Done)
+
+
+def test_what_is_open_of_the_same_hears_that_one_is_not_content(closed):
+    operations, call = closed
+    operations.take([says(3)], PACKS, SOON)
+    operations.called_on(call, "wen", "not-content", "还有焦味", LATER)
+    assert operations.incident(1).state is State.CLOSED
+    last = operations.story(2)[-1]
+    assert (last.kind, last.facts["because"]) == (StoryKind.REPORTED, "not-content")
 
 
 def test_a_report_after_the_end_asks_for_a_call_at_once(raised):

@@ -149,6 +149,7 @@ def test_a_silence_covers_what_it_names_while_it_holds(operations, change, is_to
         ({"who": "nobody"}, Refusal.UNKNOWN_PERSON),
         ({"place": "nowhere"}, Refusal.UNKNOWN_PLACE),
         ({"device": "nothing"}, Refusal.UNKNOWN_PLACE),
+        ({"rule": "no-such-rule"}, Refusal.UNKNOWN_RULE),
     ],
 )
 def test_a_silence_that_does_not_fit_is_refused(operations, change, refusal):
@@ -184,6 +185,8 @@ def test_worse_is_told_to_whoever_snoozed(operations):
 def test_a_snooze_is_for_a_day_at_most_and_can_be_taken_back(operations):
     late = NOW + timedelta(hours=25)
     assert operations.snooze("guard", None, late, NOW) == Refused(Refusal.NO_SUCH_TIME)
+    soon = NOW + MINUTE
+    assert operations.snooze("guard", 99, soon, NOW) == Refused(Refusal.UNKNOWN_INCIDENT)
     operations.snooze("guard", None, NOW + HOUR, NOW)
     assert [one.until for one in operations.snoozes("guard", NOW)] == [NOW + HOUR]
     operations.snooze("guard", None, NOW, NOW)

@@ -2,9 +2,11 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -206,6 +208,19 @@ def test_who_asks_at_a_terminal_needs_none_of_the_watchs_secrets(cell, say):
     code, text = say(["check"])
     assert code == 2
     assert text.count("NOT_HERE") == 5, text
+
+
+def test_why_tells_the_time_of_the_place(cell, say, monkeypatch):
+    monkeypatch.setenv("TZ", "America/Lima")
+    time.tzset()
+    try:
+        code, text = say(["why", "1", "mei"])
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    with Operations(f"sqlite:///{cell / 'state' / 'operations.db'}") as operations:
+        at = operations.considered(1, "mei")[0].at.astimezone(ZoneInfo("Asia/Shanghai"))
+    assert (code, f"{at:%m-%d %H:%M:%S}" in text) == (0, True), text
 
 
 def test_an_address_on_a_channel_that_is_not_set_up_is_named(cell, say):
