@@ -18,7 +18,7 @@ from xml.etree import ElementTree
 VERSION = "2015-06-06"
 BATCH = 16  # the most that the service gives at once
 EMPTY = "MessageNotExist"  # with 404: nothing there, or the handle has run out
-_HANDLE = re.compile(r"[\w+/=.-]{1,1024}", re.ASCII)
+_HANDLE = re.compile(r"[!-~]{1,1024}")
 
 
 class Garbled(Exception):
@@ -67,7 +67,7 @@ def messages(body: bytes) -> list[Message]:
     raise Garbled(f"<{_name(root)[:40]}> where messages were asked for")
 
 
-def troubles(body: bytes) -> Trouble:
+def trouble(body: bytes) -> Trouble:
     """What an answer says that is an error; Garbled where it is none of the service's."""
     root = _parsed(body)
     if _name(root) != "Error":

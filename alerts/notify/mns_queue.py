@@ -1,7 +1,8 @@
 """One queue of receipts: asked by long polling, with a token that Alibaba Cloud gives for a time.
 
-The token comes from ``QueryTokenForMnsQueue`` of dybaseapi (2017-05-25), the queue is the service's
-own at a fixed address: both by its demo, help.aliyun.com/document_detail/101887.
+The token comes from ``QueryTokenForMnsQueue`` of dybaseapi (2017-05-25), asked for as by its own
+client (alibabacloud_dybaseapi20170525); the queue is the service's, at a fixed address, by its demo
+(help.aliyun.com/document_detail/101887).
 """
 
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ WAIT_S = 20  # real seconds of one long poll; the service takes up to 30
 TOTAL_S = WAIT_S + 15.0  # of that request
 LASTS_S = 600.0  # of a token whose times cannot be read; the documents give no figure
 ANSWER_MOST = 2 * 2**20  # bytes: sixteen messages of 64 KB, in base64, and what is around them
+_PARTS = ("SecurityToken", "AccessKeyId", "AccessKeySecret")
 _GONE = frozenset({mns.EMPTY, "ReceiptHandleError"})
 
 
@@ -60,14 +62,16 @@ class Queue:
                 return mns.messages(answer.body)
             except Garbled as error:
                 raise QueueTrouble(f"the queue answers {error}") from error
-        if self._code(answer, hide) == mns.EMPTY:
+        if self._code(answer) == mns.EMPTY:
             return []
         raise QueueTrouble(self._why(answer, hide))
 
     async def delete(self, message: Message) -> None:
         """It never comes again. What another was given meanwhile is left to that one."""
-        answer, hide = await self._ask("DELETE", f"ReceiptHandle={message.handle}")
-        if not 200 <= answer.status < 300 and self._code(answer, hide) not in _GONE:
+        answer, hide = await self._ask(
+            "DELETE", f"ReceiptHandle={quote(message.handle, safe='+/=')}"
+        )
+        if not 200 <= answer.status < 300 and self._code(answer) not in _GONE:
             raise QueueTrouble(self._why(answer, hide))
 
     async def close(self) -> None:
@@ -105,27 +109,29 @@ class Queue:
         wish = {"MessageType": self._kind, "QueueName": self.name}
         said = await self._aliyun.call("QueryTokenForMnsQueue", wish)
         if isinstance(said, Retry | Rejected):
-            raise NoToken(said)
+            # What is no answer of the service is quoted, and might hold a key all the same.
+            is_safe = not any(name in said.why for name in _PARTS)
+            raise NoToken(said if is_safe else Retry("an answer of another form"))
         given = said.fields.get("MessageTokenDTO")
         fields = given if isinstance(given, dict) else {}
-        parts = [fields.get(name) for name in ("SecurityToken", "AccessKeyId", "AccessKeySecret")]
+        parts = [fields.get(name) for name in _PARTS]
         text, key_id, key_secret = (part if isinstance(part, str) else "" for part in parts)
         if not (_is_header(text) and _is_header(key_id) and key_secret):
             raise NoToken(Retry("an answer without token, key id or key"))
         return QueueToken(text, _lasts_s(fields), key_id, key_secret)
 
-    def _code(self, answer: Answer, hide: Hide) -> str:
+    def _code(self, answer: Answer) -> str:
         try:
-            return hide(printable(mns.troubles(answer.body).code))
+            return mns.trouble(answer.body).code
         except Garbled:
             return ""
 
     def _why(self, answer: Answer, hide: Hide) -> str:
         try:
-            said = mns.troubles(answer.body)
+            said = mns.trouble(answer.body)
         except Garbled as error:
             return f"HTTP {answer.status}, and the queue answers {error}"
-        return hide(printable(f"HTTP {answer.status} {said.code} {said.text}"))
+        return printable(hide(f"HTTP {answer.status} {said.code} {said.text}"))
 
 
 def _is_header(text: str) -> bool:

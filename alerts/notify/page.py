@@ -77,10 +77,10 @@ only for the notice that it names (`out_id`), by the channel and the number that
 | not answered, busy, switched off, no such number, and all else that failed | accepted no longer: rejected, and handed to the person's next address, then to the next tier, unless the incident is taken over, or over. Whoever opened the link meanwhile was reached |
 | an SMS is on the phone | it stays accepted; the detail quotes the provider, with its time |
 
-A call of several notices that fails was lost for each of them. Confirmed by the provider's documents: the
-fields of receipts, the codes of calls, the queue, its signing and its errors. Own knowledge, not tried with
-an account: that `callee` comes unmasked (masked or missing, the call's id alone decides), that `dtmf` lists
-each key pressed, the carriers' codes of SMS, and that tokens can be asked for with the newer signature.
+A call of several notices that fails was lost for each of them. Confirmed by the provider's documents and its
+own clients: the fields of receipts, the codes of calls, the queue, its token, its signing and its errors. Own
+knowledge, not tried with an account: that `callee` comes unmasked (masked or missing, the call's id alone
+decides), that `dtmf` lists each key pressed, and the carriers' codes of SMS.
 Not built in: receipts pushed by HTTP, and the messages during a call (VoiceCallReport), which would tell
 of the key before the phone is hung up.
 

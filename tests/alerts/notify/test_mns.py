@@ -89,7 +89,7 @@ def test_another_encoding_cannot_hide_a_document_type() -> None:
     | st.text(alphabet="<>&;/!MesagErorCd= \"'", max_size=120).map(str.encode)
 )
 def test_nothing_that_comes_breaks_the_parsing(body: bytes) -> None:
-    for read in (mns.messages, mns.troubles):
+    for read in (mns.messages, mns.trouble):
         try:
             read(body)
         except Garbled:
@@ -212,6 +212,16 @@ async def test_a_key_without_the_right_is_told() -> None:
             QueueTrouble, match=r"no token for the queue: isp\.RAM_PERMISSION_DENY.*the key may not"
         ):
             await one.receive(1)
+
+
+async def test_a_token_in_an_answer_of_another_form_is_not_quoted() -> None:
+    server = ReceiptServer()
+    server.mode = "without a code"
+    async with queue(server) as one:
+        with pytest.raises(QueueTrouble) as raised:
+            await one.receive(1)
+    assert str(raised.value) == "no token for the queue: an answer of another form"
+    assert server.tokens[0].secret not in str(raised.value.__cause__)
 
 
 async def test_secrets_are_in_no_message_no_log_and_no_repr(
