@@ -28,6 +28,8 @@ BACK_OFF_S = (2.0, 300.0)  # real seconds, before jitter
 AT_ONCE_S, REST_S = 1.0, 5.0
 TAKES_MOST = 8  # a receipt that still fits nothing, or breaks us, by then is let go
 
+NOT_YET = "not asked yet"
+
 Take = Callable[[Receipt], Awaitable[Effect]]
 """Acts on a receipt; waits for the operations database for as long as it takes."""
 
@@ -48,7 +50,7 @@ class ReceiptQueue:
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self.name = channel.value
-        self.why = "not asked yet"
+        self.why = NOT_YET
         self.counts: Counter[str] = Counter()
         """Receipts since the start, by their effect; ``foreign``, ``unreadable``, ``let-go``."""
         self._channel = channel
@@ -69,7 +71,7 @@ class ReceiptQueue:
                     await self._hear()
                     pause_s, self.why = shortest_s, ""
                 except QueueTrouble as error:
-                    if not self.why:
+                    if self.why in ("", NOT_YET):
                         log.warning("receipts of %s: %s; asked again", self.name, error)
                     self.why = str(error)
                     await asyncio.sleep(pause_s * (0.5 + self._jitter() / 2))
@@ -96,12 +98,13 @@ class ReceiptQueue:
         for receipt in read(self._channel, message.body):
             if isinstance(receipt, Receipt):
                 effect = await self._act(receipt)
-                is_done = is_done and (effect not in ("early", "broken") or is_last)
-                if effect not in ("early", "broken"):
-                    self.counts[effect] += 1
+                if effect is not None and effect is not Effect.EARLY:
+                    self.counts[effect.value] += 1
                 elif is_last:
                     self.counts["let-go"] += 1
                     log.warning("a receipt of %s fits no notice and is let go", self.name)
+                else:
+                    is_done = False
             elif isinstance(receipt, Unreadable):
                 self.counts["unreadable"] += 1
                 log.warning("a receipt of %s cannot be read: %s", self.name, receipt.why)
@@ -109,7 +112,8 @@ class ReceiptQueue:
                 self.counts["foreign"] += 1
         return is_done
 
-    async def _act(self, receipt: Receipt) -> str:
+    async def _act(self, receipt: Receipt) -> Effect | None:
+        """Its effect; None for one that broke us."""
         try:
             effect = await self._take(self._in_house_time(receipt))
         except LeaseLost:
@@ -124,11 +128,11 @@ class ReceiptQueue:
                 place.name,
                 place.lineno,
             )
-            return "broken"
+            return None
         if effect not in (Effect.KNOWN, Effect.EARLY):
             facts = {"notice": receipt.notice, "effect": effect.value, "code": receipt.code}
             log.info("a receipt of %s", self.name, extra={"facts": facts})
-        return effect.value
+        return effect
 
     def _in_house_time(self, receipt: Receipt) -> Receipt:
         if receipt.at is None:

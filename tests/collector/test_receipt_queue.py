@@ -133,6 +133,18 @@ async def test_what_fits_nothing_comes_again_and_is_let_go_at_last(
     assert "13800001111" not in caplog.text
 
 
+async def test_a_room_that_fell_hears_again_when_it_is_started_again() -> None:
+    server, desk = ReceiptServer(), Desk()
+    async with hearing(server, desk) as room:
+        await until(lambda: room.why == "")
+        await room._queue.close()  # as at the end of ``run``
+        again = asyncio.create_task(room.run())
+        server.put(NAME, CALL)
+        await until(lambda: bool(server.deleted))
+        again.cancel()
+        await asyncio.gather(again, return_exceptions=True)
+
+
 async def test_trouble_is_told_once_and_asked_again(caplog: pytest.LogCaptureFixture) -> None:
     server, desk = ReceiptServer(), Desk()
     async with hearing(server, desk) as room:
@@ -146,6 +158,18 @@ async def test_trouble_is_told_once_and_asked_again(caplog: pytest.LogCaptureFix
         server.put(NAME, CALL)
         await until(lambda: bool(server.deleted))
         await until(lambda: room.why == "")
+    told = [one for one in caplog.records if one.levelno == logging.WARNING]
+    assert len(told) == 1
+
+
+async def test_a_queue_that_never_worked_is_told_of_as_well(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    server, desk = ReceiptServer(), Desk()
+    server.mode = "refusing"
+    async with hearing(server, desk) as room:
+        await until(lambda: "RAM_PERMISSION_DENY" in room.why)
+        await until(lambda: len(server.asked) >= 3)
     told = [one for one in caplog.records if one.levelno == logging.WARNING]
     assert len(told) == 1
 
