@@ -20,11 +20,12 @@ from alerts.notify.wecom import WecomRobot
 from alerts.registry.model import ChannelKind
 from alerts.secrets import resolve
 from collector.config import Config, RetentionConfig, StoreKind
+from collector.receipt_queue import ReceiptQueue, Take
 from collector.replies.dingtalk import DingTalkLine
 from collector.replies.feishu import FeishuLine
 from collector.replies.line import Line
 from collector.replies.port import Hear
-from collector.services import open_services
+from collector.services import open_queues, open_services
 from collector.stores.embedded import EmbeddedStore
 from collector.stores.kinds import ANSWERS_INFLUXQL, InfluxSettings, Kind
 from collector.stores.port import Store
@@ -129,6 +130,12 @@ def open_lines(config: Config, channels: Mapping[ChannelKind, Channel], hear: He
             outbound = Outbound(allow=config.notices.allow)
             lines.append(FeishuLine(app.settings, outbound, app, hear))
     return lines
+
+
+def open_receipts(config: Config, clock: Clock, take: Take) -> list[ReceiptQueue]:
+    """The queues of receipts that are set up."""
+    queues = open_queues(config.services, clock, config.notices.allow)
+    return [ReceiptQueue(channel, queue, take, clock) for channel, queue in queues.items()]
 
 
 def retention_of(days: RetentionConfig) -> Retention:

@@ -16,12 +16,14 @@ from alerts.incidents.roster import HandOver, Roster
 from alerts.notify.dispatcher import Dispatcher
 from alerts.notify.notice import Notice
 from alerts.notify.port import Channel
+from alerts.notify.receipts import Receipt
 from alerts.registry.model import ChannelKind, Registry
 from alerts.rules.packs import Packs
 from alerts.rules.transition import Transition
 from alerts.store.errors import LeaseLost, StoreError, StoreUnavailable
 from alerts.store.lease import RENEW_S, Lease, Taken
 from alerts.store.operations import Operations
+from alerts.store.receipted import Effect
 from edge.clock import Clock
 from edge.contract.settings import Reported
 
@@ -237,6 +239,14 @@ class Operating:
             self._dispatcher.wake()
         else:
             log.warning("%s took over nothing: %s", by, result, extra={"facts": facts})
+
+    async def receipt(self, receipt: Receipt, *, asks_key: bool) -> Effect:
+        """The provider says what became of a call or an SMS."""
+        hold = partial(self.operations.receipt, receipt, asks_key=asks_key)
+        effect = await self.keep_asking(lambda: hold(now=self._clock.now()))
+        if effect in (Effect.TAKEN, Effect.FAILED):
+            self._dispatcher.wake()
+        return effect
 
     async def report(self, site: str, device: str, reported: Reported) -> None:
         """A device says what became of its settings."""

@@ -1,6 +1,7 @@
 """Settings of the services that carry notices: what ``shouwang.toml`` says of each."""
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar
 
@@ -12,6 +13,7 @@ from alerts.notify import (
     apprise,
     dingtalk_app,
     feishu_app,
+    mns_queue,
     ntfy,
     sms,
     voice,
@@ -51,6 +53,15 @@ def _fields(given: dict[str, str]) -> dict[str, str]:
     return _variables(given)
 
 
+def _queue(kind: str) -> AfterValidator:
+    def check(given: str) -> str:
+        if given and not re.fullmatch(rf"[A-Za-z][A-Za-z0-9-]{{0,240}}-{kind}", given):
+            raise ValueError(f"no queue of these receipts; write Alicom-Queue-…-{kind}")
+        return given
+
+    return AfterValidator(check)
+
+
 SmsVariables = Annotated[dict[str, str], AfterValidator(_sms_variables)]
 Variables = Annotated[dict[str, str], AfterValidator(_variables)]
 Fields = Annotated[dict[str, str], AfterValidator(_fields)]
@@ -81,21 +92,24 @@ class WechatConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AliyunConfig:
-    """The key by which SMS and calls are asked for."""
+    """The key by which SMS and calls are asked for, and where the queues of their receipts are."""
 
     __pydantic_config__: ClassVar = _STRICT
     access_key_id: Reference = field(default="", repr=False)
     access_key_secret: SecretReference = field(default="", repr=False)
+    queue_url: HttpUrl = mns_queue.URL
+    token_url: HttpUrl = mns_queue.TOKEN_URL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmsConfig:
-    """Without a ``template`` the channel is not set up."""
+    """Without a ``template`` the channel is not set up; without ``receipts`` none are heard."""
 
     __pydantic_config__: ClassVar = _STRICT
     sign_name: str = ""
     template: str = ""
     variables: SmsVariables = field(default_factory=dict)
+    receipts: Annotated[str, _queue("SmsReport")] = ""
     url: HttpUrl = sms.URL
 
 
@@ -108,6 +122,8 @@ class VoiceConfig:
     key_template: str = ""
     show_number: str = ""
     variables: Variables = field(default_factory=dict)
+    receipts: Annotated[str, _queue("VoiceReport")] = ""
+    """The queue; with it no record of a call is asked for."""
     url: HttpUrl = voice.URL
 
 
@@ -267,14 +283,7 @@ def open_services(
         )
 
     def signer(url: str, version: str) -> aliyun.Aliyun:
-        return aliyun.Aliyun(
-            outbound,
-            clock,
-            url=url,
-            version=version,
-            key_id=given.aliyun.access_key_id,
-            key_secret=given.aliyun.access_key_secret,
-        )
+        return _signer(given.aliyun, outbound, clock, url, version)
 
     if given.sms.template:
         channels[ChannelKind.SMS] = sms.Sms(
@@ -291,6 +300,40 @@ def open_services(
             template=given.voice.template,
             variables=given.voice.variables,
             key_template=given.voice.key_template,
-            pressed=pressed,
+            pressed=None if given.voice.receipts else pressed,
         )
     return channels
+
+
+def open_queues(
+    given: Services, clock: Clock, allow: Collection[str]
+) -> dict[ChannelKind, mns_queue.Queue]:
+    """The queues of receipts that are set up, each with an outbound client of its own."""
+    queues: dict[ChannelKind, mns_queue.Queue] = {}
+    for channel, kind, name in (
+        (ChannelKind.SMS, "SmsReport", given.sms.receipts),
+        (ChannelKind.VOICE, "VoiceReport", given.voice.receipts),
+    ):
+        if name:
+            url, version = given.aliyun.token_url, mns_queue.TOKEN_VERSION
+            signer = _signer(given.aliyun, Outbound(allow=allow), clock, url, version)
+            # A long poll takes longer than any other request.
+            outbound = Outbound(
+                allow=allow, total_s=mns_queue.TOTAL_S, answer_most=mns_queue.ANSWER_MOST
+            )
+            url = given.aliyun.queue_url
+            queues[channel] = mns_queue.Queue(name, kind, outbound, signer, url=url)
+    return queues
+
+
+def _signer(
+    keys: AliyunConfig, outbound: Outbound, clock: Clock, url: str, version: str
+) -> aliyun.Aliyun:
+    return aliyun.Aliyun(
+        outbound,
+        clock,
+        url=url,
+        version=version,
+        key_id=keys.access_key_id,
+        key_secret=keys.access_key_secret,
+    )

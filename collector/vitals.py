@@ -67,6 +67,10 @@ class Vitals:
         }
         if watch.deadman is not None:
             counters["deadman_pinged"] = watch.deadman.pinged
+        for queue in watch.receipt_queues:
+            for effect, count in queue.counts.items():
+                name = f"provider_{effect.replace('-', '_')}"
+                counters[name] = counters.get(name, 0) + count
         uplinks = watch.uplinks.values()
         if uplinks:
             counters["uplink_sent"] = sum(one.sent for one in uplinks)
@@ -162,6 +166,11 @@ class Vitals:
             whys["replies"] = _first(
                 *(line.why for line in watch.lines),
                 *(fallen.get(f"replies-{line.name}") for line in watch.lines),
+            )
+        if watch.receipt_queues:
+            whys["receipts"] = _first(
+                *(queue.why for queue in watch.receipt_queues),
+                *(fallen.get(f"receipts-{queue.name}") for queue in watch.receipt_queues),
             )
         if watch.deadman is not None:
             whys["dead-man"] = _first(watch.deadman.why, fallen.get("dead-man"))

@@ -55,7 +55,7 @@ from collector.listeners.door import HouseDoor
 from collector.listeners.room import Listeners
 from collector.listening import Listening
 from collector.on_duty import OnDuty
-from collector.opening import open_channels, open_lines, open_store
+from collector.opening import open_channels, open_lines, open_receipts, open_store
 from collector.operating import Operating
 from collector.ordering import Ordering
 from collector.own_packs import OwnPacks
@@ -172,6 +172,9 @@ class Watch:
             self.operating.wake,
         )
         self.lines = open_lines(config, channels, self.replies.hear)
+        asks_key = bool(config.voice.key_template)
+        hold = partial(self.operating.receipt, asks_key=asks_key)
+        self.receipt_queues = open_receipts(config, clock, hold)
         self.store: Store = open_store(config, clock=clock, refused=self._refused())
         stack.push_async_callback(self.store.close)
         self.followers = {
@@ -383,6 +386,7 @@ class Watch:
             "whole-way": self.synthetic.run,
             **({"dead-man": self.deadman.run} if self.deadman else {}),
             **{f"replies-{line.name}": line.run for line in self.lines},
+            **{f"receipts-{queue.name}": queue.run for queue in self.receipt_queues},
             **{name: uplink.run for name, uplink in self.uplinks.items()},
         }
         running = [

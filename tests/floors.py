@@ -30,6 +30,8 @@ PURE = (
     "alerts.notify.cutting",
     "alerts.notify.merging",
     "alerts.notify.parts",
+    "alerts.notify.mns",
+    "alerts.notify.receipts",
     "alerts.messages",
     "alerts.speech",
     "alerts.replay",

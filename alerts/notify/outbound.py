@@ -19,7 +19,7 @@ from yarl import URL
 
 SCHEMES = frozenset({"https", "http"})
 TOTAL_S, CONNECT_S = 10.0, 5.0  # real seconds
-ANSWER_MOST = 64 * 1024  # bytes kept of an answer
+ANSWER_MOST = 64 * 1024  # bytes kept of an answer, and of a frame
 REDIRECTS_MOST = 3
 
 # Names by which clouds reach IPv4 through IPv6 (RFC 6052): what is inside decides.
@@ -40,7 +40,7 @@ class Unreachable(OutboundError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What came back; ``body`` is cut at ``ANSWER_MOST``."""
+    """What came back; ``body`` is cut at the client's ``answer_most`` bytes."""
 
     status: int
     headers: Mapping[str, str]
@@ -56,10 +56,12 @@ class Outbound:
         allow: Collection[str] = (),
         total_s: float = TOTAL_S,
         connect_s: float = CONNECT_S,
+        answer_most: int = ANSWER_MOST,
         resolver: AbstractResolver | None = None,
     ) -> None:
         self._allow = frozenset(entry.lower() for entry in allow)
         self._timeout = aiohttp.ClientTimeout(total=total_s, sock_connect=connect_s)
+        self._answer_most = answer_most
         self._resolver = resolver
         self._session: aiohttp.ClientSession | None = None
 
@@ -85,6 +87,9 @@ class Outbound:
 
     async def get(self, url: str, headers: Mapping[str, str] | None = None) -> Answer:
         return await self._request("GET", url, None, headers or {})
+
+    async def delete(self, url: str, headers: Mapping[str, str]) -> Answer:
+        return await self._request("DELETE", url, None, headers)
 
     def socket(self, url: str, *, heartbeat_s: float) -> Any:
         """``async with outbound.socket("wss://…") as socket``: a WebSocket, by the same rules.
@@ -114,7 +119,7 @@ class Outbound:
                 ) as response:
                     target = response.headers.get("Location", "")
                     if response.status not in (301, 302, 303, 307, 308) or not target:
-                        kept = await _read(response.content)
+                        kept = await _read(response.content, self._answer_most)
                         return Answer(
                             status=response.status, headers=dict(response.headers), body=kept
                         )
@@ -222,10 +227,10 @@ def _not_public(host: str, port: int) -> str:
     return f"{host}: not a public address; list {_spell(host, port)!r} under 'allow' to permit it"
 
 
-async def _read(content: aiohttp.StreamReader) -> bytes:
+async def _read(content: aiohttp.StreamReader, most: int) -> bytes:
     kept = bytearray()
-    while len(kept) < ANSWER_MOST:
-        chunk = await content.read(ANSWER_MOST - len(kept))
+    while len(kept) < most:
+        chunk = await content.read(most - len(kept))
         if not chunk:
             break
         kept += chunk

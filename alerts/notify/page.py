@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from alerts.incidents.model import Incident, State
 from alerts.messages import notice_words
-from alerts.notify import sms, wechat
+from alerts.notify import receipts, sms, wechat
 from alerts.notify.limits import ABOUT, PACE, About, Allowance
 from alerts.notify.merging import merged
 from alerts.notify.notice import Notice, NoticeReason
@@ -54,15 +54,37 @@ CHANNELS
 
 - E-mail: this service reads no mail at all, so an auto-reply or a bounce acknowledges nothing. What it sends
   says `Auto-Submitted: auto-generated` and `X-Auto-Response-Suppress: All`, so that machines do not answer.
-- A call: "press 1" is known from the record of the call (`QueryCallDetailByCallId`), which is asked for
-  every ten seconds for three minutes. It proves that somebody at that phone pressed 1. The documents of the
-  service promise the key (`dtmf`) in its receipts and do not list it in the record, so try it with your
-  account before you rely on it; without the key nobody has taken over, and the climb goes on. After a restart
-  the calls before it are not asked for.
+- A call: 1 proves that somebody at that phone pressed 1. With a queue of
+  [receipts](#receipts-of-calls-and-sms) the key (`dtmf`) comes by the receipt, whose documents promise it, and
+  a restart loses none. Without a queue the record of the call (`QueryCallDetailByCallId`) is asked for every
+  ten seconds for three minutes; its documents do not list the key, and after a restart the calls before it
+  are not asked for. Try either with your account before you rely on it: without the key nobody has taken
+  over, and the climb goes on.
 - Robots of groups, WeChat and SMS prove only that the service took it. The link is what people answer by.
 - apprise proves least: it looks at the HTTP status alone.
 - Not built in: acknowledging in the chat itself (DingTalk's Stream mode, Feishu's long connection), and the
   console's part of Web Push: a browser's subscription has to be registered by hand.
+
+## Receipts of calls and SMS
+
+Hours may lie between a call and its receipt, it may come twice, and before our own note of the call. It counts
+only for the notice that it names (`out_id`), by the channel and the number that this notice went to.
+
+| the receipt says | what follows |
+|---|---|
+| 1 was pressed, once or several times, and no other key | the notice's person takes the incident over, from `call`; as with a button or in a chat, not when it is over, others have it, it came back or got worse after the call's end, was said to be a false alarm or given to somebody, or the number is nobody's any more |
+| answered, and no such key | it stays accepted, and says so beside it: nobody has taken over |
+| not answered, busy, switched off, no such number, and all else that failed | accepted no longer: rejected, and handed to the person's next address, then to the next tier, unless the incident is taken over, or over. Whoever opened the link meanwhile was reached |
+| an SMS is on the phone | it stays accepted; the detail quotes the provider, with its time |
+
+A call of several notices that fails was lost for each of them. Confirmed by the provider's documents and its
+own clients: the fields of receipts, the codes of calls, the queue, its token, its signing and its errors. Own
+knowledge, not tried with an account: that `callee` comes unmasked (masked or missing, the call's id alone
+decides), that `dtmf` lists each key pressed, and the carriers' codes of SMS.
+Not built in: receipts pushed by HTTP, and the messages during a call (VoiceCallReport), which would tell
+of the key before the phone is hung up.
+
+CODES
 
 ## How often
 
@@ -150,6 +172,7 @@ _FIGURE = 12.0
 def page(packs: Packs) -> str:
     """The whole page."""
     head = _HEAD.replace("CHANNELS", "\n".join(_channels())).replace("PACE", _spelt(PACE))
+    head = head.replace("CODES", "\n".join(_codes()))
     smoke = packs.rules["eb-smoke"]
     parts = [head]
     for reason in _TOLD:
@@ -175,6 +198,18 @@ def _channels() -> Iterator[str]:
         if about.is_paced:
             rates = "the pace of people" if rates == "–" else f"{rates}; the pace of people"
         yield f"| `{kind.value}` | {about.accepted} | {proves} | {_size(about)} | {rates} |"
+
+
+def _codes() -> Iterator[str]:
+    yield "| code | of | 中文 | English | known |"
+    yield "|---|---|---|---|---|"
+    for channel, known in (
+        (ChannelKind.VOICE, receipts.CALLS),
+        (ChannelKind.SMS, receipts.TEXTS),
+    ):
+        for code, said in known.items():
+            mark = "confirmed" if code in receipts.CONFIRMED else "own knowledge"
+            yield f"| `{code}` | `{channel.value}` | {said.zh} | {said.en} | {mark} |"
 
 
 def _size(about: About) -> str:

@@ -13,7 +13,8 @@ from alerts.notify.aliyun import Aliyun, fields_of
 from alerts.notify.notice import Notice
 from alerts.notify.outcome import Accepted, Outcome, Rejected, Retry
 from alerts.notify.parts import Part, parts_of
-from alerts.registry.addresses import MOBILE
+from alerts.notify.receipts import mobile, proof
+from alerts.registry.model import ChannelKind
 from alerts.secrets import SecretError, resolve
 
 URL, VERSION = "https://dysmsapi.aliyuncs.com", "2017-05-25"
@@ -59,7 +60,7 @@ class Sms:
         )
         if isinstance(said, Retry | Rejected):
             return said
-        return Accepted(f"BizId {fields_of(said, 'BizId').get('BizId', 'unknown')}"[:200])
+        return Accepted(proof(ChannelKind.SMS, fields_of(said, "BizId").get("BizId", "")))
 
     async def close(self) -> None:
         await self._aliyun.close()
@@ -68,12 +69,10 @@ class Sms:
 def number_of(notice: Notice) -> str | Retry | Rejected:
     """The mobile number of a notice, without blanks; else the outcome."""
     try:
-        number = resolve(notice.address.to).reveal().replace(" ", "").replace("-", "")
+        number = mobile(resolve(notice.address.to).reveal())
     except SecretError as error:
         return Retry(str(error))
-    if not MOBILE.fullmatch(number):
-        return Rejected("no mobile number; write 13800001111")
-    return number[-11:]
+    return number or Rejected("no mobile number; write 13800001111")
 
 
 def fill(notice: Notice, variables: Mapping[str, Part], code: str = "") -> str | None:

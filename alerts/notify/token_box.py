@@ -4,13 +4,14 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from alerts.notify.outcome import Rejected, Retry
 
 EARLY_S = 300.0  # a token is fetched anew so long before its end, as clocks and ways differ
 
 _T = TypeVar("_T")
+_Token = TypeVar("_Token", bound="Token")
 
 
 class NoToken(Exception):
@@ -28,23 +29,23 @@ class Token:
     """Real seconds from when it was given."""
 
 
-class TokenBox:
+class TokenBox(Generic[_Token]):
     """``await spend(use, is_stale)``: use the token of now."""
 
     def __init__(
         self,
-        fetch: Callable[[], Awaitable[Token]],
+        fetch: Callable[[], Awaitable[_Token]],
         *,
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._fetch = fetch
         self._now_s = now_s
-        self._token: Token | None = None
+        self._token: _Token | None = None
         self._until_s = 0.0
         self._one = asyncio.Lock()
 
     async def spend(
-        self, use: Callable[[Token], Awaitable[_T]], is_stale: Callable[[_T], bool]
+        self, use: Callable[[_Token], Awaitable[_T]], is_stale: Callable[[_T], bool]
     ) -> _T:
         """What ``use`` makes of a token; once more, with a new one, when that was refused.
 
@@ -58,7 +59,7 @@ class TokenBox:
             self._token = None
         return await use(await self._get())
 
-    async def _get(self) -> Token:
+    async def _get(self) -> _Token:
         async with self._one:
             if self._token is None or self._now_s() >= self._until_s:
                 token = await self._fetch()

@@ -1,7 +1,8 @@
 """Voice call 语音电话 by Alibaba Cloud: an approved text is read out; with "press 1" to take over.
 
-With a text for the key (``key_template``) the call is interactive. The record of the call is then
-asked for until it has ended; where it names the key 1, the notice's person takes the incident over.
+With a text for the key (``key_template``) the call is interactive: 1 takes the incident over. The key
+stands in the call's receipt (``receipts.py``). Where no queue of receipts is set up, ``pressed`` is
+given and the record of the call is asked for until it has ended.
 Accepted means that the call was placed, not that anybody heard it.
 """
 
@@ -15,14 +16,15 @@ from alerts.notify.answers import Said
 from alerts.notify.notice import Notice
 from alerts.notify.outcome import Accepted, Outcome, Rejected, Retry
 from alerts.notify.parts import Part
+from alerts.notify.receipts import KEY, is_pressed, proof
 from alerts.notify.sms import fill, number_of
+from alerts.registry.model import ChannelKind
 from edge.clock import Clock
 
 log = logging.getLogger("alerts.notify")
 
 URL, VERSION = "https://dyvmsapi.aliyuncs.com", "2017-05-25"
 PLAY_TIMES = "3"  # the most that the service reads a text
-KEY = "1"
 _IVR = "11000000300005"  # the product's number in records of calls
 ASK_EVERY_S, ASK_FOR_S = 10.0, 180.0  # real seconds; a call with three readings is over by then
 ASKING_MOST = 50  # calls whose records are waited for at once
@@ -73,7 +75,7 @@ class Voice:
             task = asyncio.create_task(self._wait_for_key(notice, call), name=f"call-{notice.id}")
             self._asking.add(task)
             task.add_done_callback(self._asking.discard)
-        return Accepted(f"CallId {call or 'unknown'}"[:200])
+        return Accepted(proof(ChannelKind.VOICE, call))
 
     async def close(self) -> None:
         for task in self._asking:
@@ -105,7 +107,7 @@ class Voice:
         while self._real.now_ms() - asked_at < self._ask_for_s * 1000:
             await asyncio.sleep(self._ask_every_s)
             record = await self._record(call, asked_at)
-            if KEY in str(record.get("dtmf", "")).split(","):
+            if is_pressed(record.get("dtmf")):
                 log.info("notice %d: 1 was pressed in the call", notice.id)
                 if self._pressed:
                     await self._pressed(notice)

@@ -87,7 +87,7 @@ class Acts(Part):
                 select(s.kind, s.at, s.facts).where(s.incident == int(target))
             )
             is_late = any(
-                pressed_at is not None and line.at > pressed_at and _ends_call(line)
+                pressed_at is not None and line.at > pressed_at and ends_call(line)
                 for line in lines
             )
         if told is None or incident is None:
@@ -381,7 +381,7 @@ def call_on(connection: Connection, incident: Incident, now: datetime) -> None:
         connection.execute(insert(t.story), story_row(incident.id, line))
 
 
-def _ends_call(line: Any) -> bool:
+def ends_call(line: Any) -> bool:
     """Whether a line of the story makes an earlier "I take it" void."""
     if line.kind == StoryKind.SEVERITY.value:
         was, now = (str(line.facts.get(name, "")).upper() for name in ("was", "severity"))

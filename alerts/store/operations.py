@@ -40,6 +40,7 @@ from alerts.store.part import locked, save
 from alerts.store.posts import Posts
 from alerts.store.quiet import Quiet, silence_over
 from alerts.store.reads import Reads
+from alerts.store.receipted import Receipted
 from alerts.store.registry_rows import changes, write_registry
 from alerts.store.rules_seen import RulesSeen, rules_seen
 from alerts.store.sending import Sending
@@ -54,7 +55,7 @@ MUTABLE = frozenset({*CALLING, NoticeReason.SECOND_LOOK})  # what a silence hold
 _CALLING = [reason.value for reason in CALLING]
 
 
-class Operations(Reads, Orders, Acts, Sending, Quiet, Posts, Digests, Drills, Linked):
+class Operations(Reads, Orders, Receipted, Acts, Sending, Quiet, Posts, Digests, Drills, Linked):
     """Every call is one transaction. ``words`` is ``alerts.messages.notice_words`` when not given.
 
     With ``links`` a notice's link is signed for whoever it goes to.

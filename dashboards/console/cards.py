@@ -16,6 +16,7 @@ from alerts.incidents.who import Reason, tiers_of
 from alerts.links import masked
 from alerts.messages import Headline
 from alerts.notify.notice import Considered, Notice
+from alerts.notify.receipts import in_language, is_noted
 from alerts.registry.model import Tier
 from alerts.words import Severity
 from dashboards.console.scene import Scene
@@ -235,6 +236,9 @@ class Slip:
     state: str
     settled: str
     tone: str
+    detail: str
+    is_noted: bool
+    """The provider has said what became of it."""
 
 
 NOTICE_TONES = {"accepted": "green", "opened": "green", "acknowledged": "green", "rejected": "red",
@@ -252,6 +256,8 @@ def slip(notice: Notice, scene: Scene, site: str) -> Slip:
         state=scene.t(f"notice.{notice.state.value}"),
         settled=scene.when(notice.settled_at, site) if notice.settled_at else "",
         tone=NOTICE_TONES.get(notice.state.value, "grey"),
+        detail=in_language(notice.detail, scene.language),
+        is_noted=is_noted(notice.detail),
     )
 
 

@@ -92,6 +92,7 @@ def season(seed: int, since_ms: int) -> Iterator[tuple[int, What]]:
     chance = random.Random(seed)
     told = _Devices()
     late: list[tuple[int, int, What]] = []
+    order = itertools.count()  # of what arrives in one minute
     for n in itertools.count():
         now_ms = since_ms + n * MINUTE_MS
         yield now_ms, Tick()
@@ -107,7 +108,7 @@ def season(seed: int, since_ms: int) -> Iterator[tuple[int, What]]:
             what = told.pack(device, now_ms, values)
             if chance.random() < LATE_SHARE:
                 arrives_ms = now_ms + chance.randrange(1, LATE_MOST) * MINUTE_MS
-                heapq.heappush(late, (arrives_ms, n, what))
+                heapq.heappush(late, (arrives_ms, next(order), what))
             else:
                 yield now_ms + chance.randrange(20_000), what
         if n % GAP_EVERY == GAP_LASTS // 2:

@@ -236,6 +236,9 @@ def test_each_kind_of_server_opens_with_what_it_needs(write, monkeypatch, store)
         ("[webpush]\nsubject = 'mailto:a@example.org'", "webpush.key: is needed by this table"),
         ("[apprise]\nschemes = ['bark://']", "apprise.schemes: 'bark://' is no scheme"),
         ("[voice]\ntemplate = 'TTS_1'\nurl = 'dyvms'", "voice.url: write http://host:port"),
+        ("[voice]\nreceipts = 'Alicom-Queue-1-SmsReport'",
+         "voice.receipts: no queue of these receipts; write Alicom-Queue-…-VoiceReport"),
+        ("[sms]\nreceipts = '../x-SmsReport'", "sms.receipts: no queue of these receipts"),
         ("[voice]\ntemplate = 'TTS_1'", "voice.variables: is needed by this table"),
     ],
 )  # fmt: skip

@@ -312,8 +312,7 @@ class AliyunServer(Service):
             return say("isv.AMOUNT_NOT_ENOUGH", "余额不足")
         filled = query.get("TemplateParam") or query.get("TtsParam") or query["StartTtsParams"]
         values = json.loads(filled)
-        wanted = self.variables | ({"ask", "code"} if action == "SendSms" else set())
-        if set(values) != wanted or not all(values.values()):
+        if set(values) - {"ask", "code"} != self.variables or not all(values.values()):
             return say("isv.TEMPLATE_MISSING_PARAMETERS", "模板变量中存在未赋值变量")
         if any("://" in value for value in values.values()):
             return say("isv.PARAM_NOT_SUPPORT_URL", "不支持url为变量")

@@ -167,7 +167,7 @@ async def test_who_presses_1_takes_over_once() -> None:
     [
         {"endDate": "2026-11-22 18:35:10"},
         {"endDate": "2026-11-22 18:35:10", "dtmf": "2"},
-        {"endDate": "2026-11-22 18:35:10", "dtmf": "11"},
+        {"endDate": "2026-11-22 18:35:10", "dtmf": "12"},
         {"endDate": "2026-11-22 18:35:10", "dtmf": None},
     ],
 )

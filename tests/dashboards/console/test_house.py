@@ -125,7 +125,7 @@ def test_every_part_of_the_watch_has_a_name_and_a_meaning():
     for language in Language:
         texts = words(language).texts
         for part in ("link", "listeners", "uplinks", "journal", "rules", "store", "operations",
-                     "whole-way", "dead-man"):  # fmt: skip
+                     "replies", "receipts", "whole-way", "dead-man"):  # fmt: skip
             assert f"part.{part}" in texts
             assert f"means.{part}" in texts
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from aiohttp.test_utils import TestClient
 
 from alerts.incidents.model import State
+from alerts.notify.notice import NoticeState
 from alerts.words import Severity
 from dashboards.console.cards import in_order_of_need
 from dashboards.ports import Part
@@ -82,6 +83,19 @@ async def test_an_incident_shows_its_notices_word_for_word_and_why_each_was_told
     assert "未通知：还没轮到这一级。" in text
     assert "被拒" in text
     assert "HTTP 410 Gone" in text
+
+
+async def test_what_the_provider_says_of_a_call_is_shown_in_the_reader_s_language(
+    client: TestClient, here: House
+):
+    said = "the provider says: answered, no key pressed (200001) at 02:11"
+    first = here.operations._notices[0]
+    here.operations._notices[0] = replace(
+        first, incident=6, state=NoticeState.ACCEPTED, attempts=1, detail=f"CallId 7^8; {said}"
+    )
+    text = await _text(client, "/incidents/6")
+    assert "CallId 7^8; 服务商回执：接了，没按键（200001），02:11" in text
+    assert said not in text
 
 
 async def test_the_inbox_shows_both_languages(client: TestClient):
