@@ -132,6 +132,9 @@ class Scene:
                     and status.pid == process.pid
                     and status.position >= until_position
                     and not status.depth["rules"]
+                    # What was judged may still wait to be written down, and the snapshot for that.
+                    and (self.state / SNAPSHOT).is_file()
+                    and self.settled >= until_position
                 )
 
             await until(is_there, "the rules have caught up", CATCHES_UP_S)
