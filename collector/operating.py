@@ -190,6 +190,12 @@ class Operating:
         if await self.ask(partial(self.operations.send_digests, self._clock.now())):
             self._dispatcher.wake()
 
+    async def remind(self) -> None:
+        """Write the reminders that are due into the outbox."""
+        await self._ready.wait()
+        if await self.ask(partial(self.operations.remind, self._clock.now())):
+            self._dispatcher.wake()
+
     async def clean_up(self) -> None:
         """Drop what nobody will ask for again."""
         await self._ready.wait()

@@ -35,6 +35,8 @@ class Reason(StrEnum):
     SUBSCRIBED = "subscribed"
     DIGEST_SENT = "digest-sent"
     NEXT_ADDRESS = "next-address"
+    REMINDED = "reminded"
+    STANDS_BEHIND = "stands-behind"
     NOT_THIS_TIER = "not-this-tier"
     NO_TIER = "no-tier"
     OTHER_PLACE = "other-place"
@@ -49,6 +51,9 @@ class Reason(StrEnum):
     EMPTY_ROTA = "empty-rota"
     NO_ADDRESS = "no-address"
     NOT_BY_CALL = "not-by-call"
+    VOLUNTEER = "volunteer"
+    DECLINED = "declined"
+    ONLY_CALLS = "only-calls"
     ALREADY_TOLD = "already-told"
     NOT_TOLD_BEFORE = "not-told-before"
     DIGEST = "digest"
@@ -77,6 +82,8 @@ _TOLD = frozenset(
         Reason.SUBSCRIBED,
         Reason.DIGEST_SENT,
         Reason.NEXT_ADDRESS,
+        Reason.REMINDED,
+        Reason.STANDS_BEHIND,
     }
 )
 
@@ -116,6 +123,15 @@ TEXTS: dict[Reason, dict[Language, str]] = {
     Reason.NEXT_ADDRESS: {
         Language.ZH: "已通知：前一个地址发不出去，改用下一个。",
         Language.EN: "Told: the address before did not work, so the next one was used.",
+    },
+    Reason.REMINDED: {
+        Language.ZH: "已提醒：这件事还等着复查或回访。",
+        Language.EN: "Reminded: a second look or a call on whoever reported still waits.",
+    },
+    Reason.STANDS_BEHIND: {
+        Language.ZH: "已提醒：还没有人回来确认，请这一级安排人，只提醒一次。",
+        Language.EN: "Reminded, once: nobody has confirmed it yet, so this tier was asked to send "
+        "somebody.",
     },
     Reason.NOT_THIS_TIER: {
         Language.ZH: "未通知：还没轮到这一级。",
@@ -172,6 +188,19 @@ TEXTS: dict[Reason, dict[Language, str]] = {
     Reason.NOT_BY_CALL: {
         Language.ZH: "没有再打电话：事情已经过去，不为这个响铃。",
         Language.EN: "Not called again: it is over, and no phone is rung for that.",
+    },
+    Reason.VOLUNTEER: {
+        Language.ZH: "不提醒：志愿者自愿来，不催；后面一级会安排人。",
+        Language.EN: "Not reminded: a volunteer never is; the tier behind is asked instead.",
+    },
+    Reason.DECLINED: {
+        Language.ZH: "不再提醒：本人说过去不了；请别人去。",
+        Language.EN: "Not reminded: said they cannot come; somebody else is asked.",
+    },
+    Reason.ONLY_CALLS: {
+        Language.ZH: "没有提醒：只登记了电话或广播，提醒不用这些。",
+        Language.EN: "Not reminded: has only a phone to ring or an announcer, and no reminder is "
+        "worth that.",
     },
     Reason.ALREADY_TOLD: {
         Language.ZH: "没有重复通知：这一次已经通知过。",
@@ -255,10 +284,24 @@ class Quiet:
 
 
 def addresses_for(person: Person, reason: NoticeReason) -> tuple[Address, ...]:
-    """Where this person is told so, the first one first: no phone is rung to say that it is over."""
+    """Where this person is told so, the first one first: no phone is rung to say that it is over,
+    nor to remind."""
+    if reason is NoticeReason.REMINDER:
+        return _without_noise(person)
     if reason not in _ENDINGS:
         return person.addresses
     return tuple(one for one in person.addresses if one.channel is not ChannelKind.VOICE)
+
+
+def _without_noise(person: Person) -> tuple[Address, ...]:
+    """Neither a call nor an announcer, a group after one's own; a text message, which costs, only
+    where there is no other."""
+    silent = [one for one in person.addresses if one.channel not in _ALOUD]
+    free = [one for one in silent if one.channel is not ChannelKind.SMS]
+    return tuple(sorted(free or silent, key=lambda one: one.group))
+
+
+_ALOUD = (ChannelKind.VOICE, ChannelKind.ANNOUNCER)
 
 
 def place_of(incident: Incident, registry: Registry) -> Place | None:
@@ -368,14 +411,14 @@ def _verdicts(
 ) -> Iterator[Verdict]:
     place = place_of(incident, registry)
     steps = tiers_of(incident, registry)
-    people = _people(incident, registry)
+    people = people_of(incident, registry)
     # Whoever took over may have left since: then the second look is the first tier's.
     took_over = next((p.id for p in people if p.id == incident.acknowledged_by), "")
     if reason is NoticeReason.ASSIGNED:
         people = tuple(person for person in people if person.id == took_over)
     told: dict[str, Verdict] = {}
     for person in people:
-        tier = _tier_for(person, steps, place)
+        tier = tier_for(person, steps, place)
         why = _why(incident, reason, person, tier, history, took_over)
         step = tier if isinstance(tier, int) else incident.step
         if not why.told and _wants(person, incident, reason, place, registry):
@@ -511,7 +554,7 @@ def _held_back(incident: Incident) -> Reason | None:
     return None
 
 
-def _people(incident: Incident, registry: Registry) -> tuple[Person, ...]:
+def people_of(incident: Incident, registry: Registry) -> tuple[Person, ...]:
     """Everybody of the site, and who subscribed from elsewhere; for the cell itself, everybody."""
     if incident.subject.kind is SubjectKind.CELL:
         return registry.people
@@ -520,7 +563,7 @@ def _people(incident: Incident, registry: Registry) -> tuple[Person, ...]:
     return tuple(p for p in registry.people if p.site == site or p.id in far)
 
 
-def _tier_for(person: Person, steps: tuple[Tier, ...], place: Place | None) -> int | Reason:
+def tier_for(person: Person, steps: tuple[Tier, ...], place: Place | None) -> int | Reason:
     """The person's step in this climb, or why there is none."""
     if place is not None and person.site != place.site:
         return Reason.NO_TIER

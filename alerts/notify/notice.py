@@ -20,6 +20,7 @@ class NoticeReason(StrEnum):
     CLOSED = "closed"
     LINK = "link"  # asked for a link of their own
     DIGEST = "digest"  # what can wait, once a day and place
+    REMINDER = "reminder"  # a second look, or a call on whoever reported, still waits
     HUSHED = "hushed"  # somebody has it, or it is over: an announcer falls silent
 
 

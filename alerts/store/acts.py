@@ -336,6 +336,7 @@ class Acts(Part):
                 return Conflict(incident)
             line = line_of(StoryKind.DUTY_DONE, now, act, facts)
             connection.execute(insert(t.story), story_row(incident.id, line))
+            self._let_reminders_go(connection, incident.id, registry, now)
             if outcome is CallOn.NOT_CONTENT and incident.state is State.RECOVERED:
                 change = lifecycle.step(
                     incident, Event.STILL_THERE, now, act=act, timers=self._timers

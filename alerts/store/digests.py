@@ -121,9 +121,10 @@ class Digests(Part):
             connection.execute(insert(t.considered), rows)
 
     def clean_up(self, now: datetime) -> None:
-        """What nobody will ask for again: marks of digests, snoozes that have run out."""
+        """What nobody will ask for again: marks of digests and reminders, snoozes that have run out."""
         with self._database.write() as connection:
             connection.execute(delete(t.digest).where(t.digest.c.at < now - KEPT))
+            connection.execute(delete(t.reminder).where(t.reminder.c.at < now - KEPT))
             connection.execute(delete(t.snooze).where(t.snooze.c.until <= now))
 
 

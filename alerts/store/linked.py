@@ -38,6 +38,7 @@ class Linked(Part):
                 return refused or Refused(Refusal.UNKNOWN_INCIDENT)
             line = line_of(StoryKind.DECLINED, now, Act(who=who, origin=origin))
             connection.execute(insert(t.story), story_row(incident.id, line))
+            self._let_reminders_go(connection, incident.id, registry, now)
             if incident.state is State.OPEN and incident.part_of is None:
                 incident = self._climb_on(connection, incident, "declined", registry, now)
             return Done(incident)

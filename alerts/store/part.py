@@ -54,6 +54,12 @@ class Part:
         """To the next tier, if there is one."""
         raise NotImplementedError
 
+    def _let_reminders_go(
+        self, connection: Connection, incident: int, registry: Registry, now: datetime
+    ) -> None:
+        """What is not sent yet and no longer waits is not reminded of."""
+        raise NotImplementedError
+
     def _open_act(
         self, connection: Connection, incident_id: int, who: str, version: int | None
     ) -> tuple[Incident | None, Registry, Refused | Conflict | None]:

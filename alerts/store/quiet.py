@@ -133,13 +133,17 @@ def silence_over(
     connection: Connection, incident: Incident, registry: Registry, now: datetime
 ) -> Silence | None:
     """The silence that covers this incident now, if any."""
+    here = silences_now(connection, now, incident.subject.site)
+    return muted_by(here, incident, registry, now)
+
+
+def silences_now(connection: Connection, now: datetime, site: str | None = None) -> list[Silence]:
+    """Those that hold, of one site or of all."""
     s = t.silence.c
-    rows = connection.execute(
-        select(t.silence).where(
-            s.site == incident.subject.site, s.until > now, s.since <= now, s.ended_at.is_(None)
-        )
-    )
-    return muted_by([_silence(row) for row in rows], incident, registry, now)
+    query = select(t.silence).where(s.until > now, s.since <= now, s.ended_at.is_(None))
+    if site is not None:
+        query = query.where(s.site == site)
+    return [_silence(row) for row in connection.execute(query)]
 
 
 def _is_wrong(wanted: Silence, registry: Registry) -> Refusal | None:

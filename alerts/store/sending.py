@@ -41,6 +41,7 @@ class Sending(Part):
             elder.c.to == notice.c.to,
             elder.c.id < notice.c.id,
             elder.c.state.in_(UNSENT),
+            elder.c.reason != NoticeReason.REMINDER.value,  # it may wait for the day; alarms do not
         )
         query = (
             select(notice)

@@ -453,6 +453,22 @@ notice = Table(
     Index(None, "channel", "incident"),
 )
 
+# What was said of what waits, at which level and to whom: so that it is said once, whatever restarts.
+reminder = Table(
+    "reminder",
+    METADATA,
+    Column("id", SERIAL, primary_key=True),
+    Column("about", WORD, nullable=False),  # "duty:" and its id
+    Column("level", SmallInteger, nullable=False),
+    Column("person", WORD, nullable=False),  # empty: nobody could be, or it is held back
+    Column("reason", WORD, nullable=False),
+    Column("message", BigInteger, nullable=False),  # the ``round`` of its notices; 0 without any
+    Column("at", Instant, nullable=False),
+    Index(None, "about"),
+    Index(None, "message"),
+    Index(None, "at"),
+)
+
 silence = Table(
     "silence",
     METADATA,

@@ -140,7 +140,8 @@ class Teller:
             Roster(registry=registry, handed=handed(connection)),
         )
 
-    def _link_for(self, incident: Incident, person: Person, address: Address, now: datetime) -> str:
+    def link_for(self, incident: Incident, person: Person, address: Address, now: datetime) -> str:
+        """The signed link of whoever reads this address to the page of one incident."""
         if not incident.id:
             return self.link("/incidents")  # told from memory, not written down yet
         if self._links is None or address.channel is ChannelKind.ANNOUNCER:
@@ -209,7 +210,7 @@ class Teller:
         now: datetime,
     ) -> dict[str, Any]:
         """An outbox row with its words; ``due_at`` is the caller's."""
-        link = self._link_for(incident, person, address, now)
+        link = self.link_for(incident, person, address, now)
         try:
             title, text = self._words(
                 rule,
