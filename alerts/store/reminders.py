@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 
 from alerts.incidents import who
 from alerts.incidents.daytime import free_at
@@ -85,7 +85,7 @@ class Reminders(Part):
         self, connection: Connection, reminder: Reminder, registry: Registry, now: datetime
     ) -> None:
         first = reminder.items[0].waiting
-        message = 2 * first.duty.id + reminder.items[0].level  # levels are 1 and 2
+        message = next_message(connection)
         rule = self._rulebook().rules.get(first.incident.words_of)
         person, address = reminder.person, reminder.address
         row = self._teller.row(first.incident, _REMINDER, person, address, registry, rule, now)
@@ -178,6 +178,12 @@ class Reminders(Part):
             changed = self._reminder_words(left, person, address, registry, now)
             changed["incident"] = left[0].waiting.incident.id
         connection.execute(update(t.notice).where(n.id == row.id).values(changed))
+
+
+def next_message(connection: Connection) -> int:
+    """A number of its own for a message; one process at a time writes them."""
+    last = connection.execute(select(func.max(t.reminder.c.message))).scalar()
+    return (last or 0) + 1
 
 
 def _waiting(connection: Connection, wanted: Iterable[Any]) -> list[Waiting]:

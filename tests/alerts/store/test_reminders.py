@@ -151,6 +151,19 @@ def test_one_that_another_declined_still_goes_to_whom_it_is_for(recovered):
     assert states(recovered) == ["waiting"]
 
 
+def test_who_stands_behind_is_asked_also_where_both_read_one_address(recovered):
+    people = tuple(
+        replace(person, addresses=REGISTRY.people[0].addresses) if person.id == "mei" else person
+        for person in REGISTRY.people
+    )
+    recovered.save_registry(replace(REGISTRY, people=people), "x", "y", OPENED)
+    recovered.remind(NOON)
+    recovered.decline(1, "guard", "link", NOON + MINUTE)
+    recovered.remind(NOON + 5 * MINUTE)
+    assert states(recovered) == ["overtaken", "waiting"]
+    assert [one.person for one in reminders(recovered, NOON + 5 * MINUTE)] == ["mei"]
+
+
 def test_several_duties_are_one_message_and_what_is_done_meanwhile_is_taken_out(recovered):
     another(recovered, 3)
     assert recovered.remind(NOON) == 1
