@@ -193,8 +193,9 @@ class Operating:
     async def remind(self) -> None:
         """Write the reminders that are due into the outbox."""
         await self._ready.wait()
-        if await self.ask(partial(self.operations.remind, self._clock.now())):
-            self._dispatcher.wake()
+        for work in (self.operations.remind, self.operations.remind_of_turns):
+            if await self.ask(partial(work, self._clock.now())):
+                self._dispatcher.wake()
 
     async def clean_up(self) -> None:
         """Drop what nobody will ask for again."""

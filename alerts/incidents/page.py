@@ -13,6 +13,7 @@ from alerts.incidents.grouping import CAUSES, WINDOW
 from alerts.incidents.lifecycle import TIMERS, TRANSITIONS, Event
 from alerts.incidents.model import State
 from alerts.incidents.reminders import SHARES, STALE, TOGETHER
+from alerts.incidents.shifts import BEFORE, EMPTY_BEFORE, KEPT
 from alerts.incidents.silences import LONGEST, SNOOZE_LONGEST
 from alerts.incidents.who import USUAL_NIGHT, USUAL_TIERS, Reason
 from alerts.links import AFTER_CLOSE, MAY, Deed, LinkKind
@@ -178,6 +179,14 @@ def _lines() -> Iterator[str]:
         "A call is written down on the page of the incident, where the number stands, so a reminder "
         "of it leads there and not to the phone page. A reminder goes out as class upkeep: it takes no "
         "token that is kept for fire.",
+        "",
+        f"Whoever takes over a post by its rota is told {BEFORE.total_seconds() / 60:g} minutes before: "
+        "from when to when, and for which places; for a turn that begins at night or in the morning, the "
+        "evening before. Only at an address of their own. Of a turn that nobody has (a hole of the rota, "
+        "or somebody away without a stand-in) the tier behind the post is told "
+        f"{_hours(EMPTY_BEFORE.total_seconds())} before; of a hole not again within {KEPT.days} days "
+        "(`shouwang check` names all of them). What is missing now is the incident `house-untold-posts`, for whoever mends "
+        "the service; this looks ahead, and asks whoever can still put somebody in.",
         "",
         "## Links in notices",
         "",

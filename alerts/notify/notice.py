@@ -50,7 +50,10 @@ class NoticeState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """One outbox row: unique by (incident, reason, step, address). Its words are fixed."""
+    """One outbox row: unique by (incident, reason, step, address). Its words are fixed.
+
+    ``incident`` 0 is none: a reminder of a turn or of a silence.
+    """
 
     id: int
     incident: int

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from alerts.incidents.duties import Waiting, ends_at
 from alerts.incidents.model import Duty, DutyKind, Incident, State
 from alerts.incidents.reminders import Item
+from alerts.incidents.shifts import BEFORE, Shift
 from alerts.messages import notice_words
 from alerts.notify import sms, wechat
 from alerts.notify.limits import ABOUT, PACE, About, Allowance
@@ -36,6 +37,7 @@ from alerts.reminder import reminder_words
 from alerts.rules import rehearsal
 from alerts.rules.packs import Packs, read_packs
 from alerts.rules.rule import Rule
+from alerts.shift_words import shift_words
 from alerts.speech import spoken_words
 from alerts.words import IncidentClass, Language, Severity
 
@@ -128,6 +130,14 @@ _WEN = replace(_CHEN, id="wen", name="文书记", role=PostRole.COMMUNITY, place
 _REGISTRY = Registry(
     sites=(_SITE,), places=(_SHED, _REACH, _RISK), devices=(_BOX,), people=(_CHEN, _WEN)
 )
+_TURN = Shift(
+    about="",
+    post=replace(_CHEN, id="guard", name="值班岗", role=PostRole.GUARD, is_post=True),
+    begins_at=datetime(2026, 11, 22, 12, 0, tzinfo=UTC),  # 20:00 in Shanghai
+    ends_at=datetime(2026, 11, 23, 0, 0, tzinfo=UTC),
+    holder=_CHEN,
+    places=(_SHED,),
+)
 _ADDRESS = Address(channel=ChannelKind.WECOM_APP, to="chen")
 _FIELDS = {
     "thing1": Part.SUMMARY,
@@ -158,11 +168,14 @@ def page(packs: Packs) -> str:
         parts.append(f"### {reason.value}\n")
         parts += [_everywhere(smoke, reason, language) for language in Language]
     parts.append(
-        "## Reminders\n\nOf a second look; to whoever stands behind a volunteer; of several at once. "
-        "Who and when: [incidents.md](incidents.md#reminders).\n"
+        "## Reminders\n\nOf a second look; to whoever stands behind a volunteer; of several at once; of "
+        "one's turn at a post; of one that nobody has. Who and when: "
+        "[incidents.md](incidents.md#reminders).\n"
     )
     for items in _reminded(packs):
         parts += [_fields(_reminder(packs, items, language)) for language in Language]
+    for shift in (_TURN, replace(_TURN, holder=None)):
+        parts += [_fields(_turn(shift, language)) for language in Language]
     parts.append("## Many at once\n")
     parts += [_many(packs, language) for language in Language]
     parts.append(
@@ -251,6 +264,16 @@ def _reminder(packs: Packs, items: tuple[Item, ...], language: Language) -> Noti
     now = _SINCE + timedelta(hours=12)
     to = replace(_CHEN, language=language)
     title, text = reminder_words(items, {0: _LINK}, packs.rules, _REGISTRY, to, now)
+    return _said(title, text, _LINK, language, now)
+
+
+def _turn(shift: Shift, language: Language) -> Notice:
+    now, link = shift.begins_at - BEFORE, "https://watch.example.org/people"
+    title, text = shift_words(shift, _REGISTRY, replace(_CHEN, language=language), link, now)
+    return _said(title, text, link, language, now)
+
+
+def _said(title: str, text: str, link: str, language: Language, now: datetime) -> Notice:
     return Notice(
         id=7,
         incident=7,
@@ -263,7 +286,7 @@ def _reminder(packs: Packs, items: tuple[Item, ...], language: Language) -> Noti
         severity=Severity.MINOR,
         title=title,
         text=text,
-        link=_LINK,
+        link=link,
         created_at=now,
         due_at=now,
     )

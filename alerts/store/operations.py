@@ -45,6 +45,7 @@ from alerts.store.reminders import Reminders
 from alerts.store.rules_seen import RulesSeen, rules_seen
 from alerts.store.sending import Sending
 from alerts.store.telling import UNSENT, Rulebook, Teller, Words, level_of
+from alerts.store.turns import Turns
 from alerts.store.unwritten import Unwritten
 from alerts.words import IncidentClass
 from edge.contract.subject import Subject
@@ -55,7 +56,9 @@ MUTABLE = frozenset({*CALLING, NoticeReason.SECOND_LOOK})  # what a silence hold
 _CALLING = [reason.value for reason in CALLING]
 
 
-class Operations(Reads, Orders, Acts, Sending, Quiet, Posts, Digests, Drills, Linked, Reminders):
+class Operations(
+    Reads, Orders, Acts, Sending, Quiet, Posts, Digests, Drills, Linked, Reminders, Turns
+):
     """Every call is one transaction. ``words`` is ``alerts.messages.notice_words`` when not given.
 
     With ``links`` a notice's link is signed for whoever it goes to.

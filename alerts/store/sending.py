@@ -235,7 +235,9 @@ def _same_call(row: Any) -> tuple[Any, ...]:
 
 
 def _consider(connection: Connection, row: Any, reason: who.Reason, now: datetime) -> None:
-    """Whoever this notice was for was considered once more."""
+    """Whoever this notice was for was considered once more; of no incident there is no record."""
+    if row.incident is None:
+        return
     verdict = Considered(
         incident=row.incident,
         at=now,

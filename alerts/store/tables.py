@@ -425,7 +425,9 @@ notice = Table(
     "notice",
     METADATA,
     Column("id", SERIAL, primary_key=True),
-    Column("incident", SERIAL, ForeignKey("incident.id"), nullable=False),
+    Column(
+        "incident", SERIAL, ForeignKey("incident.id")
+    ),  # none: a reminder of a turn or a silence
     Column("reason", WORD, nullable=False),
     Column("step", Integer, nullable=False),
     # How often it has come back, and how bad: a second rise is news, a repeated write is not.
@@ -458,7 +460,7 @@ reminder = Table(
     "reminder",
     METADATA,
     Column("id", SERIAL, primary_key=True),
-    Column("about", WORD, nullable=False),  # "duty:" and its id
+    Column("about", Text, nullable=False),  # "duty:7", "turn:guard:1777896000", ...
     Column("level", SmallInteger, nullable=False),
     Column("person", WORD, nullable=False),  # empty: nobody could be, or it is held back
     Column("reason", WORD, nullable=False),

@@ -1,4 +1,4 @@
-"""Reminders: what was said of duties that wait, and to whom."""
+"""Reminders: what was said of what waits, and to whom; some are about no incident."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -15,7 +15,7 @@ def upgrade() -> None:
     op.create_table(
         "reminder",
         sa.Column("id", _SERIAL, nullable=False),
-        sa.Column("about", sa.String(64), nullable=False),
+        sa.Column("about", sa.Text(), nullable=False),
         sa.Column("level", sa.SmallInteger(), nullable=False),
         sa.Column("person", sa.String(64), nullable=False),
         sa.Column("reason", sa.String(64), nullable=False),
@@ -25,3 +25,5 @@ def upgrade() -> None:
     )
     for column in ("about", "message", "at"):
         op.create_index(op.f(f"ix_reminder_{column}"), "reminder", [column], unique=False)
+    with op.batch_alter_table("notice") as notice:
+        notice.alter_column("incident", existing_type=_SERIAL, nullable=True)
