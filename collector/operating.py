@@ -193,7 +193,12 @@ class Operating:
     async def remind(self) -> None:
         """Write the reminders that are due into the outbox."""
         await self._ready.wait()
-        for work in (self.operations.remind, self.operations.remind_of_turns):
+        operations = self.operations
+        for work in (
+            operations.remind,
+            operations.remind_of_turns,
+            operations.remind_of_silences,
+        ):
             if await self.ask(partial(work, self._clock.now())):
                 self._dispatcher.wake()
 

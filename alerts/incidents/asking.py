@@ -23,10 +23,22 @@ from alerts.incidents.who import (
     tiers_of,
 )
 from alerts.notify.notice import NoticeReason
-from alerts.registry.model import Person, PostRole, Registry
+from alerts.registry.model import Address, Person, PostRole, Registry
 
 VOLUNTEERS = frozenset({PostRole.RIVER_CHIEF})
 """Nobody gives them a deadline, a reminder or an overdue mark, and 去不了 is a good answer."""
+
+
+def own_address(
+    person: Person, registry: Registry, now: datetime, snoozes: Sequence[Snooze]
+) -> Address | Reason | None:
+    """Where he is reminded now of what is about no incident, or why not; None while he wants quiet."""
+    own = [one for one in addresses_for(person, NoticeReason.REMINDER) if not one.group]
+    if person.role in VOLUNTEERS:
+        return Reason.VOLUNTEER
+    if not own:
+        return Reason.ONLY_CALLS if person.addresses else Reason.NO_ADDRESS
+    return own[0] if free_at(person, 0, registry, snoozes, now)[0] <= now else None
 
 
 @dataclass(frozen=True, slots=True)

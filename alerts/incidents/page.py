@@ -8,6 +8,8 @@ from collections.abc import Iterator
 
 from alerts.incidents.asking import VOLUNTEERS
 from alerts.incidents.daytime import DAY, EVENING, LEAVES
+from alerts.incidents.endings import BEFORE as ENDS_BEFORE
+from alerts.incidents.endings import LONG
 from alerts.incidents.flapping import FLAP
 from alerts.incidents.grouping import CAUSES, WINDOW
 from alerts.incidents.lifecycle import TIMERS, TRANSITIONS, Event
@@ -187,6 +189,10 @@ def _lines() -> Iterator[str]:
         f"{_hours(EMPTY_BEFORE.total_seconds())} before; of a hole not again within {KEPT.days} days "
         "(`shouwang check` names all of them). What is missing now is the incident `house-untold-posts`, for whoever mends "
         "the service; this looks ahead, and asks whoever can still put somebody in.",
+        "",
+        f"Whoever asked for a silence of {_hours(LONG.total_seconds())} or more is told "
+        f"{_hours(ENDS_BEFORE.total_seconds())} before it ends, the evening before where that would be "
+        "at night.",
         "",
         "## Links in notices",
         "",

@@ -8,12 +8,11 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from alerts.incidents.asking import VOLUNTEERS
-from alerts.incidents.daytime import by_day, free_at, is_day
+from alerts.incidents.asking import own_address
+from alerts.incidents.daytime import by_day, is_day
 from alerts.incidents.roster import Roster
 from alerts.incidents.silences import Snooze
-from alerts.incidents.who import USUAL_TIERS, Reason, addresses_for, zone_of
-from alerts.notify.notice import NoticeReason
+from alerts.incidents.who import USUAL_TIERS, Reason, zone_of
 from alerts.registry.model import Address, Person, Place, PostRole, Rota
 from alerts.registry.turns import changes
 
@@ -122,19 +121,14 @@ def _decided(
 def _weighed(
     shift: Shift, person: Person, roster: Roster, now: datetime, snoozes: tuple[Snooze, ...]
 ) -> ShiftReminder | None:
-    reason, address = Reason.REMINDED, None
-    own = [one for one in addresses_for(person, NoticeReason.REMINDER) if not one.group]
-    if person.role in VOLUNTEERS:
-        reason = Reason.VOLUNTEER
-    elif roster.is_away(person, now):
-        reason = Reason.AWAY
-    elif not own:
-        reason = Reason.ONLY_CALLS if person.addresses else Reason.NO_ADDRESS
-    elif free_at(person, 0, roster.registry, snoozes, now)[0] > now:
+    found: Address | Reason | None = Reason.AWAY
+    if not roster.is_away(person, now):
+        found = own_address(person, roster.registry, now, snoozes)
+    if found is None:
         return None
-    else:
-        address = own[0]
-    return ShiftReminder(shift=shift, person=person, reason=reason, address=address)
+    if isinstance(found, Address):
+        return ShiftReminder(shift=shift, person=person, reason=Reason.REMINDED, address=found)
+    return ShiftReminder(shift=shift, person=person, reason=found)
 
 
 def _behind(shift: Shift, roster: Roster) -> Iterator[Person]:

@@ -1,17 +1,20 @@
-"""Reminders of turns at posts: notices about no incident, each written once."""
+"""Reminders of turns at posts and of silences that end: about no incident, each written once."""
 
 from datetime import datetime
 
 from sqlalchemy import Connection, insert, select, update
 
 from alerts.incidents import who
+from alerts.incidents.endings import Ending, about, due_endings
 from alerts.incidents.roster import Roster
 from alerts.incidents.shifts import AHEAD, ShiftReminder, begins_at, due_shifts
 from alerts.notify.notice import NoticeReason, NoticeState
 from alerts.registry.model import Address, Person, Registry
 from alerts.shift_words import shift_words
+from alerts.silence_words import silence_words
 from alerts.store import tables as t
 from alerts.store.part import Part
+from alerts.store.quiet import silences_now
 from alerts.store.reminders import next_message
 from alerts.store.telling import UNSENT
 from alerts.store.who_rows import handed, snoozes_of
@@ -42,28 +45,58 @@ class Turns(Part):
     def _write_turn(
         self, connection: Connection, one: ShiftReminder, registry: Registry, now: datetime
     ) -> None:
-        message = 0
-        if one.address is not None:
-            message = next_message(connection)
-            link = self._teller.link("/people")
-            title, text = shift_words(one.shift, registry, one.person, link, now)
-            row = plain_row(one.person, one.address, title, text, link, now)
-            connection.execute(insert(t.notice), row | {"round": message})
-        mark = {
-            "about": one.shift.about,
-            "level": 1,
-            "person": one.person.id,
-            "reason": one.reason.value,
-            "message": message,
-            "at": now,
-        }
-        connection.execute(insert(t.reminder), mark)
+        link = self._teller.link("/people")
+        words = (*shift_words(one.shift, registry, one.person, link, now), link)
+        _write(connection, one.shift.about, one.person, one.reason, one.address, words, now)
+
+    def remind_of_silences(self, now: datetime) -> int:
+        """Tell whoever asked for a long silence that it is about to end; how many messages."""
+        with self._database.read() as connection:
+            if not _ending(connection, self._registry(connection), now):
+                return 0
+        with self._database.write() as connection:
+            registry = self._registry(connection)
+            found = _ending(connection, registry, now)
+            link = self._teller.link("/silences")
+            for one in found:
+                rules, language = self._rulebook().rules, one.person.language
+                said = silence_words(one.silence, rules, registry, language, link, now)
+                words = (*said, link)
+                _write(connection, one.about, one.person, one.reason, one.address, words, now)
+            return sum(one.address is not None for one in found)
 
 
-def plain_row(
-    person: Person, address: Address, title: str, text: str, link: str, now: datetime
+def _write(
+    connection: Connection,
+    name: str,
+    person: Person,
+    reason: who.Reason,
+    address: Address | None,
+    words: tuple[str, str, str],
+    now: datetime,
+) -> None:
+    """The message, if there is where to send it, and the mark that it was decided."""
+    message = 0
+    if address is not None:
+        message = next_message(connection)
+        row = _plain_row(person, address, words, now)
+        connection.execute(insert(t.notice), row | {"round": message})
+    mark = {
+        "about": name,
+        "level": 1,
+        "person": person.id,
+        "reason": reason.value,
+        "message": message,
+        "at": now,
+    }
+    connection.execute(insert(t.reminder), mark)
+
+
+def _plain_row(
+    person: Person, address: Address, words: tuple[str, str, str], now: datetime
 ) -> dict[str, object]:
     """An outbox row about no incident; its ``round`` is the caller's."""
+    title, text, link = words
     return {
         "incident": None,
         "reason": NoticeReason.REMINDER.value,
@@ -97,6 +130,14 @@ def _due(connection: Connection, registry: Registry, now: datetime) -> list[Shif
     )
     roster = Roster(registry=registry, handed=handed(connection))
     return list(due_shifts(roster, set(told.scalars()), now, snoozes_of(connection, now)))
+
+
+def _ending(connection: Connection, registry: Registry, now: datetime) -> list[Ending]:
+    silences = silences_now(connection, now)
+    r = t.reminder.c
+    told = connection.execute(select(r.about).where(r.about.in_([about(s) for s in silences])))
+    snoozes = snoozes_of(connection, now)
+    return list(due_endings(silences, set(told.scalars()), registry, now, snoozes))
 
 
 def _begun(connection: Connection, now: datetime) -> list[int]:

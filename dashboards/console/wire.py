@@ -78,7 +78,7 @@ class StoryOut:
 class NoticeOut:
     """A notice word for word. The address itself stays inside the house.
 
-    ``incident`` 0 is none: a reminder of a turn.
+    ``incident`` 0 is none: a reminder of a turn or of a silence.
     """
 
     id: int

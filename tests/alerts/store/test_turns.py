@@ -1,10 +1,11 @@
-"""Turns at posts, as notices about no incident: written once, sent like any other."""
+"""Turns and silences that end, as notices about no incident: written once, sent like any other."""
 
 from dataclasses import replace
 
 import pytest
 from sqlalchemy import select
 
+from alerts.incidents.silences import Silence
 from alerts.notify.notice import Notice, NoticeReason, NoticeState
 from alerts.notify.outcome import Accepted, Rejected
 from alerts.registry.model import Away
@@ -100,3 +101,21 @@ def test_without_a_rota_nothing_is_written(operations):
     before = operations.mark()
     assert operations.remind_of_turns(EVENING) == 0
     assert operations.mark() == before
+
+
+def test_whoever_asked_for_a_long_silence_is_told_once_before_it_ends(operations, opener):
+    wanted = Silence(
+        id=0, site="riverside", place="shed-1", since=at("09:00"), until=at("15:00"), who="wen",
+        why="在换插座", made_at=at("09:00"),
+    )  # fmt: skip
+    operations.silence(wanted, at("09:00"))
+    assert operations.remind_of_silences(at("13:55")) == 0
+    assert operations.remind_of_silences(at("14:00")) == 1
+    assert opener().remind_of_silences(at("14:05")) == 0
+    (notice,) = operations.due(at("14:00"), 10)
+    assert (notice.person, notice.title, notice.incident) == (
+        "wen",
+        "【静默快到期】一号棚：15:00 结束",
+        0,
+    )
+    assert notice.link.endswith("/silences")
