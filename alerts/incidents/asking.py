@@ -13,6 +13,7 @@ from alerts.incidents.duties import Waiting
 from alerts.incidents.silences import Silence, Snooze
 from alerts.incidents.who import (
     BESIDE,
+    VOLUNTEERS,
     Reason,
     Roster,
     Verdict,
@@ -23,21 +24,18 @@ from alerts.incidents.who import (
     tiers_of,
 )
 from alerts.notify.notice import NoticeReason
-from alerts.registry.model import Address, Person, PostRole, Registry
-
-VOLUNTEERS = frozenset({PostRole.RIVER_CHIEF})
-"""Nobody gives them a deadline, a reminder or an overdue mark, and 去不了 is a good answer."""
+from alerts.registry.model import Address, Person, Registry
 
 
 def own_address(
     person: Person, registry: Registry, now: datetime, snoozes: Sequence[Snooze]
 ) -> Address | Reason | None:
     """Where he is reminded now of what is about no incident, or why not; None while he wants quiet."""
-    own = [one for one in addresses_for(person, NoticeReason.REMINDER) if not one.group]
+    own = [one for one in addresses_for(person, NoticeReason.REMINDER, registry) if not one.group]
     if person.role in VOLUNTEERS:
         return Reason.VOLUNTEER
     if not own:
-        return Reason.ONLY_CALLS if person.addresses else Reason.NO_ADDRESS
+        return Reason.NO_QUIET_ADDRESS if person.addresses else Reason.NO_ADDRESS
     return own[0] if free_at(person, 0, registry, snoozes, now)[0] <= now else None
 
 
@@ -130,8 +128,8 @@ class Asking:
     def _verdict(self, person: Person, step: int) -> Verdict:
         if not person.addresses:
             return Verdict(person=person, step=step, reason=Reason.NO_ADDRESS)
-        if not addresses_for(person, NoticeReason.REMINDER):
-            return Verdict(person=person, step=step, reason=Reason.ONLY_CALLS)
+        if not addresses_for(person, NoticeReason.REMINDER, self._world.registry):
+            return Verdict(person=person, step=step, reason=Reason.NO_QUIET_ADDRESS)
         if self.stands_behind and person.id in self._reminded:
             return Verdict(person=person, step=step, reason=Reason.ALREADY_TOLD)
         world, incident = self._world, self._each.incident.id

@@ -6,7 +6,6 @@
 import sys
 from collections.abc import Iterator
 
-from alerts.incidents.asking import VOLUNTEERS
 from alerts.incidents.daytime import DAY, EVENING, LEAVES
 from alerts.incidents.endings import BEFORE as ENDS_BEFORE
 from alerts.incidents.endings import LONG
@@ -17,7 +16,7 @@ from alerts.incidents.model import State
 from alerts.incidents.reminders import SHARES, STALE, TOGETHER
 from alerts.incidents.shifts import BEFORE, EMPTY_BEFORE, KEPT
 from alerts.incidents.silences import LONGEST, SNOOZE_LONGEST
-from alerts.incidents.who import USUAL_NIGHT, USUAL_TIERS, Reason
+from alerts.incidents.who import USUAL_NIGHT, USUAL_TIERS, VOLUNTEERS, Reason
 from alerts.links import AFTER_CLOSE, MAY, Deed, LinkKind
 from alerts.links import LONGEST as LINK_LONGEST
 from alerts.links import MEANINGS as MEANINGS_OF_DEEDS
@@ -173,7 +172,7 @@ def _lines() -> Iterator[str]:
         f"until it closes by itself, at {EVENING:%H:%M} before. Quiet hours, a snooze and a silence "
         "hold it back, for every class |",
         "| by what | the first address of one's own that rings no phone and says nothing aloud, then a "
-        "group's; a text message only where there is no other |",
+        "group's, never one that a volunteer reads; a text message only where there is no other |",
         "| how many | one message for all that waits for one person, with a link for each; what "
         f"comes due within {_hours(TOGETHER.total_seconds())} goes along. What is done before it is "
         "sent is taken out of it, or the message is overtaken |",

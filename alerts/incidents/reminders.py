@@ -97,7 +97,7 @@ def due(
     # What is not due yet goes along, where it makes no message of its own.
     plans = [plan for plan in plans if plan.is_due or (plan.told and plan.told.keys() <= reached)]
     return Due(
-        reminders=tuple(_messages(plans)),
+        reminders=tuple(_messages(plans, registry)),
         weighed=tuple(
             Weighed(waiting=plan.item.waiting, level=plan.item.level, verdicts=plan.verdicts)
             for plan in plans
@@ -156,7 +156,7 @@ HOLDS = (Reason.SILENCED, Reason.MAINTENANCE)
 """Why it is not said yet at this level; every other last word is the last one."""
 
 
-def _messages(plans: Sequence[_Plan]) -> Iterator[Reminder]:
+def _messages(plans: Sequence[_Plan], registry: Registry) -> Iterator[Reminder]:
     """One an address and time; two people behind one address have one between them."""
     open_end = datetime.max.replace(tzinfo=UTC)
     made: dict[tuple[str, str, datetime], Reminder] = {}
@@ -166,7 +166,7 @@ def _messages(plans: Sequence[_Plan]) -> Iterator[Reminder]:
         for verdict in plan.told.values():
             person, at = verdict.person, verdict.due_at
             assert at is not None
-            address = addresses_for(person, NoticeReason.REMINDER)[0]
+            address = addresses_for(person, NoticeReason.REMINDER, registry)[0]
             key = (address.channel.value, address.to, at)
             known = made.get(key)
             if known is None:

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from alerts.incidents.model import Incident
 from alerts.notify.notice import Considered, NoticeReason
+from alerts.registry.addresses import where
 from alerts.registry.model import (
     Address,
     ChannelKind,
@@ -53,7 +54,7 @@ class Reason(StrEnum):
     NOT_BY_CALL = "not-by-call"
     VOLUNTEER = "volunteer"
     DECLINED = "declined"
-    ONLY_CALLS = "only-calls"
+    NO_QUIET_ADDRESS = "no-quiet-address"
     ALREADY_TOLD = "already-told"
     NOT_TOLD_BEFORE = "not-told-before"
     DIGEST = "digest"
@@ -197,10 +198,10 @@ TEXTS: dict[Reason, dict[Language, str]] = {
         Language.ZH: "不再提醒：本人说过去不了；请别人去。",
         Language.EN: "Not reminded: said they cannot come; somebody else is asked.",
     },
-    Reason.ONLY_CALLS: {
-        Language.ZH: "没有提醒：只登记了电话或广播，提醒不用这些。",
-        Language.EN: "Not reminded: has only a phone to ring or an announcer, and no reminder is "
-        "worth that.",
+    Reason.NO_QUIET_ADDRESS: {
+        Language.ZH: "没有提醒：只登记了电话、广播，或和志愿者共用的群，提醒不用这些。",
+        Language.EN: "Not reminded: has only a phone to ring, an announcer, or a group that "
+        "volunteers read.",
     },
     Reason.ALREADY_TOLD: {
         Language.ZH: "没有重复通知：这一次已经通知过。",
@@ -283,20 +284,34 @@ class Quiet:
     snoozed: Mapping[str, datetime] = field(default_factory=dict)
 
 
-def addresses_for(person: Person, reason: NoticeReason) -> tuple[Address, ...]:
+VOLUNTEERS = frozenset({PostRole.RIVER_CHIEF})
+"""Nobody gives them a deadline, a reminder or an overdue mark, and 去不了 is a good answer."""
+
+
+def addresses_for(
+    person: Person, reason: NoticeReason, registry: Registry | None = None
+) -> tuple[Address, ...]:
     """Where this person is told so, the first one first: no phone is rung to say that it is over,
     nor to remind."""
     if reason is NoticeReason.REMINDER:
-        return _without_noise(person)
+        return _without_noise(person, registry)
     if reason not in _ENDINGS:
         return person.addresses
     return tuple(one for one in person.addresses if one.channel is not ChannelKind.VOICE)
 
 
-def _without_noise(person: Person) -> tuple[Address, ...]:
-    """Neither a call nor an announcer, a group after one's own; a text message, which costs, only
-    where there is no other."""
-    silent = [one for one in person.addresses if one.channel not in _ALOUD]
+def _without_noise(person: Person, registry: Registry | None) -> tuple[Address, ...]:
+    """Neither a call nor an announcer, nor what a volunteer of ``registry`` reads as well; a group
+    after one's own; a text message, which costs, only where there is no other."""
+    spared = {
+        where(one)
+        for other in (registry.people if registry else ())
+        if other.role in VOLUNTEERS
+        for one in other.addresses
+    }
+    silent = [
+        one for one in person.addresses if one.channel not in _ALOUD and where(one) not in spared
+    ]
     free = [one for one in silent if one.channel is not ChannelKind.SMS]
     return tuple(sorted(free or silent, key=lambda one: one.group))
 

@@ -160,7 +160,9 @@ class Sending(Part):
         }
         untried = [
             address
-            for address in (who.addresses_for(person, NoticeReason(row.reason)) if person else ())
+            for address in (
+                who.addresses_for(person, NoticeReason(row.reason), registry) if person else ()
+            )
             if (address.channel.value, address.to) not in tried
         ]
         return person, untried, len(tried)

@@ -54,7 +54,7 @@ def test_it_is_told_once_and_when_whoever_asked_may_be_told():
     assert told(LONG, at("14:00"), snoozes=[snooze]) == []
     assert told(LONG, at("14:30"), snoozes=[snooze]) == [("wen", "reminded", True)]
     only_phone = replace(WEN, addresses=(Address(channel=ChannelKind.VOICE, to="1"),))
-    assert told(LONG, at("14:00"), people(only_phone)) == [("wen", "only-calls", False)]
+    assert told(LONG, at("14:00"), people(only_phone)) == [("wen", "no-quiet-address", False)]
     assert told(replace(LONG, who="lao-li"), at("14:00")) == [("lao-li", "volunteer", False)]
 
 

@@ -284,7 +284,7 @@ def test_no_phone_is_rung_and_nothing_is_said_aloud(channels, used):
     registry = people(replace(MEI, addresses=addresses))
     found = due([waits(person="mei")], [], registry, at("13:00"))
     if used is None:
-        assert why(found, "mei") == ["only-calls"]
+        assert why(found, "mei") == ["no-quiet-address"]
         assert told(found) == [("wen", [1])]
     else:
         assert [one.address.channel for one in found.reminders] == [used]
@@ -295,6 +295,18 @@ def test_an_address_of_one_s_own_comes_before_a_group():
     registry = people(replace(MEI, addresses=(group, mail("mei"))))
     (one,) = due([waits(person="mei")], [], registry, at("13:00")).reminders
     assert one.address == mail("mei")
+
+
+def test_what_a_volunteer_reads_is_used_to_remind_nobody():
+    group = Address(channel=ChannelKind.WECOM, to="env:RIVER @13800001111", group=True)
+    chief = replace(CHIEF, addresses=(mail("li"), replace(group, to="env:RIVER @lao-li")))
+    village = replace(ADDRESSLESS, addresses=(group,))
+    found = due([waits(by_river=True)], [], people(chief, village), at("13:00"))
+    assert why(found, "village") == ["no-quiet-address"]
+    assert told(found) == [("town", [1])]
+    village = replace(village, addresses=(group, mail("village")))
+    (one,) = due([waits(by_river=True)], [], people(chief, village), at("13:00")).reminders
+    assert one.address == mail("village")
 
 
 def test_several_duties_make_one_message_and_what_ends_first_stands_first():

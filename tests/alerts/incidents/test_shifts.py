@@ -68,11 +68,11 @@ def test_each_turn_is_told_of_once():
         (replace(CHEN, addresses=()), ("chen", "no-address", False)),
         (
             replace(CHEN, addresses=(Address(channel=ChannelKind.VOICE, to="1"),)),
-            ("chen", "only-calls", False),
+            ("chen", "no-quiet-address", False),
         ),
         (
             replace(CHEN, addresses=(Address(channel=ChannelKind.WECOM, to="env:G", group=True),)),
-            ("chen", "only-calls", False),
+            ("chen", "no-quiet-address", False),
         ),
         (replace(CHEN, role=PostRole.RIVER_CHIEF), ("chen", "volunteer", False)),
         (

@@ -119,3 +119,5 @@ def test_whoever_asked_for_a_long_silence_is_told_once_before_it_ends(operations
         0,
     )
     assert notice.link.endswith("/silences")
+    operations.end_silence(1, "mei", at("14:01"))
+    assert operations.notices()[0].state is NoticeState.OVERTAKEN
