@@ -135,7 +135,7 @@ def notice_words(
         lines = [words.look_again.format(where=head.where, name=head.name), words.look]
         if incident.facts.get(SOURCE) == UNTRUSTED and incident.state is not State.RECOVERED:
             lines.insert(1, words.unproven)
-        if _by_water(incident, registry):
+        if by_water(incident, registry):
             lines.append(words.not_to_the_water)
         if before is not None and before.declined:
             lines.insert(0, words.cannot_come.format(names=_names(before, words)))
@@ -165,7 +165,7 @@ def notice_words(
     if group:
         lines.append(words.group)
     if reason is not NoticeReason.CLOSED:
-        lines.append(_phone(incident, registry, words, language, to))
+        lines.append(phone_line(incident, registry, words, language, to))
     lines += [head.source, words.link.format(link=link) if link else ""]
     if mark:
         lines[0] = mark + lines[0]
@@ -272,9 +272,10 @@ def _nobody_came(
     )
 
 
-def _phone(
+def phone_line(
     incident: Incident, registry: Registry, words: Phrases, language: Language, to: Person | None
 ) -> str:
+    """Whom to phone, other than ``to`` himself; of fire the brigade too."""
     place = place_of(incident, registry)
     roles = _HELPERS_BY_WATER if place and place.kind is PlaceKind.REACH else _HELPERS
     people = [
@@ -331,7 +332,8 @@ def _source(device: Device | None, words: Phrases) -> str:
     return words.recorded.format(origin=clean(device.origin) or clean(device.id))
 
 
-def _by_water(incident: Incident, registry: Registry) -> bool:
+def by_water(incident: Incident, registry: Registry) -> bool:
+    """Whether whoever goes to look comes near water."""
     place = place_of(incident, registry)
     return incident.cls is IncidentClass.FLOOD or (
         place is not None and place.kind is PlaceKind.REACH

@@ -195,6 +195,18 @@ class Operating:
         if await self.ask(partial(self.operations.send_digests, self._clock.now())):
             self._dispatcher.wake()
 
+    async def remind(self) -> None:
+        """Write the reminders that are due into the outbox."""
+        await self._ready.wait()
+        operations = self.operations
+        for work in (
+            operations.remind,
+            operations.remind_of_turns,
+            operations.remind_of_silences,
+        ):
+            if await self.ask(partial(work, self._clock.now())):
+                self._dispatcher.wake()
+
     async def clean_up(self) -> None:
         """Drop what nobody will ask for again."""
         await self._ready.wait()

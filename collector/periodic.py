@@ -1,4 +1,4 @@
-"""What is periodic, and follows no event: digests, who is on duty, clean-up. By APScheduler.
+"""What is periodic, and follows no event: digests, reminders, who is on duty, clean-up. By APScheduler.
 
 Whatever follows an event has a timer of its own in the operations database (``climb``).
 """

@@ -238,6 +238,7 @@ class Watch:
             [
                 Job("on-duty", 60.0, self.on_duty.look),
                 Job("digests", 15 * 60.0, self.operating.send_digests),
+                Job("reminders", 5 * 60.0, self.operating.remind),
                 Job("clean-up", 24 * 3600.0, self.operating.clean_up),
             ],
             clock,

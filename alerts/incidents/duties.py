@@ -1,9 +1,11 @@
 """Duties: what a person must do because of an incident."""
 
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
 
-from alerts.incidents.model import Duty, DutyKind, Incident
+from alerts.incidents.lifecycle import TIMERS
+from alerts.incidents.model import Duty, DutyKind, Incident, State
 
 
 class SecondLook(StrEnum):
@@ -30,3 +32,34 @@ def duty_of(incident: Incident, kind: DutyKind, now: datetime) -> Duty:
     return Duty(
         id=0, incident=incident.id, kind=kind, person=incident.acknowledged_by, opened_at=now
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """An open duty, its incident, and who said of that incident that they cannot come (去不了)."""
+
+    duty: Duty
+    incident: Incident
+    declined: frozenset[str] = frozenset()
+
+
+def still_waits(each: Waiting) -> bool:
+    """Whether there is anything to remind of: not looked at, not a false alarm, not going on."""
+    incident = each.incident
+    if each.duty.done_at is not None or incident.false_alarm:
+        return False
+    if each.duty.kind is DutyKind.CALL_ON:
+        return incident.state in (State.RECOVERED, State.CLOSED)
+    if each.duty.kind is not DutyKind.SECOND_LOOK or incident.flapping:
+        return False
+    return incident.state is State.RECOVERED or (
+        incident.seen_on_site and incident.state in (State.OPEN, State.ACKNOWLEDGED)
+    )
+
+
+def ends_at(each: Waiting, span: timedelta = TIMERS.second_look) -> datetime | None:
+    """When it closes by itself as unconfirmed; None when nothing closes it."""
+    if each.duty.kind is not DutyKind.SECOND_LOOK or each.incident.state is not State.RECOVERED:
+        return None
+    ends = each.duty.opened_at + span
+    return min(ends, each.incident.drill_until or ends)

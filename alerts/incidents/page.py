@@ -6,12 +6,17 @@
 import sys
 from collections.abc import Iterator
 
+from alerts.incidents.daytime import DAY, EVENING, LEAVES
+from alerts.incidents.endings import BEFORE as ENDS_BEFORE
+from alerts.incidents.endings import LONG
 from alerts.incidents.flapping import FLAP
 from alerts.incidents.grouping import CAUSES, WINDOW
 from alerts.incidents.lifecycle import TIMERS, TRANSITIONS, Event
 from alerts.incidents.model import State
+from alerts.incidents.reminders import SHARES, STALE, TOGETHER
+from alerts.incidents.shifts import BEFORE, EMPTY_BEFORE, KEPT
 from alerts.incidents.silences import LONGEST, SNOOZE_LONGEST
-from alerts.incidents.who import USUAL_NIGHT, USUAL_TIERS, Reason
+from alerts.incidents.who import USUAL_NIGHT, USUAL_TIERS, VOLUNTEERS, Reason
 from alerts.links import AFTER_CLOSE, MAY, Deed, LinkKind
 from alerts.links import LONGEST as LINK_LONGEST
 from alerts.links import MEANINGS as MEANINGS_OF_DEEDS
@@ -149,6 +154,47 @@ def _lines() -> Iterator[str]:
         f"incident, or of all but {_all(NIGHT_CLASSES)}; never a rise in severity | oneself | the "
         "next tier is asked at once | the notice comes then |",
         "",
+        "## Reminders",
+        "",
+        f"A second look that nobody has done, and a call on whoever reported that is open, are "
+        f"reminded of (提醒) when {_shares()} of {_hours(TIMERS.second_look.total_seconds())} have "
+        "passed since the duty was opened: twice at most, and no more once it is done, closed, a "
+        f"false alarm, going on again, or {STALE.days} days old. The shares follow 催办 of work "
+        "orders; all the other figures are proposals.",
+        "",
+        "| | |",
+        "|---|---|",
+        "| to whom | whoever has the duty; else the first tier. Where nobody there can be reminded, "
+        "the next tier is asked to send somebody, once |",
+        f"| to whom never | a volunteer ({', '.join(sorted(VOLUNTEERS))}), and whoever said 去不了: the "
+        "tier behind is asked in their place, in words that blame nobody, and at once if he says so to a "
+        "reminder |",
+        f"| when | from {DAY[0]:%H:%M} to {DAY[1]:%H:%M} of the site; what would fall into the night "
+        f"comes at {DAY[0]:%H:%M}, or, where that leaves less than {_hours(LEAVES.total_seconds())} "
+        f"until it closes by itself, at {EVENING:%H:%M} before. Quiet hours, a snooze and a silence "
+        "hold it back, for every class |",
+        "| by what | the first address of one's own that rings no phone and says nothing aloud, then a "
+        "group's, never one that a volunteer reads; a text message only where there is no other |",
+        "| how many | one message for all that waits for one person, with a link for each; what "
+        f"comes due within {_hours(TOGETHER.total_seconds())} goes along. What is done before it is "
+        "sent is taken out of it, or the message is overtaken |",
+        "",
+        "A call is written down on the page of the incident, where the number stands, so a reminder "
+        "of it leads there and not to the phone page. A reminder goes out as class upkeep: it takes no "
+        "token that is kept for fire.",
+        "",
+        f"Whoever takes over a post by its rota is told {BEFORE.total_seconds() / 60:g} minutes before: "
+        "from when to when, and for which places; for a turn that begins at night or in the morning, the "
+        "evening before. Only at an address of their own. Of a turn that nobody has (a hole of the rota, "
+        "or somebody away without a stand-in) the tier behind the post is told "
+        f"{_hours(EMPTY_BEFORE.total_seconds())} before; of a hole not again within {KEPT.days} days "
+        "(`shouwang check` names all of them). What is missing now is the incident `house-untold-posts`, for whoever mends "
+        "the service; this looks ahead, and asks whoever can still put somebody in.",
+        "",
+        f"Whoever asked for a silence of {_hours(LONG.total_seconds())} or more is told "
+        f"{_hours(ENDS_BEFORE.total_seconds())} before it ends, the evening before where that would be "
+        "at night.",
+        "",
         "## Links in notices",
         "",
         "A notice's link is signed for the person it goes to and for its one incident. It is good "
@@ -194,6 +240,10 @@ def _answers() -> str:
         for severity, span in TIMERS.answer.items()
         if severity > Severity.INFO
     )
+
+
+def _shares() -> str:
+    return " and ".join(f"{share:.0%}" for share in SHARES)
 
 
 def _hours(seconds: float) -> str:

@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 
 from alerts.incidents.who import ENGINEERS, USUAL_TIERS, Reason, zone_of
 from alerts.registry.model import Person, PostRole, Registry, Rota
-from alerts.registry.turns import holds
+from alerts.registry.turns import person_at
 
 HANDED_FOR = timedelta(
     hours=16
@@ -52,8 +52,7 @@ class Roster:
                 return person
         rota = self.rota(post)
         local = now.astimezone(zone_of(post.site, self.registry))
-        turn = next((one for one in rota.turns if holds(one, local)), None) if rota else None
-        return people.get(turn.person) if turn is not None else None
+        return people.get(person_at(rota, local)) if rota else None
 
     def rota(self, post: Person) -> Rota | None:
         return next((one for one in self.registry.rotas if one.post == post.id), None)

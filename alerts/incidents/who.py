@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from alerts.incidents.model import Incident
 from alerts.notify.notice import Considered, NoticeReason
+from alerts.registry.addresses import where
 from alerts.registry.model import (
     Address,
     ChannelKind,
@@ -35,6 +36,8 @@ class Reason(StrEnum):
     SUBSCRIBED = "subscribed"
     DIGEST_SENT = "digest-sent"
     NEXT_ADDRESS = "next-address"
+    REMINDED = "reminded"
+    STANDS_BEHIND = "stands-behind"
     NOT_THIS_TIER = "not-this-tier"
     NO_TIER = "no-tier"
     OTHER_PLACE = "other-place"
@@ -49,6 +52,9 @@ class Reason(StrEnum):
     EMPTY_ROTA = "empty-rota"
     NO_ADDRESS = "no-address"
     NOT_BY_CALL = "not-by-call"
+    VOLUNTEER = "volunteer"
+    DECLINED = "declined"
+    NO_QUIET_ADDRESS = "no-quiet-address"
     ALREADY_TOLD = "already-told"
     NOT_TOLD_BEFORE = "not-told-before"
     DIGEST = "digest"
@@ -77,6 +83,8 @@ _TOLD = frozenset(
         Reason.SUBSCRIBED,
         Reason.DIGEST_SENT,
         Reason.NEXT_ADDRESS,
+        Reason.REMINDED,
+        Reason.STANDS_BEHIND,
     }
 )
 
@@ -116,6 +124,15 @@ TEXTS: dict[Reason, dict[Language, str]] = {
     Reason.NEXT_ADDRESS: {
         Language.ZH: "已通知：前一个地址发不出去，改用下一个。",
         Language.EN: "Told: the address before did not work, so the next one was used.",
+    },
+    Reason.REMINDED: {
+        Language.ZH: "已提醒：这件事还等着复查或回访。",
+        Language.EN: "Reminded: a second look or a call on whoever reported still waits.",
+    },
+    Reason.STANDS_BEHIND: {
+        Language.ZH: "已提醒：还没有人回来确认，请这一级安排人，只提醒一次。",
+        Language.EN: "Reminded, once: nobody has confirmed it yet, so this tier was asked to send "
+        "somebody.",
     },
     Reason.NOT_THIS_TIER: {
         Language.ZH: "未通知：还没轮到这一级。",
@@ -172,6 +189,19 @@ TEXTS: dict[Reason, dict[Language, str]] = {
     Reason.NOT_BY_CALL: {
         Language.ZH: "没有打电话：事情已经过去，或者不急，不为这个响铃。",
         Language.EN: "Not called: it is over, or can wait, and no phone is rung for that.",
+    },
+    Reason.VOLUNTEER: {
+        Language.ZH: "不提醒：志愿者自愿来，不催；后面一级会安排人。",
+        Language.EN: "Not reminded: a volunteer never is; the tier behind is asked instead.",
+    },
+    Reason.DECLINED: {
+        Language.ZH: "不再提醒：本人说过去不了；请别人去。",
+        Language.EN: "Not reminded: said they cannot come; somebody else is asked.",
+    },
+    Reason.NO_QUIET_ADDRESS: {
+        Language.ZH: "没有提醒：只登记了电话、广播，或和志愿者共用的群，提醒不用这些。",
+        Language.EN: "Not reminded: has only a phone to ring, an announcer, or a group that "
+        "volunteers read.",
     },
     Reason.ALREADY_TOLD: {
         Language.ZH: "没有重复通知：这一次已经通知过。",
@@ -256,18 +286,45 @@ class Quiet:
     snoozed: Mapping[str, datetime] = field(default_factory=dict)
 
 
-def addresses_for(person: Person, reason: NoticeReason) -> tuple[Address, ...]:
+VOLUNTEERS = frozenset({PostRole.RIVER_CHIEF})
+"""Nobody gives them a deadline, a reminder or an overdue mark, and 去不了 is a good answer."""
+
+
+def addresses_for(
+    person: Person, reason: NoticeReason, registry: Registry | None = None
+) -> tuple[Address, ...]:
     """Where this person is told so, the first one first.
 
-    No phone is rung to say that it is over, or for what can wait; a link is of use only where it
-    can be tapped.
+    No phone is rung to say that it is over, for what can wait, or to remind; a link is of use only
+    where it can be tapped.
     """
+    if reason is NoticeReason.REMINDER:
+        return _without_noise(person, registry)
     left_out: tuple[ChannelKind, ...] = ()
     if reason in (*_ENDINGS, NoticeReason.DIGEST):
         left_out = (ChannelKind.VOICE,)
     elif reason is NoticeReason.LINK:
-        left_out = (ChannelKind.VOICE, ChannelKind.ANNOUNCER)
+        left_out = _ALOUD
     return tuple(one for one in person.addresses if one.channel not in left_out)
+
+
+def _without_noise(person: Person, registry: Registry | None) -> tuple[Address, ...]:
+    """Neither a call nor an announcer, nor what a volunteer of ``registry`` reads as well; a group
+    after one's own; a text message, which costs, only where there is no other."""
+    spared = {
+        where(one)
+        for other in (registry.people if registry else ())
+        if other.role in VOLUNTEERS
+        for one in other.addresses
+    }
+    silent = [
+        one for one in person.addresses if one.channel not in _ALOUD and where(one) not in spared
+    ]
+    free = [one for one in silent if one.channel is not ChannelKind.SMS]
+    return tuple(sorted(free or silent, key=lambda one: one.group))
+
+
+_ALOUD = (ChannelKind.VOICE, ChannelKind.ANNOUNCER)
 
 
 def place_of(incident: Incident, registry: Registry) -> Place | None:
@@ -313,8 +370,8 @@ def at_step(incident: Incident, registry: Registry, step: int | None = None) -> 
     """Whose turn it is at ``step``, the incident's own when not given; reachable or not."""
     place, steps = place_of(incident, registry), tiers_of(incident, registry)
     wanted = incident.step if step is None else step
-    people = _people(incident, registry)
-    return [person for person in people if _tier_for(person, steps, place) == wanted]
+    people = people_of(incident, registry)
+    return [person for person in people if tier_for(person, steps, place) == wanted]
 
 
 def looks_again(
@@ -324,12 +381,12 @@ def looks_again(
 
     Where one of them has ``declined``, the next tier that anybody has an address in.
     """
-    people = _people(incident, registry)
+    people = people_of(incident, registry)
     took_over = [person for person in people if person.id == incident.acknowledged_by]
     if took_over and took_over[0].id not in declined:
         return took_over
     place, steps = place_of(incident, registry), tiers_of(incident, registry)
-    tiers = {person.id: _tier_for(person, steps, place) for person in people}
+    tiers = {person.id: tier_for(person, steps, place) for person in people}
     passed = [tier for id in declined if isinstance(tier := tiers.get(id), int)]
     for step in range(max(passed, default=-1) + 1, len(steps)):
         asked = [person for person in people if tiers[person.id] == step]
@@ -406,7 +463,7 @@ def _verdicts(
 ) -> Iterator[Verdict]:
     place = place_of(incident, registry)
     steps = tiers_of(incident, registry)
-    people = _people(incident, registry)
+    people = people_of(incident, registry)
     # Whoever took over may have left since: then the second look is the first tier's.
     took_over = next((p.id for p in people if p.id == incident.acknowledged_by), "")
     if reason is NoticeReason.ASSIGNED:
@@ -414,7 +471,7 @@ def _verdicts(
     looks = {one.id for one in looks_again(incident, registry, history.declined)}
     told: dict[str, Verdict] = {}
     for person in people:
-        tier = _tier_for(person, steps, place)
+        tier = tier_for(person, steps, place)
         if reason is NoticeReason.SECOND_LOOK:
             why = _why_second_look(person, tier, looks, took_over)
         else:
@@ -549,7 +606,7 @@ def _held_back(incident: Incident) -> Reason | None:
     return None
 
 
-def _people(incident: Incident, registry: Registry) -> tuple[Person, ...]:
+def people_of(incident: Incident, registry: Registry) -> tuple[Person, ...]:
     """Everybody of the site, and who subscribed from elsewhere; for the cell itself, everybody."""
     if incident.subject.kind is SubjectKind.CELL:
         return registry.people
@@ -562,7 +619,7 @@ def _people(incident: Incident, registry: Registry) -> tuple[Person, ...]:
     )
 
 
-def _tier_for(person: Person, steps: tuple[Tier, ...], place: Place | None) -> int | Reason:
+def tier_for(person: Person, steps: tuple[Tier, ...], place: Place | None) -> int | Reason:
     """The person's step in this climb, or why there is none."""
     if place is not None and person.site != place.site:
         return Reason.NO_TIER

@@ -12,7 +12,14 @@ from alerts.notify.notice import Notice, NoticeReason
 from alerts.notify.parts import NOTHING, parts_of
 from alerts.notify.webhook import Webhook
 
-_OVER = frozenset({NoticeReason.RECOVERED, NoticeReason.SECOND_LOOK, NoticeReason.CLOSED})
+_OVER = frozenset(
+    {
+        NoticeReason.RECOVERED,
+        NoticeReason.SECOND_LOOK,
+        NoticeReason.REMINDER,
+        NoticeReason.CLOSED,
+    }
+)
 _NEVER = "0001-01-01T00:00:00Z"  # Go's zero time: has not ended
 
 

@@ -20,6 +20,7 @@ class NoticeReason(StrEnum):
     CLOSED = "closed"
     LINK = "link"  # asked for a link of their own
     DIGEST = "digest"  # what can wait, once a day and place
+    REMINDER = "reminder"  # a second look, or a call on whoever reported, still waits
     HUSHED = "hushed"  # somebody has it, or it is over: an announcer falls silent
 
 
@@ -49,7 +50,10 @@ class NoticeState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """One outbox row: unique by (incident, reason, step, address). Its words are fixed."""
+    """One outbox row: unique by (incident, reason, step, address). Its words are fixed.
+
+    ``incident`` 0 is none: a reminder of a turn or of a silence.
+    """
 
     id: int
     incident: int

@@ -6,7 +6,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from alerts.incidents.model import Incident, State
+from alerts.incidents.duties import Waiting, ends_at
+from alerts.incidents.model import Duty, DutyKind, Incident, State
+from alerts.incidents.reminders import Item
+from alerts.incidents.shifts import BEFORE, Shift
 from alerts.messages import notice_words
 from alerts.notify import receipts, sms, wechat
 from alerts.notify.limits import ABOUT, PACE, About, Allowance
@@ -30,9 +33,11 @@ from alerts.registry.model import (
     Registry,
     Site,
 )
+from alerts.reminder import reminder_words
 from alerts.rules import rehearsal
 from alerts.rules.packs import Packs, read_packs
 from alerts.rules.rule import Rule
+from alerts.shift_words import shift_words
 from alerts.speech import spoken_words
 from alerts.words import IncidentClass, Language, Severity
 
@@ -148,6 +153,14 @@ _WEN = replace(_CHEN, id="wen", name="文书记", role=PostRole.COMMUNITY, place
 _REGISTRY = Registry(
     sites=(_SITE,), places=(_SHED, _REACH, _RISK), devices=(_BOX,), people=(_CHEN, _WEN)
 )
+_TURN = Shift(
+    about="",
+    post=replace(_CHEN, id="guard", name="值班岗", role=PostRole.GUARD, is_post=True),
+    begins_at=datetime(2026, 11, 22, 12, 0, tzinfo=UTC),  # 20:00 in Shanghai
+    ends_at=datetime(2026, 11, 23, 0, 0, tzinfo=UTC),
+    holder=_CHEN,
+    places=(_SHED,),
+)
 _ADDRESS = Address(channel=ChannelKind.WECOM_APP, to="chen")
 _FIELDS = {
     "thing1": Part.SUMMARY,
@@ -178,6 +191,15 @@ def page(packs: Packs) -> str:
     for reason in _TOLD:
         parts.append(f"### {reason.value}\n")
         parts += [_everywhere(smoke, reason, language) for language in Language]
+    parts.append(
+        "## Reminders\n\nOf a second look; to whoever stands behind a volunteer; of several at once; of "
+        "one's turn at a post; of one that nobody has. Who and when: "
+        "[incidents.md](incidents.md#reminders).\n"
+    )
+    for items in _reminded(packs):
+        parts += [_fields(_reminder(packs, items, language)) for language in Language]
+    for shift in (_TURN, replace(_TURN, holder=None)):
+        parts += [_fields(_turn(shift, language)) for language in Language]
     parts.append("## Many at once\n")
     parts += [_many(packs, language) for language in Language]
     parts.append(
@@ -223,7 +245,16 @@ def _spelt(allowance: Allowance) -> str:
 
 
 def _everywhere(rule: Rule, reason: NoticeReason, language: Language) -> str:
-    notice = _notice(rule, reason, language)
+    is_over = reason in (NoticeReason.RECOVERED, NoticeReason.CLOSED)
+    text = _fields(_notice(rule, reason, language), can_call=not is_over)
+    if language is Language.ZH and not is_over:
+        said = spoken_words(rule, _incident(rule, reason), _REGISTRY, reason)
+        text += "- `announcer`: " + " / ".join(said.splitlines()) + "\n"
+    return text
+
+
+def _fields(notice: Notice, *, can_call: bool = False) -> str:
+    """The text, and what templates make of it."""
     parts = parts_of(notice)
     filled = {} if parts is None else {
         name: wechat.value(name, part, parts, notice) for name, part in _FIELDS.items()
@@ -231,14 +262,10 @@ def _everywhere(rule: Rule, reason: NoticeReason, language: Language) -> str:
     template = json.loads(sms.fill(notice, _VARIABLES) or "{}")
     lines = ["```text", text_of(notice, ABOUT[ChannelKind.WECOM].bytes_most), "```", ""]
     lines.append("- `wechat`: " + "; ".join(f"{k} {v}" for k, v in filled.items()))
-    is_over = reason in (NoticeReason.RECOVERED, NoticeReason.CLOSED)
     lines.append(
-        ("- `sms`: " if is_over else "- `sms`, `voice`: ")
+        ("- `sms`, `voice`: " if can_call else "- `sms`: ")
         + "; ".join(f"{k} {v}" for k, v in template.items())
     )
-    if language is Language.ZH and not is_over:
-        said = spoken_words(rule, _incident(rule, reason), _REGISTRY, reason)
-        lines.append("- `announcer`: " + " / ".join(said.splitlines()))
     return "\n".join(lines) + "\n"
 
 
@@ -249,6 +276,56 @@ def _many(packs: Packs, language: Language) -> str:
         for n, rule in enumerate(rules[:12])
     ]
     return f"```text\n{text_of(merged(notices), 2048)}\n```\n"
+
+
+def _reminded(packs: Packs) -> Iterator[tuple[Item, ...]]:
+    smoke, oxygen = (
+        _incident(packs.rules[name], NoticeReason.SECOND_LOOK)
+        for name in ("eb-smoke", "riv-do-low")
+    )
+    yield (_item(smoke, DutyKind.SECOND_LOOK, level=2),)
+    yield (_item(oxygen, DutyKind.SECOND_LOOK, stands_behind=True),)
+    yield _item(smoke, DutyKind.SECOND_LOOK), _item(smoke, DutyKind.CALL_ON)
+
+
+def _item(
+    incident: Incident, kind: DutyKind, *, level: int = 1, stands_behind: bool = False
+) -> Item:
+    duty = Duty(id=0, incident=7, kind=kind, person="", opened_at=_SINCE + timedelta(minutes=9))
+    waiting = Waiting(duty=duty, incident=incident)
+    return Item(waiting=waiting, level=level, stands_behind=stands_behind, ends_at=ends_at(waiting))
+
+
+def _reminder(packs: Packs, items: tuple[Item, ...], language: Language) -> Notice:
+    now = _SINCE + timedelta(hours=12)
+    to = replace(_CHEN, language=language)
+    title, text = reminder_words(items, {0: _LINK}, packs.rules, _REGISTRY, to, now)
+    return _said(title, text, _LINK, language, now)
+
+
+def _turn(shift: Shift, language: Language) -> Notice:
+    now, link = shift.begins_at - BEFORE, "https://watch.example.org/people"
+    title, text = shift_words(shift, _REGISTRY, replace(_CHEN, language=language), link, now)
+    return _said(title, text, link, language, now)
+
+
+def _said(title: str, text: str, link: str, language: Language, now: datetime) -> Notice:
+    return Notice(
+        id=7,
+        incident=7,
+        reason=NoticeReason.REMINDER,
+        step=0,
+        person="chen",
+        address=_ADDRESS,
+        language=language,
+        cls=IncidentClass.UPKEEP,
+        severity=Severity.MINOR,
+        title=title,
+        text=text,
+        link=link,
+        created_at=now,
+        due_at=now,
+    )
 
 
 def _notice(rule: Rule, reason: NoticeReason, language: Language) -> Notice:

@@ -341,6 +341,7 @@ class Acts(Part):
                 return Conflict(incident)
             line = line_of(StoryKind.DUTY_DONE, now, act, facts)
             connection.execute(insert(t.story), story_row(incident.id, line))
+            self._let_reminders_go(connection, incident.id, registry, now)
             if outcome is CallOn.NOT_CONTENT:
                 return Done(self._not_content(connection, incident, act, registry, now))
             return Done(incident)

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, delete, insert, or_, select
 from alerts.digest import belongs, digest_words
 from alerts.incidents import who
 from alerts.incidents.model import Incident, StoryKind, StoryLine
+from alerts.incidents.shifts import KEPT as REMINDED
 from alerts.incidents.who import place_of, zone_of
 from alerts.notify.notice import Considered, NoticeReason
 from alerts.registry.model import ChannelKind, Place, Registry
@@ -122,9 +123,10 @@ class Digests(Part):
             connection.execute(insert(t.considered), rows)
 
     def clean_up(self, now: datetime) -> None:
-        """What nobody will ask for again: marks of digests, snoozes that have run out."""
+        """What nobody will ask for again: marks of digests and reminders, snoozes that have run out."""
         with self._database.write() as connection:
             connection.execute(delete(t.digest).where(t.digest.c.at < now - KEPT))
+            connection.execute(delete(t.reminder).where(t.reminder.c.at < now - REMINDED))
             connection.execute(delete(t.snooze).where(t.snooze.c.until <= now))
 
 

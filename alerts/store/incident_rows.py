@@ -181,7 +181,7 @@ def notice_of(row: Row[Any]) -> Notice:
         cls=IncidentClass(fields["cls"]),
         severity=Severity(fields["severity"]),
         state=NoticeState(fields["state"]),
-        **{name: fields[name] for name in _NOTICE},
+        **{name: fields[name] for name in _NOTICE} | {"incident": fields["incident"] or 0},
     )
 
 

@@ -49,6 +49,7 @@ class Linked(Part):
             is_turn = self._is_turn_of(connection, incident, who, registry)
             line = line_of(StoryKind.DECLINED, now, act)
             connection.execute(insert(t.story), story_row(incident.id, line))
+            self._let_reminders_go(connection, incident.id, registry, now)
             match incident.state:
                 case State.ACKNOWLEDGED if incident.assigned and incident.acknowledged_by == who:
                     incident = self._give_back(connection, incident, act, registry, now)

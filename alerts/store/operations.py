@@ -42,9 +42,11 @@ from alerts.store.quiet import Quiet, silence_over
 from alerts.store.reads import Reads
 from alerts.store.receipted import Receipted
 from alerts.store.registry_rows import changes, write_registry
+from alerts.store.reminders import Reminders
 from alerts.store.rules_seen import RulesSeen, rules_seen
 from alerts.store.sending import Sending
 from alerts.store.telling import UNSENT, Rulebook, Teller, Words, level_of
+from alerts.store.turns import Turns
 from alerts.store.unwritten import Unwritten
 from alerts.words import IncidentClass
 from edge.contract.subject import Subject
@@ -55,7 +57,9 @@ MUTABLE = frozenset({*CALLING, NoticeReason.SECOND_LOOK})  # what a silence hold
 _CALLING = [reason.value for reason in CALLING]
 
 
-class Operations(Reads, Orders, Receipted, Acts, Sending, Quiet, Posts, Digests, Drills, Linked):
+class Operations(
+    Reads, Orders, Receipted, Acts, Sending, Quiet, Posts, Digests, Drills, Linked, Reminders, Turns
+):
     """Every call is one transaction. ``words`` is ``alerts.messages.notice_words`` when not given.
 
     With ``links`` a notice's link is signed for whoever it goes to.
@@ -368,6 +372,8 @@ class Operations(Reads, Orders, Receipted, Acts, Sending, Quiet, Posts, Digests,
             incident = self._tell(connection, incident, reason, registry, now)
         if before is not None and incident.part_of is None:
             self._lead(connection, incident, registry, now)
+        if before is not None and (before.state is State.RECOVERED or before.seen_on_site):
+            self._let_reminders_go(connection, incident.id, registry, now)
         return incident
 
     def _lead(

@@ -75,6 +75,12 @@ class Part:
         verdicts = self._teller.verdicts(connection, change.incident, reason, registry, now)
         return any(verdict.due_at is not None for verdict in verdicts)
 
+    def _let_reminders_go(
+        self, connection: Connection, incident: int, registry: Registry, now: datetime
+    ) -> None:
+        """What is not sent yet and no longer waits is not reminded of."""
+        raise NotImplementedError
+
     def _open_act(
         self, connection: Connection, incident_id: int, who: str, version: int | None
     ) -> tuple[Incident | None, Registry, Refused | Conflict | None]:

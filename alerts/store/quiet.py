@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, insert, or_, select, update
 
 from alerts.incidents.acts import Refusal, Refused
+from alerts.incidents.endings import about
 from alerts.incidents.model import Incident, State
 from alerts.incidents.silences import (
     AHEAD,
@@ -18,9 +19,11 @@ from alerts.incidents.silences import (
     Snooze,
     muted_by,
 )
+from alerts.notify.notice import NoticeReason, NoticeState
 from alerts.registry.model import Registry
 from alerts.store import tables as t
 from alerts.store.part import Part
+from alerts.store.telling import UNSENT
 from alerts.store.who_rows import snoozes_of
 
 _FIELDS = [
@@ -76,7 +79,14 @@ class Quiet(Part):
             if isinstance(known, Refused) or known.ended_at is not None:
                 return known
             changed = _put(connection, replace(known, ended_by=who, ended_at=now))
-            i = t.incident.c
+            i, n, r = t.incident.c, t.notice.c, t.reminder.c
+            said = select(r.message).where(r.about == about(known), r.message > 0)
+            connection.execute(  # that it is about to end is no news any more
+                update(t.notice)
+                .where(n.round.in_(said), n.reason == NoticeReason.REMINDER.value)
+                .where(n.state.in_(UNSENT))
+                .values(state=NoticeState.OVERTAKEN.value, settled_at=now)
+            )
             connection.execute(
                 update(t.incident)
                 .where(i.site == known.site, i.is_open.is_(True), i.muted_until.isnot(None))
@@ -144,13 +154,17 @@ def silence_over(
     connection: Connection, incident: Incident, registry: Registry, now: datetime
 ) -> Silence | None:
     """The silence that covers this incident now, if any."""
+    here = silences_now(connection, now, incident.subject.site)
+    return muted_by(here, incident, registry, now)
+
+
+def silences_now(connection: Connection, now: datetime, site: str | None = None) -> list[Silence]:
+    """Those that hold, of one site or of all."""
     s = t.silence.c
-    rows = connection.execute(
-        select(t.silence).where(
-            s.site == incident.subject.site, s.until > now, s.since <= now, s.ended_at.is_(None)
-        )
-    )
-    return muted_by([_silence(row) for row in rows], incident, registry, now)
+    query = select(t.silence).where(s.until > now, s.since <= now, s.ended_at.is_(None))
+    if site is not None:
+        query = query.where(s.site == site)
+    return [_silence(row) for row in connection.execute(query)]
 
 
 def _is_wrong(wanted: Silence, registry: Registry) -> Refusal | None:

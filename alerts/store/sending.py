@@ -41,6 +41,7 @@ class Sending(Part):
             elder.c.to == notice.c.to,
             elder.c.id < notice.c.id,
             elder.c.state.in_(UNSENT),
+            elder.c.reason != NoticeReason.REMINDER.value,  # it may wait for the day; alarms do not
         )
         query = (
             select(notice)
@@ -159,7 +160,9 @@ class Sending(Part):
         }
         untried = [
             address
-            for address in (who.addresses_for(person, NoticeReason(row.reason)) if person else ())
+            for address in (
+                who.addresses_for(person, NoticeReason(row.reason), registry) if person else ()
+            )
             if (address.channel.value, address.to) not in tried
         ]
         return person, untried, len(tried)
@@ -234,7 +237,9 @@ def _same_call(row: Any) -> tuple[Any, ...]:
 
 
 def _consider(connection: Connection, row: Any, reason: who.Reason, now: datetime) -> None:
-    """Whoever this notice was for was considered once more."""
+    """Whoever this notice was for was considered once more; of no incident there is no record."""
+    if row.incident is None:
+        return
     verdict = Considered(
         incident=row.incident,
         at=now,

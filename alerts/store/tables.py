@@ -425,7 +425,9 @@ notice = Table(
     "notice",
     METADATA,
     Column("id", SERIAL, primary_key=True),
-    Column("incident", SERIAL, ForeignKey("incident.id"), nullable=False),
+    Column(
+        "incident", SERIAL, ForeignKey("incident.id")
+    ),  # none: a reminder of a turn or a silence
     Column("reason", WORD, nullable=False),
     Column("step", Integer, nullable=False),
     # How often it has come back, and how bad: a second rise is news, a repeated write is not.
@@ -451,6 +453,22 @@ notice = Table(
     UniqueConstraint("incident", "channel", "to", "reason", "step", "round", "level"),
     Index(None, "state", "due_at"),
     Index(None, "channel", "incident"),
+)
+
+# What was said of what waits, at which level and to whom: so that it is said once, whatever restarts.
+reminder = Table(
+    "reminder",
+    METADATA,
+    Column("id", SERIAL, primary_key=True),
+    Column("about", Text, nullable=False),  # "duty:7", "turn:guard:1777896000", ...
+    Column("level", SmallInteger, nullable=False),
+    Column("person", WORD, nullable=False),  # empty: nobody could be, or it is held back
+    Column("reason", WORD, nullable=False),
+    Column("message", BigInteger, nullable=False),  # the ``round`` of its notices; 0 without any
+    Column("at", Instant, nullable=False),
+    Index(None, "about"),
+    Index(None, "message"),
+    Index(None, "at"),
 )
 
 silence = Table(

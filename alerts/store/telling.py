@@ -29,6 +29,12 @@ _ANNOUNCED = (*CALLING, NoticeReason.SECOND_LOOK)
 UNSENT = (NoticeState.WAITING.value, NoticeState.RETRYING.value)
 
 _CALLS = [reason.value for reason in CALLING]
+_CLIMBED_TO = [
+    reason.value
+    for reason in (
+        who.Reason.TIER, who.Reason.STAND_IN, who.Reason.ON_ROTA, who.Reason.SUBSCRIBED
+    )
+]  # fmt: skip
 _UNHEARD = (NoticeState.REJECTED.value, NoticeState.OVERTAKEN.value)
 
 Words = Callable[..., tuple[str, str]]
@@ -65,7 +71,8 @@ class Teller:
         verdicts = self.verdicts(connection, incident, reason, registry, now, silence)
         rule = rulebook.rules.get(incident.words_of) if rulebook else None
         before = self._before(connection, incident, reason, registry, now)
-        taken = set() if is_first else self._addresses_told(connection, incident, reason)
+        known = set() if is_first else self._addresses_told(connection, incident, reason)
+        taken: set[tuple[str, str]] = set()
         rows: list[dict[str, Any]] = []
         told: list[str] = []
         for verdict in verdicts:
@@ -76,11 +83,13 @@ class Teller:
             address = who.addresses_for(verdict.person, reason)[0]
             if address.channel is ChannelKind.ANNOUNCER and reason in _SAID_BY_SILENCE:
                 continue  # ``hush`` tells it
-            if (address.channel.value, address.to) in taken:
+            step = _step_of(verdict, incident, reason)
+            there = (address.channel.value, address.to)
+            if there in taken or (*there, step) in known:
                 continue  # two people behind one group address: one message
-            taken.add((address.channel.value, address.to))
+            taken.add(there)
             row = self.row(incident, reason, verdict.person, address, registry, rule, now, before)
-            rows.append(row | {"due_at": verdict.due_at, "step": _step_of(verdict, incident)})
+            rows.append(row | {"due_at": verdict.due_at, "step": step})
         _consider(connection, incident, verdicts, now)
         if rows:
             connection.execute(insert(t.notice), rows)
@@ -143,7 +152,8 @@ class Teller:
             Roster(registry=registry, handed=handed(connection)),
         )
 
-    def _link_for(self, incident: Incident, person: Person, address: Address, now: datetime) -> str:
+    def link_for(self, incident: Incident, person: Person, address: Address, now: datetime) -> str:
+        """The signed link of whoever reads this address to the page of one incident."""
         if not incident.id:
             return self.link("/incidents")  # told from memory, not written down yet
         if self._links is None or address.channel is ChannelKind.ANNOUNCER:
@@ -213,7 +223,7 @@ class Teller:
         before: Before | None = None,
     ) -> dict[str, Any]:
         """An outbox row with its words; ``due_at`` is the caller's."""
-        link = self._link_for(incident, person, address, now)
+        link = self.link_for(incident, person, address, now)
         try:
             title, text = self._words(
                 rule,
@@ -288,7 +298,7 @@ class Teller:
         rows = connection.execute(
             select(c.person, func.max(c.at).label("at"))
             .where(c.incident == incident.id, c.told.is_(True))
-            .where(c.reason != who.Reason.DIGEST_SENT.value)
+            .where(c.reason.in_(_CLIMBED_TO))
             .group_by(c.person)
         )
         return {row.person: row.at for row in rows if row.person not in known}
@@ -336,23 +346,23 @@ class Teller:
 
     def _addresses_told(
         self, connection: Connection, incident: Incident, reason: NoticeReason
-    ) -> set[tuple[str, str]]:
+    ) -> set[tuple[str, str, int]]:
         n = t.notice.c
         rows = connection.execute(
-            select(n.channel, n.to).where(
+            select(n.channel, n.to, n.step).where(
                 n.incident == incident.id,
                 n.reason == reason.value,
-                n.step == incident.step,
                 n.round == incident.relapses,
                 n.level == level_of(incident, reason),
             )
         )
-        return {(row.channel, row.to) for row in rows}
+        return {(row.channel, row.to, row.step) for row in rows}
 
 
-def _step_of(verdict: who.Verdict, incident: Incident) -> int:
-    """Of those beside the climb none is waited for."""
-    return verdict.step if verdict.step == who.BESIDE else incident.step
+def _step_of(verdict: who.Verdict, incident: Incident, reason: NoticeReason) -> int:
+    """Of those beside the climb none is waited for; a second look is asked of tiers of its own."""
+    is_own = verdict.step == who.BESIDE or reason is NoticeReason.SECOND_LOOK
+    return verdict.step if is_own else incident.step
 
 
 def level_of(incident: Incident, reason: NoticeReason) -> int:

@@ -366,7 +366,8 @@ def _told(line: StoryLine, incident: Incident, scene: Scene) -> Told:
         text = t("story.nobody-told")
         if people:
             key = f"story.told-{reason}" if f"story.told-{reason}" in t.texts else "story.told"
-            text = t(key, to=t("list.comma").join(people))
+            duty = t.either(f"dutyname.{facts.get('duty', '')}", "")
+            text = t(key, to=t("list.comma").join(people), duty=duty)
     else:
         text = t(
             f"story.{line.kind.value}",

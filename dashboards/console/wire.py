@@ -76,7 +76,10 @@ class StoryOut:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoticeOut:
-    """A notice word for word. The address itself stays inside the house."""
+    """A notice word for word. The address itself stays inside the house.
+
+    ``incident`` 0 is none: a reminder of a turn or of a silence.
+    """
 
     id: int
     incident: int

@@ -63,6 +63,7 @@ async def test_a_webhook_is_signed_over_its_time_and_body() -> None:
         (NoticeReason.CLIMBED, "firing"),
         (NoticeReason.RECOVERED, "resolved"),
         (NoticeReason.SECOND_LOOK, "resolved"),
+        (NoticeReason.REMINDER, "resolved"),
         (NoticeReason.CLOSED, "resolved"),
     ],
 )

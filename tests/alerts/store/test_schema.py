@@ -2,20 +2,27 @@
 
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
+from alerts.registry.model import Rota, Turn
 from alerts.store import database as databases
 from alerts.store.database import HEAD, MIGRATIONS, Database
 from alerts.store.errors import StoreMisfit, StoreUnavailable
 from alerts.store.operations import Operations
 from alerts.store.tables import METADATA
+from tests.alerts.incidents.community import NOW, REGISTRY, says
+from tests.alerts.store.conftest import PACKS
+
+ROTA = Rota(post="guard", turns=(Turn(person="wen", since="18:20", until="20:00"),))
 
 
 @pytest.fixture
@@ -30,6 +37,25 @@ def test_migrations_build_what_the_tables_say(database):
     with database.read() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, METADATA) == []
+
+
+def test_notices_of_before_survive_that_some_are_of_no_incident(database, url):
+    """SQLite makes the table anew for that."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with database.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0010")
+        connection.execute(text("INSERT INTO cell (id, name, revision, mark) VALUES (1, '', 0, 0)"))
+    with Operations(url, packs=PACKS) as operations:
+        operations.save_registry(replace(REGISTRY, rotas=(ROTA,)), "x", "y", NOW)
+        operations.take([says(1)], PACKS, NOW)
+        before = operations.notices()
+        operations.set_up()
+        assert operations.notices() == before
+        assert len(before) == 1
+        assert operations.remind_of_turns(NOW) == 2
+        assert [one.incident for one in operations.notices()] == [0, 0, before[0].incident]
 
 
 def test_the_named_head_is_the_newest_migration():

@@ -4,7 +4,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -13,6 +14,7 @@ import pytest
 from alerts.packs import shipped
 from alerts.rules.inputs import Tick
 from alerts.rules.packs import read_packs
+from alerts.rules.transition import Change
 from alerts.store.operations import Operations
 from collector.cli import VERBS, main
 from collector.demo import scenario
@@ -253,6 +255,17 @@ def test_a_journal_from_elsewhere_is_replayed_without_a_database(cell, say):
     assert code == 0, text
     assert "as they did ring" not in text
     assert not (cell / "state" / "operations.db").exists()
+
+
+def test_why_says_who_was_reminded_and_that_a_volunteer_never_is(cell, say):
+    begin = datetime.now(UTC)
+    cleared = replace(RAISED, position=RAISED.position + 1, change=Change.CLEARED)
+    with Operations(f"sqlite:///{cell / 'state' / 'operations.db'}") as operations:
+        operations.take([cleared], read_packs(shipped()), begin)
+        for minutes in range(0, 24 * 60, 15):
+            operations.remind(begin + timedelta(minutes=minutes))
+    assert "不提醒：志愿者自愿来，不催" in say(["why", "1", "mei"])[1]
+    assert "Not reminded: a volunteer never is" in say(["why", "1", "--lang", "en"])[1]
 
 
 def test_reading_does_not_migrate_an_empty_database(bare, say):
