@@ -6,7 +6,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from alerts.incidents.model import Incident, State
-from alerts.incidents.who import place_of
+from alerts.incidents.who import first_told, place_of
 from alerts.registry.model import Device, Registry
 from alerts.words import NIGHT_CLASSES, IncidentClass
 from edge.contract.subject import SubjectKind
@@ -21,6 +21,7 @@ class Tie(StrEnum):
 
     GATEWAY = "gateway"  # the cause's device is the gateway of the other's
     PLACE = "place"  # the other is at the cause's place, with its sockets and devices
+    SITE = "site"  # both began together, and whoever is told of the other is told of the cause
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,13 +37,15 @@ SILENCE = frozenset({"eb-offline", "riv-offline"})
 MAINS = frozenset({"eb-mains"})
 NO_VOLTS = frozenset({"eb-no-volts"})
 POWER_CUT = MAINS | NO_VOLTS
+OUTAGE = frozenset({"eb-outage"})
 VOLTAGE = frozenset(
     {"eb-volt", "eb-volt-danger"}
 )  # they ring for too much, too: that never follows
 CAUSES: tuple[Cause, ...] = (
     Cause(rules=SILENCE, follow=SILENCE, tie=Tie.GATEWAY),
     Cause(rules=MAINS, follow=NO_VOLTS, tie=Tie.PLACE),
-    Cause(rules=POWER_CUT, follow=SILENCE | VOLTAGE | {"eb-noload"}, tie=Tie.PLACE),
+    Cause(rules=POWER_CUT, follow=SILENCE | OUTAGE | VOLTAGE | {"eb-noload"}, tie=Tie.PLACE),
+    Cause(rules=OUTAGE, follow=SILENCE | OUTAGE, tie=Tie.SITE),
 )
 
 
@@ -74,8 +77,14 @@ def leads(one: Incident) -> bool:
 
 def causes_it(cause: Incident, other: Incident, registry: Registry) -> bool:
     """Whether ``other`` follows from ``cause``: what that explains, and was not there before."""
-    is_later = other.since >= cause.since - _late_by(other, registry)
-    return is_later and explains(cause, other, registry)
+    late_by = _late_by(other, registry)
+    is_later = other.since >= cause.since - late_by
+    is_guess = cause.rule in OUTAGE  # by what fell silent with it, and by nothing since
+    return (
+        is_later
+        and (not is_guess or other.since <= cause.since + late_by)
+        and explains(cause, other, registry)
+    )
 
 
 def explains(cause: Incident, other: Incident, registry: Registry) -> bool:
@@ -107,6 +116,9 @@ def _is_tied(tie: Tie, cause: Incident, other: Incident, registry: Registry) -> 
             here, there = place_of(cause, registry), place_of(other, registry)
             is_here = here is not None and here == there
             return is_here and (other.rule not in VOLTAGE or _is_dead(other, registry))
+        case Tie.SITE:
+            theirs = first_told(other, registry)
+            return bool(theirs) and theirs <= first_told(cause, registry)
 
 
 def _is_dead(one: Incident, registry: Registry) -> bool:
@@ -131,7 +143,7 @@ def _is_beside(one: Incident, new: Incident, registry: Registry) -> bool:
         return False
     if one.cls is not new.cls and not {one.cls, new.cls} <= NIGHT_CLASSES:
         return False
-    if new.rule in POWER_CUT:
+    if new.rule in POWER_CUT | OUTAGE:
         return False  # it explains what stands beside it, and is never explained by that
     here, there = place_of(one, registry), place_of(new, registry)
     return here is not None and here == there

@@ -134,7 +134,8 @@ def _lines() -> Iterator[str]:
         ),
         "",
         "`gateway`: devices.toml says through which device another speaks. `place`: with its sockets "
-        "and devices. Follows only what is no worse than the cause and began with it or later (a "
+        "and devices. `site`: what began at about the same time, where the cause's first tier has "
+        "everybody that the other's has. Follows only what is no worse than the cause and began with it or later (a "
         "silence with the last word before it), and of a voltage only too little by the one meter "
         "there. What is worse, smoke and all else of fire above all, is told as ever.",
         "",

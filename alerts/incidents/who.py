@@ -300,6 +300,13 @@ def tiers_of(incident: Incident, registry: Registry) -> tuple[Tier, ...]:
     return USUAL_TIERS[place.kind]
 
 
+def first_told(incident: Incident, registry: Registry) -> frozenset[str]:
+    """Whose turn is the first tier's, whatever the hour."""
+    place, steps = place_of(incident, registry), tiers_of(incident, registry)
+    people = _people(incident, registry)
+    return frozenset(p.id for p in people if _tier_for(p, steps, place) == 0)
+
+
 def tells_at_once(incident: Incident) -> bool:
     """INFO tells nobody; upkeep below MAJOR waits for the daily digest."""
     return _held_back(incident) is None

@@ -176,7 +176,13 @@ class CombinationState(HearingState):
         return KeyedEar(self, key)
 
     def told(
-        self, rule: str, subject: str, severity: Severity | None, at_ms: int, watched_ms: int
+        self,
+        rule: str,
+        subject: str,
+        severity: Severity | None,
+        since_ms: int,
+        at_ms: int,
+        watched_ms: int,
     ) -> Sequence[Shift]:
         subjects = dict(self.said.get(rule, _NONE))
         self.said = {**self.said, rule: subjects}

@@ -366,7 +366,7 @@ class Engine:
     def _told(self, book: Book, at_ms: int, state: State) -> Sequence[Shift]:
         assert isinstance(state, HearingState)
         subject, watched_ms = str(book.subject), self._house.watched_ms
-        return state.told(book.rule.id, subject, book.severity, at_ms, watched_ms)
+        return state.told(book.rule.id, subject, book.severity, book.since_ms, at_ms, watched_ms)
 
     def _tell(
         self, book: Book, change: Change, shift: Shift, device: str, doubtful: bool = False

@@ -91,3 +91,42 @@ def test_a_drill_neither_leads_nor_is_led() -> None:
     until = NOW + 60 * MINUTE
     assert leader_of(replace(SILENT, drill_until=until), [CUT], VILLAGE) is None
     assert leader_of(SILENT, [replace(CUT, drill_until=until)], VILLAGE) is None
+
+
+SHED_2 = replace(REGISTRY.places[1], id="shed-2")
+FAR = replace(BOX, id="far", bindings=(Binding(place="shed-2", metrics=("voltage",)),))
+GUESS = incident("eb-outage", 1, device="")
+GUESS_2 = incident(
+    "eb-outage", subject=Subject.of_place("riverside", "shed-2"), place="shed-2", device=""
+)
+SILENT_2 = incident(
+    "eb-offline", subject=Subject.of_device("riverside", "far"), place="shed-2", device="far"
+)
+
+
+def sheds(*guards_places: str) -> Registry:
+    """Two sheds; the one guard looks after these."""
+    people = tuple(
+        replace(p, places=guards_places) if p.id == "guard" else p for p in REGISTRY.people
+    )
+    places = (*REGISTRY.places, SHED_2)
+    return replace(REGISTRY, devices=(BOX, FAR), places=places, people=people)
+
+
+@pytest.mark.parametrize("other", [SILENT, SILENT_2, GUESS_2])
+def test_what_a_sites_devices_fall_silent_of_is_one_story_for_who_hears_of_it(
+    other: Incident,
+) -> None:
+    both, one = sheds("shed-1", "shed-2"), sheds("shed-1")
+    assert leader_of(other, [GUESS], both) is GUESS
+    assert not causes_it(GUESS, replace(other, since=NOW - 46 * MINUTE), both)  # dead before
+    assert not causes_it(GUESS, replace(other, since=NOW + 46 * MINUTE), both)  # another matter
+    # Where nobody, or somebody else, guards shed 2 they are told of it by itself.
+    ming = replace(one.people[0], id="ming", places=("shed-2",))
+    for registry in (one, replace(one, people=(*one.people, ming))):
+        assert (leader_of(other, [GUESS], registry) is GUESS) is (other is SILENT)
+
+
+def test_a_known_cut_takes_over_the_guess_at_its_own_place() -> None:
+    assert leader_of(GUESS, [incident("eb-mains", 7)], VILLAGE) is not None
+    assert leader_of(GUESS_2, [CUT], sheds("shed-1", "shed-2")) is None
