@@ -10,7 +10,7 @@ from datetime import datetime, tzinfo
 from typing import Protocol
 
 from alerts.figures import clean, figures, fill, local, minutes, unit, zone
-from alerts.incidents.grouping import POWER_CUT, RETURN
+from alerts.incidents.grouping import OUTAGE, POWER_CUT, RETURN
 from alerts.incidents.model import Incident, State
 from alerts.incidents.who import place_of, tiers_of
 from alerts.notify.notice import NoticeReason
@@ -301,7 +301,7 @@ def _power(incident: Incident, registry: Registry, device: Device | None, words:
     place = place_of(incident, registry)
     if place is None or place.kind is not PlaceKind.SHED or incident.cls is IncidentClass.WATCH:
         return ""
-    if incident.subject.kind is SubjectKind.DEVICE or incident.words_of in POWER_CUT:
+    if incident.subject.kind is SubjectKind.DEVICE or incident.words_of in POWER_CUT | OUTAGE:
         return ""
     said = incident.facts.get("power")
     if said == "off":

@@ -113,7 +113,13 @@ class Vacant(DeviceState, HearingState):
         return ()
 
     def told(
-        self, rule: str, subject: str, severity: Severity | None, at_ms: int, watched_ms: int
+        self,
+        rule: str,
+        subject: str,
+        severity: Severity | None,
+        since_ms: int,
+        at_ms: int,
+        watched_ms: int,
     ) -> Sequence[Shift]:
         return ()
 

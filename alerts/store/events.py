@@ -42,7 +42,7 @@ def joined(connection: Connection, new: Incident, registry: Registry, now: datet
         # What has not come back from one power cut stays away for the next.
         waits = other.part_of is not None and other.next_step_at is not None
         follows = (explains if waits else causes_it)(new, other, registry)
-        if other.state is State.OPEN and follows:
+        if other.id != new.id and other.state is State.OPEN and follows:
             connection.execute(
                 update(t.incident)
                 .where(or_(i.id == other.id, i.part_of == other.id))  # with what it has led so far

@@ -128,7 +128,13 @@ class BrittleState(DeviceState, HearingState):
         return self._do("look", watched_ms)
 
     def told(
-        self, rule: str, subject: str, severity: Severity | None, at_ms: int, watched_ms: int
+        self,
+        rule: str,
+        subject: str,
+        severity: Severity | None,
+        since_ms: int,
+        at_ms: int,
+        watched_ms: int,
     ) -> Sequence[Shift]:
         return self._do("told", watched_ms)
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from alerts.packs import shipped
-from alerts.registry.model import Binding, Device, Names, Registry
+from alerts.registry.model import Binding, Device, Names, PlaceKind, Registry
 from alerts.rules.engine import Engine
 from alerts.rules.inputs import Sight, Tick, What
 from alerts.rules.transition import Change, Transition
@@ -25,7 +25,7 @@ def box(name: str, shed: str = "a", interval_s: float = 60, **more: Any) -> Devi
 
 
 def village(*devices: Device) -> Registry:
-    plain = worlds.registry(worlds.PlaceKind.SHED)
+    plain = worlds.registry(PlaceKind.SHED)
     sheds = sorted({device.bindings[0].place for device in devices})
     places = tuple(replace(plain.places[0], id=shed, ports=()) for shed in sheds)
     return replace(plain, places=places, devices=devices)

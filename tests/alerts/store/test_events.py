@@ -8,7 +8,7 @@ import pytest
 
 from alerts.incidents.model import State
 from alerts.notify.outcome import Accepted
-from alerts.registry.model import Binding, Device, Names
+from alerts.registry.model import Binding, Device, Names, Site
 from alerts.rules.transition import Change, Transition
 from alerts.words import IncidentClass, Severity
 from edge.contract.subject import Subject
@@ -247,6 +247,55 @@ def test_power_that_fails_again_takes_over_what_has_not_come_back(village):
     take(village, 60, cut(5, Change.CLEARED, after=60 * MINUTE))
     assert take(village, 69) == []
     assert take(village, 70) == [(2, "opened", "guard")]
+
+
+def guess(position: int, change: Change = Change.RAISED, **fields: Any) -> Transition:
+    return says(position, change, rule="eb-outage", cls=IncidentClass.UPKEEP, device="", metric="",
+                value=None, limit=None, peak=None, **fields)  # fmt: skip
+
+
+def test_a_guess_takes_in_what_it_was_made_from_and_is_taken_in_by_who_knows(village):
+    take(village, 5, *(unheard(1 + n, box) for n, box in enumerate(BOXES)))
+    assert take(village, 10, guess(4)) == [(4, "opened", "guard")]
+    assert [one.id for one in village.event(4)] == [4, 1, 2, 3]
+    assert take(village, 20, cut(5)) == [(5, "opened", "guard")]
+    assert [one.id for one in village.event(5)] == [5, 1, 2, 3, 4]
+    assert take(village, 40, guess(6, Change.CLEARED)) == []
+    assert take(village, 41, cut(7, Change.CLEARED)) == [(5, "recovered", "guard")]
+
+
+def test_cuts_of_two_sites_are_two_stories(village):
+    other = Site(id="hillside", names=Names(zh="山坡社区"))
+    shed, box = REGISTRY.places[1], replace(BOX, site="hillside")
+    people = tuple(replace(one, id=f"h-{one.id}", site="hillside") for one in REGISTRY.people)
+    both = replace(
+        VILLAGE,
+        sites=(*VILLAGE.sites, other),
+        places=(*VILLAGE.places, replace(shed, site="hillside")),
+        devices=(*VILLAGE.devices, box),
+        people=(*VILLAGE.people, *people),
+    )
+    village.save_registry(both, "x", "y", NOW)
+    there = Subject.of_place("hillside", "shed-1")
+    assert take(village, 0, cut(1)) == [(1, "opened", "guard")]
+    assert take(village, 1, cut(2, subject=there)) == [(2, "opened", "h-guard")]
+    take(village, 5, unheard(3, "box-2"), unheard(4, "box-1"))
+    elsewhere = replace(unheard(5, "box-1"), subject=Subject.of_device("hillside", "box-1"))
+    take(village, 5, elsewhere)
+    assert [one.id for one in village.event(1)] == [1, 3, 4]
+    assert [one.id for one in village.event(2)] == [2, 5]
+
+
+def test_a_drill_is_neither_swallowed_by_a_cut_nor_leads_one(village):
+    drill = village.open_drill(
+        REGISTRY.places[1], "eb-mains", IncidentClass.UPKEEP, Severity.MAJOR, 30 * MINUTE, "w", "y",
+        NOW,
+    )  # fmt: skip
+    take(village, 0, unheard(1, "box-2", severity=Severity.MAJOR))
+    assert village.event(drill.id) == []
+    take(village, 1, cut(2))
+    assert [one.id for one in village.event(3)] == [3, 2]
+    assert village.incident(drill.id).part_of is None
 
 
 def test_a_false_alarm_of_a_cut_gives_no_time(village):
