@@ -38,9 +38,8 @@ MAINS = frozenset({"eb-mains"})
 NO_VOLTS = frozenset({"eb-no-volts"})
 POWER_CUT = MAINS | NO_VOLTS
 OUTAGE = frozenset({"eb-outage"})
-VOLTAGE = frozenset(
-    {"eb-volt", "eb-volt-danger"}
-)  # they ring for too much, too: that never follows
+# These ring for too much as well, which never follows.
+VOLTAGE = frozenset({"eb-volt", "eb-volt-danger"})
 CAUSES: tuple[Cause, ...] = (
     Cause(rules=SILENCE, follow=SILENCE, tie=Tie.GATEWAY),
     Cause(rules=MAINS, follow=NO_VOLTS, tie=Tie.PLACE),
@@ -77,14 +76,12 @@ def leads(one: Incident) -> bool:
 
 def causes_it(cause: Incident, other: Incident, registry: Registry) -> bool:
     """Whether ``other`` follows from ``cause``: what that explains, and was not there before."""
+    if not explains(cause, other, registry):
+        return False
     late_by = _late_by(other, registry)
-    is_later = other.since >= cause.since - late_by
-    is_guess = cause.rule in OUTAGE  # by what fell silent with it, and by nothing since
-    return (
-        is_later
-        and (not is_guess or other.since <= cause.since + late_by)
-        and explains(cause, other, registry)
-    )
+    if cause.rule in OUTAGE:  # a guess, from what fell silent together: nothing that does so later
+        return abs(other.since - cause.since) <= late_by
+    return other.since >= cause.since - late_by
 
 
 def explains(cause: Incident, other: Incident, registry: Registry) -> bool:

@@ -96,12 +96,12 @@ def is_told_with(
 
 
 def await_return(connection: Connection, leader: Incident, part: Incident, now: datetime) -> None:
-    """The leader is over: whatever it caused may take a while to come back, also for whoever had
-    taken it over by the leader."""
+    """The leader is over: whatever it caused may take a while to come back. Whoever had the leader
+    had this by it, and for no longer."""
     until = now + RETURN
     if part.state is State.OPEN:
         save(connection, part, replace(part, next_step_at=until, version=part.version + 1))
-    elif part.acknowledged_at == leader.acknowledged_at and part.acknowledged_until is not None:
+    elif part.acknowledged_by == leader.acknowledged_by and part.acknowledged_until is not None:
         until = min(until, part.acknowledged_until)
         save(connection, part, replace(part, acknowledged_until=until, version=part.version + 1))
 

@@ -371,17 +371,22 @@ class Operations(Reads, Orders, Acts, Sending, Quiet, Posts, Digests, Drills, Li
             incident = self._tell(connection, incident, reason, registry, now)
         if before is not None and incident.part_of is None:
             self._lead(connection, incident, registry, now)
-        elif before is not None and before.state is State.ACKNOWLEDGED:
+        elif (
+            before is not None
+            and before.state is State.ACKNOWLEDGED
+            and incident.state is State.OPEN
+        ):
             leader = events.leader_of_part(connection, incident)
-            if incident.state is State.OPEN and not (leader and leads(leader)):
+            if leader is None or not leads(leader):
                 return self._let_go(connection, incident, registry, now)
+            self._lead(connection, leader, registry, now)  # still in the hands of whoever has that
         return incident
 
     def _lead(
         self, connection: Connection, leader: Incident, registry: Registry, now: datetime
     ) -> None:
-        """What is a part of it is taken over with it, and told by itself once it no longer leads:
-        what the leader had caused not before it has had the time to come back."""
+        """What is a part of it is taken over with it, and told by itself once it no longer leads;
+        what it had caused has time to come back before."""
         if leader.state is State.OPEN:
             return
         for part in events.parts(connection, leader):

@@ -237,6 +237,25 @@ def test_what_a_person_took_over_with_the_cut_is_told_when_it_does_not_come_back
     assert take(village, 50) == [(2, "opened", "guard")]
 
 
+def test_a_part_that_gets_no_worse_than_the_cut_stays_in_the_hands_of_who_has_that(village):
+    take(village, 0, cut(1))
+    take(village, 6, unheard(2, "box-2"))
+    village.acknowledge(1, "mei", "link", NOW + 7 * MINUTE)
+    told(village, NOW + 7 * MINUTE)
+    worse = unheard(3, "box-2", Change.SEVERITY, severity=Severity.MAJOR)
+    assert take(village, 30, worse) == []
+    part = village.incident(2)
+    assert (part.state, part.acknowledged_by) == (State.ACKNOWLEDGED, "mei")
+
+
+def test_what_somebody_has_in_hand_is_told_when_that_runs_out_and_its_leader_is_over(both):
+    both.acknowledge(1, "mei", "link", NOW + 3 * MINUTE)
+    both.take([says(3, Change.CLEARED, after=4 * MINUTE)], PACKS, NOW + 4 * MINUTE)
+    told(both, NOW + 4 * MINUTE)
+    both.climb(NOW + 243 * MINUTE)  # four hours after she took them over
+    assert told(both, NOW + 243 * MINUTE) == [(2, "opened", "guard")]
+
+
 def test_power_that_fails_again_takes_over_what_has_not_come_back(village):
     take(village, 0, cut(1))
     take(village, 6, unheard(2, "box-2", severity=Severity.MAJOR))
