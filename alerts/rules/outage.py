@@ -18,9 +18,9 @@ from alerts.rules.rule import (
     Mistake,
     Shift,
     State,
+    Word,
     spell_duration,
 )
-from alerts.words import Severity
 
 LEAST = 2  # one silent device says nothing about its neighbours
 SITE_MOST = 50  # devices: a larger site is fed by more than one line
@@ -101,21 +101,14 @@ class OutageState(LimitState, HearingState):
     def hears_at(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(self.homes.values()))
 
-    def told(
-        self,
-        rule: str,
-        subject: str,
-        severity: Severity | None,
-        since_ms: int,
-        at_ms: int,
-        watched_ms: int,
-    ) -> Sequence[Shift]:
-        if subject not in self.homes or (severity is None) == (subject not in self.silent):
+    def told(self, word: Word, at_ms: int, watched_ms: int) -> Sequence[Shift]:
+        subject, is_silent = word.subject, word.severity is not None
+        if subject not in self.homes or is_silent is (subject in self.silent):
             return ()
-        if severity is None:
-            del self.silent[subject]
+        if is_silent:
+            self.silent[subject] = word.since_ms
         else:
-            self.silent[subject] = since_ms
+            del self.silent[subject]
         return self.judge(self._percent(), max(at_ms, self.last_ms), watched_ms) or ()
 
     def warned(self, warning: Warning, now_ms: int, watched_ms: int) -> Sequence[Shift]:

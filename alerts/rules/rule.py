@@ -267,6 +267,15 @@ class DeviceState(State):
         raise NotImplementedError
 
 
+class Word(NamedTuple):
+    """What a rule says of a subject (None: all clear), and since when the danger is there."""
+
+    rule: str
+    subject: str
+    severity: Severity | None
+    since_ms: int
+
+
 class HearingState(State):
     """A state that hears other rules at its place, or official warnings for its site."""
 
@@ -277,16 +286,8 @@ class HearingState(State):
         """The places of its site at which it hears."""
         return (self.seat.place,)
 
-    def told(
-        self,
-        rule: str,
-        subject: str,
-        severity: Severity | None,
-        since_ms: int,
-        at_ms: int,
-        watched_ms: int,
-    ) -> Sequence[Shift]:
-        """A rule it hears has changed its word about a subject there; ``since_ms``: of the danger."""
+    def told(self, word: Word, at_ms: int, watched_ms: int) -> Sequence[Shift]:
+        """A rule it hears has changed its word about a subject there."""
         raise NotImplementedError
 
     def warned(self, warning: Warning, now_ms: int, watched_ms: int) -> Sequence[Shift]:
