@@ -11,6 +11,7 @@ from typing import Protocol
 
 from alerts.figures import clean, figures, fill, local, minutes, unit, zone
 from alerts.incidents.climb import Before
+from alerts.incidents.grouping import OUTAGE, POWER_CUT, RETURN
 from alerts.incidents.model import Incident, State
 from alerts.incidents.who import place_of, tiers_of
 from alerts.notify.notice import NoticeReason
@@ -159,7 +160,8 @@ def notice_words(
                 lines.insert(0, words.cannot_come.format(names=_names(before, words)))
         elif reason is NoticeReason.SEVERITY:
             lines.insert(0, words.worse.format(word=SEVERITIES[language][incident.severity]))
-        lines += [head.why, head.since, head.power, words.do.format(do=head.do)]
+        lines += [head.why, _away(incident, words.away), head.since, head.power]
+        lines.append(words.do.format(do=head.do))
         if incident.is_drill and incident.cls is IncidentClass.FIRE:
             lines.append(words.only_a_drill)
     if group:
@@ -235,7 +237,12 @@ def _ending(
         clear = words.clear.format(where=head.where, name=head.name) + (now_is or "")
     elif say and not _names_where(say.clear):
         clear = words.joined.format(where=head.where, text=clear)
-    lines = [clear, words.lasted.format(lasted=lasted), head.power]
+    lines = [
+        clear,
+        words.lasted.format(lasted=lasted),
+        _away(incident, words.still_away),
+        head.power,
+    ]
     if incident.cls in SECOND_LOOK_CLASSES:
         lines.append(words.still_to_look)
     return lines
@@ -254,6 +261,14 @@ def _came(before: Before, words: Phrases, language: Language) -> str:
 
 def _names(before: Before, words: Phrases) -> str:
     return words.comma.join(clean(name) for name in before.names[:2])
+
+
+def _away(incident: Incident, words: str) -> str:
+    """How many devices are silent by it, where that is known."""
+    away = incident.facts.get("away")
+    if not isinstance(away, int | float):
+        return ""
+    return words.format(count=round(away), minutes=round(RETURN.total_seconds() / 60))
 
 
 def _nobody_came(
@@ -316,7 +331,7 @@ def _power(incident: Incident, registry: Registry, device: Device | None, words:
     place = place_of(incident, registry)
     if place is None or place.kind is not PlaceKind.SHED or incident.cls is IncidentClass.WATCH:
         return ""
-    if incident.subject.kind is SubjectKind.DEVICE:
+    if incident.subject.kind is SubjectKind.DEVICE or incident.words_of in POWER_CUT | OUTAGE:
         return ""
     said = incident.facts.get("power")
     if said == "off":

@@ -31,6 +31,8 @@ class Phrases:
     waited: str
     clear: str
     now_is: str
+    away: str
+    still_away: str
     lasted: str
     still_to_look: str
     look_again: str
@@ -79,6 +81,8 @@ ZH = Phrases(
     waited=" {t}",
     clear="{where}：{name}，已经恢复。",
     now_is="{metric}现在是 {value} {unit}。",
+    away="这里有 {count} 台设备没有数据，不再一台台通知。",
+    still_away="还有 {count} 台设备没有数据；{minutes} 分钟后还没有，会另外通知。",
     lasted="前后 {lasted}。",
     still_to_look="还要有人到现场复查，确认了才算完。",
     look_again="{where}：{name}，数值已经恢复，请复查。",
@@ -131,6 +135,8 @@ EN = Phrases(
     waited=" for {t}",
     clear="{where}: {name} is over.",
     now_is=" {metric} is now {value} {unit}.",
+    away="Devices that are silent by it: {count}. They are not told one by one.",
+    still_away="Devices that are still silent: {count}. Any that is so in {minutes} minutes is told by itself.",
     lasted="It lasted {lasted}.",
     still_to_look="Somebody still has to look at the place; it ends once that is confirmed.",
     look_again="{where}: {name}. The figures are back to normal; please look again.",

@@ -33,14 +33,16 @@ def wait_of(steps: Sequence[Tier], step: int, severity: Severity) -> timedelta |
 def timed(incident: Incident, steps: Sequence[Tier], *, told: bool = True) -> Incident:
     """The incident with its ``next_step_at``: ``told_at`` and the wait for its severity.
 
-    Only what is open climbs; what a silence holds back is looked at again when it ends. ``told`` is False for what tells nobody (INFO, the digest).
+    Only what is open climbs; what a silence holds back is looked at again when it ends, and a part
+    when its time to come back is up. ``told`` is False for what tells nobody (INFO, the digest).
     """
+    if incident.part_of is not None:
+        return incident  # whatever leads the event climbs for it
     if incident.muted_until is not None and incident.state is State.OPEN:
         return replace(incident, next_step_at=incident.muted_until)
     wait = wait_of(steps, incident.step, incident.severity)
     climbs = (
         told
-        and incident.part_of is None  # whatever leads the event climbs for it
         and incident.state is State.OPEN
         and incident.severity > Severity.INFO
         and wait is not None

@@ -10,7 +10,7 @@ from alerts.incidents.daytime import DAY, EVENING, LEAVES
 from alerts.incidents.endings import BEFORE as ENDS_BEFORE
 from alerts.incidents.endings import LONG
 from alerts.incidents.flapping import FLAP
-from alerts.incidents.grouping import CAUSES, WINDOW
+from alerts.incidents.grouping import CAUSES, RETURN, WINDOW
 from alerts.incidents.lifecycle import TIMERS, TRANSITIONS, Event
 from alerts.incidents.model import State
 from alerts.incidents.reminders import SHARES, STALE, TOGETHER
@@ -133,13 +133,23 @@ def _lines() -> Iterator[str]:
         "takes the first over has both. A cause leads whatever follows from it, also what opened "
         "before:",
         "",
-        "| rules | tie |",
-        "|---|---|",
-        *(f"| {', '.join(sorted(c.rules))} | {c.tie} |" for c in CAUSES),
+        "| cause | what follows | tie |",
+        "|---|---|---|",
+        *(
+            f"| {', '.join(sorted(c.rules))} | {', '.join(sorted(c.follow))} | {c.tie} |"
+            for c in CAUSES
+        ),
         "",
-        "`gateway` in devices.toml says through which device another speaks. A part that gets "
-        "worse than people know of, or is still there when the leader has recovered, was closed "
-        "or was a false alarm, is told by itself.",
+        "`gateway`: devices.toml says through which device another speaks. `place`: with its sockets "
+        "and devices. `site`: what began at about the same time, where the cause's first tier has "
+        "everybody that the other's has. Follows only what is no worse than the cause and began with it or later (a "
+        "silence with the last word before it), and of a voltage only too little by the one meter "
+        "there. What is worse, smoke and all else of fire above all, is told as ever.",
+        "",
+        "The cause's messages say how many devices are silent by it. A part that gets worse than "
+        "people know of by its leader, or is still there when the leader has recovered, was closed "
+        "or was a false alarm, is told by itself; what followed from a cause that is over has "
+        f"{RETURN.total_seconds() / 60:g} minutes to come back first.",
         "",
         "## Quiet that people ask for",
         "",

@@ -395,6 +395,11 @@ def looks_again(
     return []
 
 
+def first_told(incident: Incident, registry: Registry) -> frozenset[str]:
+    """Whose turn is the first tier's, whatever the hour."""
+    return frozenset(person.id for person in at_step(incident, registry, 0))
+
+
 def tells_at_once(incident: Incident) -> bool:
     """INFO tells nobody; upkeep below MAJOR waits for the daily digest."""
     return _held_back(incident) is None

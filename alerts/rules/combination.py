@@ -26,6 +26,7 @@ from alerts.rules.rule import (
     Series,
     Shift,
     State,
+    Word,
     spell_step,
     step_mistakes,
 )
@@ -175,15 +176,13 @@ class CombinationState(HearingState):
         self.holds = {**self.holds, key: series.hold_ms}
         return KeyedEar(self, key)
 
-    def told(
-        self, rule: str, subject: str, severity: Severity | None, at_ms: int, watched_ms: int
-    ) -> Sequence[Shift]:
-        subjects = dict(self.said.get(rule, _NONE))
-        self.said = {**self.said, rule: subjects}
-        if severity is None:
-            subjects.pop(subject, None)
+    def told(self, word: Word, at_ms: int, watched_ms: int) -> Sequence[Shift]:
+        subjects = dict(self.said.get(word.rule, _NONE))
+        self.said = {**self.said, word.rule: subjects}
+        if word.severity is None:
+            subjects.pop(word.subject, None)
         else:
-            subjects[subject] = int(severity)
+            subjects[word.subject] = int(word.severity)
         return self._judge(at_ms, watched_ms)
 
     def warned(self, warning: Warning, now_ms: int, watched_ms: int) -> Sequence[Shift]:

@@ -27,7 +27,7 @@ from alerts.rules.inputs import (
 from alerts.rules.packs import PackError, Packs, Problem, problems, read_packs
 from alerts.rules.plan import Key, Plan
 from alerts.rules.planning import plan
-from alerts.rules.rule import DeviceState, Ear, HearingState, Seat, Shift, State, numbers
+from alerts.rules.rule import DeviceState, Ear, HearingState, Seat, Shift, State, Word, numbers
 from alerts.rules.snapshot import Snapshot
 from alerts.rules.transition import SOURCE, UNTRUSTED, Change, Transition
 from alerts.words import Severity
@@ -365,8 +365,8 @@ class Engine:
 
     def _told(self, book: Book, at_ms: int, state: State) -> Sequence[Shift]:
         assert isinstance(state, HearingState)
-        subject, watched_ms = str(book.subject), self._house.watched_ms
-        return state.told(book.rule.id, subject, book.severity, at_ms, watched_ms)
+        word = Word(book.rule.id, str(book.subject), book.severity, book.since_ms)
+        return state.told(word, at_ms, self._house.watched_ms)
 
     def _tell(
         self, book: Book, change: Change, shift: Shift, device: str, doubtful: bool = False

@@ -15,7 +15,7 @@ from alerts.rules.inputs import Warning
 from alerts.rules.packs import Packs
 from alerts.rules.plan import Key, Plan
 from alerts.rules.planning import plan
-from alerts.rules.rule import DeviceState, Ear, HearingState, KeyedEar, Shift, State
+from alerts.rules.rule import DeviceState, Ear, HearingState, KeyedEar, Shift, State, Word
 from alerts.words import Severity
 
 FIRST_WAIT_MS, MOST_WAIT_MS = 60_000, 3_600_000  # doubling between them
@@ -112,9 +112,7 @@ class Vacant(DeviceState, HearingState):
     def look(self, at_ms: int, watched_ms: int, seeing_ms: int) -> Sequence[Shift]:
         return ()
 
-    def told(
-        self, rule: str, subject: str, severity: Severity | None, at_ms: int, watched_ms: int
-    ) -> Sequence[Shift]:
+    def told(self, word: Word, at_ms: int, watched_ms: int) -> Sequence[Shift]:
         return ()
 
     def warned(self, warning: Warning, now_ms: int, watched_ms: int) -> Sequence[Shift]:

@@ -10,6 +10,7 @@ from alerts.rules.dryweather import DryWeather
 from alerts.rules.flat import Flat
 from alerts.rules.kofn import KofN
 from alerts.rules.missing import Missing
+from alerts.rules.outage import Outage
 from alerts.rules.pattern import Pattern
 from alerts.rules.rate import Rate
 from alerts.rules.rise import Rise
@@ -36,5 +37,6 @@ KINDS: dict[str, type[Rule]] = {
     "session": Session,
     "pattern": Pattern,
     "combination": Combination,
+    "outage": Outage,
     "set-aside": Aside,
 }

@@ -63,6 +63,7 @@ clear = "…"
 | session | one `aspect` of a charging session: `duration` (hours), `float` (minutes), `plateau` (hours), `float-rise` (percent), `step` (W), `energy` (Wh) | `aspect`, `start_w`, `float_w`, `idle_w`, `window` | as threshold | as threshold: at the latest when the session ends |
 | pattern | how often the value turned by `percent` and `least` within `window`, or within twelve of its intervals where that is longer | `window`, `percent`, `least` | as threshold | as threshold |
 | combination | whether parts hold together: `rule` with `at_least`, official `warning` with `colour`, `metric` with `above` or `below` | steps: `all`, `any` | all of `all`, and any of `any`, for `for` | no longer, for `keep` |
+| outage | percent of a shed's devices, or, where it has one alone, of the site's, that fell silent within `window` of one another; at least two, and not those that were silent before, speak through a gateway or are bound to `mains` or `battery` | `silences` (absence rules), `window` | as threshold | as threshold: as they come back |
 | set-aside | whether a rule has failed there: an error inside the program | steps: `classes`, of the rule that failed | at once; see below | it has run through again for ten minutes |
 
 Steps of a limit have `above`, `below` or `outside = [low, high]`; `clear` (one side) or `back`

@@ -88,7 +88,7 @@ class Plan:
         for ears in everybody if only is None else (only,):
             ears.swap(before, after, ear)
         lists = [
-            self.hearing.get(seat.subject.site, {}).get(seat.place, []),
+            *self.hearing.get(seat.subject.site, {}).values(),
             self.warned.get(seat.subject.site, []),
         ]
         for hearing in lists:  # in place: the engine may be walking them

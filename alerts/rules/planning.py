@@ -1,11 +1,12 @@
 """Planning: every rule at every place and device where it applies, in the order of registry and packs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from alerts.registry.model import Binding, Device, Names, Place, Registry
+from alerts.registry.model import Binding, Device, Names, Place, PlaceKind, Registry
 from alerts.rules.ears import Ears, Patterns
 from alerts.rules.house import HouseTime
 from alerts.rules.near import nearest
+from alerts.rules.outage import counts
 from alerts.rules.own import Own, is_own
 from alerts.rules.packs import Packs
 from alerts.rules.plan import Plan
@@ -51,6 +52,7 @@ class _Planner:
                 self.heard.setdefault(metric, []).append(rule)
         self.made = Plan(own=Own.of(self.rules, self._begin_own))
         self.patterns = Patterns()
+        self.at_home = _at_home(registry, self.places)
         self.count = 0
         """Places in the order that are taken."""
         self.together: dict[tuple[str, Subject], State] = {}
@@ -162,7 +164,7 @@ class _Planner:
             expected = Expected(
                 interval_ms=0, hold_ms=0, now_ms=self.house.last_ms,
                 watched_ms=self.house.watched_ms, subject=subject, place=place,
-                zone=self._zone(place.site),
+                zone=self._zone(place.site), at_home=self.at_home.get(place.site, {}),
             )  # fmt: skip
             state = self._begin(rule, place.site, place.id, expected)
             if state is None:
@@ -174,7 +176,8 @@ class _Planner:
         assert isinstance(state, HearingState)
         if rule.rules_heard:
             places = self.made.hearing.setdefault(place.site, {})
-            places.setdefault(place.id, []).append(state)
+            for spot in state.hears_at:
+                places.setdefault(spot, []).append(state)
         if rule.hears_warnings:
             self.made.warned.setdefault(place.site, []).append(state)
 
@@ -291,6 +294,25 @@ class _Made:
             found = Series.of(device, binding.place, binding.port, metric, hold_ms)
             self._series[key] = found
         return found
+
+
+def _at_home(
+    registry: Registry, places: Mapping[_Spot, Place]
+) -> dict[str, dict[str, list[Subject]]]:
+    """By site and shed, the devices whose silence tells of the mains there; elsewhere boxes live on
+    the sun."""
+    found: dict[str, dict[str, list[Subject]]] = {}
+    for device in registry.devices:
+        homes = [
+            place.id
+            for binding in device.bindings
+            if (place := places.get((device.site, binding.place))) is not None
+            and place.kind is PlaceKind.SHED
+        ]
+        if homes and counts(device):
+            at = found.setdefault(device.site, {}).setdefault(homes[0], [])
+            at.append(Subject.of_device(device.site, device.id))
+    return found
 
 
 def _house(registry: Registry) -> Iterator[Device]:

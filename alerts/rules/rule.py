@@ -6,7 +6,7 @@ that extends ``State`` (judges one subject); one line in ``kinds.py`` makes it k
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, NamedTuple, Self
 
@@ -267,15 +267,27 @@ class DeviceState(State):
         raise NotImplementedError
 
 
+class Word(NamedTuple):
+    """What a rule says of a subject (None: all clear), and since when the danger is there."""
+
+    rule: str
+    subject: str
+    severity: Severity | None
+    since_ms: int
+
+
 class HearingState(State):
     """A state that hears other rules at its place, or official warnings for its site."""
 
     __slots__ = ()
 
-    def told(
-        self, rule: str, subject: str, severity: Severity | None, at_ms: int, watched_ms: int
-    ) -> Sequence[Shift]:
-        """A rule it hears has changed its word about a subject at this place."""
+    @property
+    def hears_at(self) -> tuple[str, ...]:
+        """The places of its site at which it hears."""
+        return (self.seat.place,)
+
+    def told(self, word: Word, at_ms: int, watched_ms: int) -> Sequence[Shift]:
+        """A rule it hears has changed its word about a subject there."""
         raise NotImplementedError
 
     def warned(self, warning: Warning, now_ms: int, watched_ms: int) -> Sequence[Shift]:
@@ -299,6 +311,9 @@ class Expected:
     subject: Subject | None = None
     place: Place | None = None
     zone: str = "Asia/Shanghai"
+    at_home: Mapping[str, Sequence[Subject]] = field(default_factory=dict)
+    """Of rules that judge places: the site's devices whose silence tells of the mains, by the shed at
+    which each is at home."""
 
 
 _ALIASES = {"for": "for_ms", "keep": "keep_ms", "after": "after_ms", "window": "window_ms",

@@ -11,6 +11,7 @@ from sqlalchemy import exc as sql
 from alerts.incidents import climb, lifecycle, who
 from alerts.incidents.duties import duty_of
 from alerts.incidents.flapping import FLAP
+from alerts.incidents.grouping import explains, leads
 from alerts.incidents.lifecycle import Act, Change, Event, Timers
 from alerts.incidents.model import DutyKind, Incident, State, StoryKind, StoryLine
 from alerts.incidents.silences import Silence
@@ -263,7 +264,10 @@ class Operations(
             registry = self._registry(connection)
             for event, incident in self._due_incidents(connection, now):
                 if event is None:
-                    self._climb_on(connection, incident, "wait", registry, now)
+                    if incident.part_of is not None:  # it has had its time to come back
+                        self._let_go(connection, incident, registry, now)
+                    else:
+                        self._climb_on(connection, incident, "wait", registry, now)
                     changed += 1
                 elif change := lifecycle.step(incident, event, now, timers=self._timers):
                     self._apply(connection, incident, change, registry, now)
@@ -370,20 +374,35 @@ class Operations(
             self._teller.hush(connection, incident, now)
         for reason in change.notices:
             incident = self._tell(connection, incident, reason, registry, now)
-        if before is not None and incident.part_of is None:
-            self._lead(connection, incident, registry, now)
         if before is not None and (before.state is State.RECOVERED or before.seen_on_site):
             self._let_reminders_go(connection, incident.id, registry, now)
+        if before is not None and incident.part_of is None:
+            self._lead(connection, incident, registry, now)
+        elif (
+            before is not None
+            and before.state is State.ACKNOWLEDGED
+            and incident.state is State.OPEN
+        ):
+            leader = events.leader_of_part(connection, incident)
+            if leader is None or not leads(leader):
+                return self._let_go(connection, incident, registry, now)
+            self._lead(connection, leader, registry, now)  # still in the hands of whoever has that
         return incident
 
     def _lead(
         self, connection: Connection, leader: Incident, registry: Registry, now: datetime
     ) -> None:
-        """What is a part of it is taken over with it, and told by itself once it no longer leads."""
+        """What is a part of it is taken over with it, and told by itself once it no longer leads;
+        what it had caused has time to come back before."""
         if leader.state is State.OPEN:
             return
         for part in events.parts(connection, leader):
-            if leader.state is State.ACKNOWLEDGED and not leader.false_alarm:
+            if not leads(leader) and not leader.false_alarm and explains(leader, part, registry):
+                events.await_return(connection, leader, part, now)
+                continue
+            if part.state is not State.OPEN:
+                continue  # in somebody's hands
+            if leads(leader):
                 who_has = leader.acknowledged_by
                 act = Act(who=who_has, origin=f"incident:{leader.id}", to=who_has)
                 event = Event.ASSIGNED if leader.assigned else Event.ACKNOWLEDGED
@@ -418,20 +437,21 @@ class Operations(
         """Tell the people; a tier in which nobody can be told gives way to the next at once."""
         packs = self._rulebook()
         if incident.part_of is not None:
-            if reason is NoticeReason.SEVERITY:  # worse than people know of: news of its own
-                events.let_go(connection, incident.part_of, incident.id, now)
-                alone = replace(incident, part_of=None, version=incident.version + 1)
-                steps = who.tiers_of(alone, registry)
-                incident = save(connection, incident, climb.timed(alone, steps))
-            else:
+            if events.is_told_with(connection, incident, reason, registry, now):
                 self._teller.withhold(
                     connection, incident, reason, registry, now, who.Reason.GROUPED
                 )
                 return incident
+            events.let_go(connection, incident.part_of, incident.id, now)
+            alone = replace(incident, part_of=None, version=incident.version + 1)
+            steps = who.tiers_of(alone, registry)
+            alone = climb.timed(alone, steps, told=who.tells_at_once(alone))
+            incident = save(connection, incident, alone)
         if reason in MUTABLE and (silence := silence_over(connection, incident, registry, now)):
             self._teller.tell(connection, incident, reason, registry, packs, now, silence)
             return self._mute(connection, incident, silence, now)
-        told_at = self._teller.tell(connection, incident, reason, registry, packs, now)
+        shown = events.counted(connection, incident)
+        told_at = self._teller.tell(connection, shown, reason, registry, packs, now)
         if reason not in CALLING or not who.tells_at_once(incident):
             return incident
         if told_at is not None:

@@ -18,6 +18,7 @@ REGISTER, HEARTBEAT, TIME, ALARM = 0x20, 0x21, 0x22, 0x42
 LEAKAGE_HOST = 0x0A  # the upper byte of a physical id says what the board is
 STOPPED = 128  # `port-state` of a charge that has ended: this and the stop reason
 _PORTS_MOST = 64
+_MAINS_V = 50.0  # as a guard's proof: less is what a line without power picks up
 
 STATES = {
     0: "idle",
@@ -71,7 +72,7 @@ STOPS = {
 # Alarm pushes -> (name, metric, value, word). Heat and a burnt-through trigger are fire's own signs;
 # the catalogue has no metric nearer than smoke, and a fire must not wait for a mapping.
 ALARMS = {
-    1: ("mains", "relay", 0.0, "the board says: power cut"),
+    1: ("mains", "mains", 0.0, "the board says: power cut"),
     2: ("water", "water", 1.0, "the board says: water"),
     3: ("trigger", "smoke", 1.0, "the board says: the extinguisher's trigger has melted"),
     4: ("smoke", "smoke", 1.0, ""),
@@ -118,7 +119,7 @@ def address(board: int) -> str:
 def _heartbeat(frame: Frame) -> list[Record]:
     data = frame.data
     ports = _count(data[2])
-    records = [_voltage(data, 0), *(_state(n, data[3 + n]) for n in range(ports))]
+    records = [_voltage(data, 0), _mains(data, 0), *(_state(n, data[3 + n]) for n in range(ports))]
     records += _temperature(data, 4 + ports, "temp", "shed-temp")  # behind the signal's strength
     return records
 
@@ -126,7 +127,7 @@ def _heartbeat(frame: Frame) -> list[Record]:
 def _old_heartbeat(frame: Frame) -> list[Record]:
     data = frame.data
     ports = _count(data[4])
-    records = [_voltage(data, 2), *(_state(n, data[5 + n]) for n in range(ports))]
+    records = [_voltage(data, 2), _mains(data, 2), *(_state(n, data[5 + n]) for n in range(ports))]
     at = 5 + ports
     records += [_power(n, data, at + 2 * n) for n in range(ports)]
     records += _temperature(data, at + 4 * ports + 3, "temp", "shed-temp")
@@ -236,6 +237,11 @@ def _energy(port: int, data: bytes, at: int) -> Record:
 
 def _voltage(data: bytes, at: int) -> Record:
     return Record("voltage", _u16(data, at) / 10, "voltage", "V", spare=True)
+
+
+def _mains(data: bytes, at: int) -> Record:
+    """No alarm says that the power is back: the voltage of a heartbeat does."""
+    return Record("mains", float(_u16(data, at) / 10 >= _MAINS_V), "mains", spare=True)
 
 
 def _temperature(data: bytes, at: int, name: str, metric: str) -> list[Record]:

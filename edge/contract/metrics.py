@@ -129,6 +129,8 @@ _TABLE = (
     # `relay` is proved (a voltage, an auxiliary contact), `cut` is what the box has ordered: both
     # together say whether the power is off. The two and `guard` stand at the place they are about.
     _flag("relay", "通电", "Power on"),
+    # What comes to the place, before any switch of ours; told by who does not live on it alone.
+    _flag("mains", "市电", "Mains present"),
     _flag("cut", "断电指令", "Power cut ordered"),
     _flag("guard", "现场保护动作", "On-site guard has acted"),
     # The device about itself.

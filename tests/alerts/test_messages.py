@@ -540,6 +540,22 @@ def test_a_filled_template_has_no_hole_left(template: str, values: dict[str, str
     assert text is None or "{value}" not in text or "{value}" in "".join(values.values())
 
 
+@pytest.mark.parametrize(
+    ("reason", "line"),
+    [
+        (NoticeReason.CLIMBED, "这里有 3 台设备没有数据，不再一台台通知。"),
+        (NoticeReason.RECOVERED, "还有 3 台设备没有数据；10 分钟后还没有，会另外通知。"),
+    ],
+)
+def test_a_cause_says_how_many_devices_are_silent_by_it(reason: NoticeReason, line: str) -> None:
+    cut = smoke(rule="eb-mains", cls=IncidentClass.UPKEEP, metric="mains")
+    _, plain = notice_words(None, cut, DEMO, ZH, reason, LINK, NOW)
+    assert "台设备" not in plain
+    assert "断电" not in plain  # whether we have switched it off is not the question
+    _, text = notice_words(None, replace(cut, facts={"away": 3}), DEMO, ZH, reason, LINK, NOW)
+    assert line in text.splitlines()
+
+
 @pytest.mark.parametrize("kind", [SubjectKind.DEVICE, SubjectKind.CELL])
 @pytest.mark.parametrize("language", list(Language))
 @pytest.mark.parametrize("reason", list(NoticeReason))

@@ -74,6 +74,8 @@ _BODIES = {
     "combination": 'step = [{ severity = "minor", any = [{ rule = "pattern" }, '
     '{ warning = ["rainstorm"], colour = "yellow" }, { metric = "power", above = 180.0 }], '
     'keep = "1m" }, { severity = "major", all = [{ rule = "rise" }, { rule = "pattern" }] }]',
+    "outage": 'silences = ["absence"]\nwindow = "10m"\n'
+    'step = [{ severity = "minor", above = 60.0, for = "1m" }]',
     "set-aside": 'step = [{ severity = "minor" }]',
 }
 STATELESS = {"set-aside"}  # the engine's own word; see test_faults.py
@@ -88,7 +90,15 @@ SPOTS = [
     ("beside", "", "rain"),
     (PLACE, "", "do"),
 ]
-WORLD = worlds.village(PlaceKind.SHED, SPOTS, interval_s=60)
+_VILLAGE = worlds.village(PlaceKind.SHED, SPOTS, interval_s=60)
+# Two more boxes, which are never heard, so that several devices can be silent.
+WORLD = replace(
+    _VILLAGE,
+    devices=(
+        *_VILLAGE.devices,
+        *worlds.registry(PlaceKind.SHED, "co", devices=("mute", "deaf")).devices,
+    ),
+)
 VALUES = {
     "power": [0.0, 3.0, 6.0, 20.0, 28.0, 40.0, 110.0, 110.5, 190.0, 230.0],
     "relay": [0.0, 1.0],
@@ -222,6 +232,7 @@ ARRIVING = {
     "absence",
     "combination",
     "missing",
+    "outage",
 }  # that of time; no `wait`
 
 

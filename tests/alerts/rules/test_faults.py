@@ -31,7 +31,7 @@ from alerts.rules.inputs import (
     What,
 )
 from alerts.rules.kinds import KINDS
-from alerts.rules.rule import DeviceState, Expected, HearingState, Rule, Shift
+from alerts.rules.rule import DeviceState, Expected, HearingState, Rule, Shift, Word
 from alerts.rules.transition import Change, Transition
 from alerts.words import Language, Severity
 from edge.contract.status import State as Said
@@ -127,9 +127,7 @@ class BrittleState(DeviceState, HearingState):
     def look(self, at_ms: int, watched_ms: int, seeing_ms: int) -> Sequence[Shift]:
         return self._do("look", watched_ms)
 
-    def told(
-        self, rule: str, subject: str, severity: Severity | None, at_ms: int, watched_ms: int
-    ) -> Sequence[Shift]:
+    def told(self, word: Word, at_ms: int, watched_ms: int) -> Sequence[Shift]:
         return self._do("told", watched_ms)
 
     def warned(self, warning: Warning, now_ms: int, watched_ms: int) -> Sequence[Shift]:

@@ -1,6 +1,7 @@
 """Every shipped rule rings on its trace, and stays quiet on the one that only looks like it."""
 
 import tomllib
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,15 @@ def run(id_: str, trace: dict[str, Any]) -> list[Any]:
     tick_ms = min(interval_ms, 5_000 if interval_ms < 60_000 else 60_000)
     device = SERVER if where is Where.CELL else worlds.DEVICE
     whats = list(worlds.together(interval_ms, columns, tick_ms, start_ms, device))
+    for name, text in trace.get("boxes", {}).items():  # others there, with smoke detectors
+        (box,) = worlds.registry(
+            kind, "smoke", interval_s=trace["interval"], devices=(name,)
+        ).devices
+        world = replace(world, devices=(*world.devices, box))
+        for n, value in enumerate(expanded(text)):
+            at_ms = start_ms + n * interval_ms
+            if value is not None:
+                whats.append((at_ms, worlds.batch((at_ms, value), metric="smoke", device=name)))
     if "blind" in trace:
         for n, sees in zip(trace["blind"], (False, True), strict=True):
             at_ms = start_ms + n * interval_ms

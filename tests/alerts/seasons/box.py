@@ -19,7 +19,7 @@ BEGIN_S = 1_780_243_200  # 2026-06-01, 00:00 in China
 HOUR_S, MINUTE_S = 3_600, 60
 SOCKETS = ("1", "2", "3", "4", "5", "6")
 LAMP_W = 20.0
-HOLDS = frozenset({"smoke", "water", "relay", "blocked"})  # contacts have no noise
+HOLDS = frozenset({"smoke", "water", "relay", "blocked", "mains"})  # contacts have no noise
 
 Series = tuple[str, str]
 """Port, metric."""
@@ -342,6 +342,8 @@ FAULTS: Mapping[str, Callable[[Random], Fault]] = {
     "nothing to charge": _no_load,
     "low voltage": _steps("eb-volt", "voltage", 188.0, 226.0),
     "broken neutral": _steps("eb-volt-danger", "voltage", 305.0, 226.0, may=("eb-volt",)),
+    "power cut": _steps("eb-mains", "mains", 0.0, 1.0),
+    "no voltage": _steps("eb-no-volts", "voltage", 3.0, 226.0, may=("eb-volt", "eb-volt-danger")),
     "water in the shed": _steps("eb-flood", "water", 1.0, 0.0),
     "way out blocked": _steps("eb-blocked", "blocked", 1.0, 0.0),
     "silent detector": _silent_detector,

@@ -14,9 +14,10 @@ from tests.alerts.seasons.notice import (
     notices,
 )
 
-# Off unless a place switches them on, official warnings, or what the service says of itself.
+# Off unless a place switches them on, official warnings, what the service says of itself, or what
+# needs several devices: a season has one.
 UNMEASURED = {
-    "eb-heat-warned", "eb-flood-warned", "rain-beijing", "rain-flash", "rain-flood-likely", "rp-water",
+    "eb-outage", "eb-heat-warned", "eb-flood-warned", "rain-beijing", "rain-flash", "rain-flood-likely", "rp-water",
 }  # fmt: skip
 
 

@@ -59,14 +59,14 @@ def test_the_power_of_a_port_that_charges():
 
 def test_a_heartbeat_says_each_ports_state():
     assert values(list(ap3000.told(frame(HEARTBEAT)).records)) == {
-        "voltage": 220, "port:1.state": 0, "port:2.state": 0, "temp": -60,
+        "voltage": 220, "mains": 1, "port:1.state": 0, "port:2.state": 0, "temp": -60,
     }  # fmt: skip
 
 
 def test_an_old_heartbeat_has_states_and_powers():
     found = values(list(ap3000.told(frame(OLD)).records))
     assert found == {
-        "voltage": 218.8, "port:1.state": 0, "port:2.state": 3, "port:1.power": 0,
+        "voltage": 218.8, "mains": 1, "port:1.state": 0, "port:2.state": 3, "port:1.power": 0,
         "port:2.power": 22.8, "temp": -33,
     }  # fmt: skip
 
@@ -113,7 +113,7 @@ def test_a_card_is_the_operators_to_answer():
 @pytest.mark.parametrize(
     ("kind", "metric", "value"),
     [
-        (1, "relay", 0),
+        (1, "mains", 0),
         (2, "water", 1),
         (3, "smoke", 1),
         (4, "smoke", 1),
@@ -141,6 +141,11 @@ def test_a_leakage_hosts_status_has_smoke_breaker_and_residual_current():
 def test_another_hosts_status_is_believed_only_where_it_means_something():
     assert "breaker" not in values(told(0x17, STATUS, 0x09D62684))
     assert values(told(0x17, STATUS, 0x09D62684))["smoke"] == 1
+
+
+def test_a_heartbeat_without_voltage_says_that_the_mains_are_away():
+    assert values(told(0x21, "1400 01 00 00 00"))["mains"] == 0  # 2 V
+    assert values(told(0x21, "9808 01 00 00 00"))["mains"] == 1
 
 
 def test_a_faulty_port_says_what_is_wrong():
