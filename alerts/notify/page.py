@@ -76,6 +76,10 @@ address for as long as it asks. Fire class that no channel has taken within 5 s 
 address as well. Buckets are in memory: after a restart they are full. In a call that says "and 3 more", 1 takes
 over the one that is read out.
 
+A receiver that hangs holds up only itself: 3 sends to one address are under way at once, one of them for fire
+class alone (64 of a channel whose addresses are different servers, else 8); of those that wait fire goes first,
+then the gravest. What waits for a slow address stays in the database and hides nothing for others.
+
 ## One danger from the first sign to the end
 
 Smoke in a shed, told to its property manager. The text is the same on WeCom, DingTalk, Feishu, ntfy and in

@@ -1,11 +1,11 @@
 """The outbox as the dispatcher and the channels see it: what is due, and what came of it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, exists, func, insert, select, update
+from sqlalchemy import Connection, exists, func, insert, or_, select, tuple_, update
 
 from alerts.incidents import climb, who
 from alerts.incidents.model import Incident, State
@@ -29,10 +29,13 @@ _CALLING = [reason.value for reason in CALLING]
 class Sending(Part):
     """What is lost goes to the person's next address, or to the next tier."""
 
-    def due(self, now: datetime, limit: int) -> list[Notice]:
+    def due(
+        self, now: datetime, limit: int, full: Collection[tuple[ChannelKind, str]] = ()
+    ) -> list[Notice]:
         """Notices to send by ``now``: of fire class, then the oldest first.
 
-        Per (incident, address) none whose elder waits.
+        Per (incident, address) none whose elder waits. To the addresses that are ``full`` of what
+        is under way those of fire class alone: they would hide all others.
         """
         notice, elder = t.notice, t.notice.alias("elder")
         elder_waits = exists().where(
@@ -49,6 +52,14 @@ class Sending(Part):
             .order_by(notice.c.cls != IncidentClass.FIRE.value, notice.c.due_at, notice.c.id)
             .limit(limit)
         )
+        if full:
+            there = [(channel.value, to) for channel, to in full]
+            query = query.where(
+                or_(
+                    notice.c.cls == IncidentClass.FIRE.value,
+                    tuple_(notice.c.channel, notice.c.to).not_in(there),
+                )
+            )
         with self._database.read() as connection:
             return [notice_of(row) for row in connection.execute(query)]
 

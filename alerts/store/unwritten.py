@@ -7,7 +7,7 @@ what was not accepted by then is the database's again. A double is allowed, sile
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -97,8 +97,10 @@ class Unwritten:
 
     # The outbox
 
-    def due(self, now: datetime, limit: int) -> Sequence[Notice]:
-        """Notices to send by ``now``, oldest first."""
+    def due(
+        self, now: datetime, limit: int, full: Collection[tuple[ChannelKind, str]] = ()
+    ) -> Sequence[Notice]:
+        """Notices to send by ``now``, oldest first; all are of fire class."""
         waiting = [
             notice
             for notice in (

@@ -103,6 +103,22 @@ def test_due_gives_the_oldest_first_and_no_more_than_asked(operations):
     assert [n.incident for n in operations.due(NOW + 10 * WINDOW, 3)] == [1, 2, 3]
 
 
+def test_due_leaves_addresses_out_that_are_full_but_for_fire(operations):
+    one = replace(GUARD, addresses=(hook("hangs"),))
+    two = replace(GUARD, id="guard-2", addresses=(hook("works"),))
+    operations.save_registry(replace(REGISTRY, people=(one, two, MEI)), "me", "two", NOW)
+    for n, cls in enumerate([IncidentClass.SAFETY, IncidentClass.FIRE]):
+        apart = n * 2 * WINDOW
+        operations.take([says(n, rule=f"r{n}", cls=cls, after=apart)], PACKS, NOW + apart)
+    full = [(ChannelKind.WEBHOOK, hook("hangs").to), (ChannelKind.WEBHOOK, "unknown")]
+    found = operations.due(NOW + WINDOW * 3, 10, full)
+    assert {(n.person, n.cls.value) for n in found} == {
+        ("guard", "fire"),
+        ("guard-2", "fire"),
+        ("guard-2", "safety"),
+    }
+
+
 def test_due_gives_fire_before_an_older_storm(operations):
     places = [replace(SHED_1, id=f"shed-{n}") for n in range(1, 6)]
     guard = replace(GUARD, places=())
