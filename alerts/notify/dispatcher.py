@@ -120,6 +120,9 @@ class Dispatcher:
         limit = BATCH + len(self._held)
         self._is_looking = True
         try:
+            if not self._looks:  # what was in back-off when the process before ended
+                for notice in await self._call(self._outbox.fire_in_back_off):
+                    self._watch_over(notice)
             due = await self._call(
                 partial(self._outbox.due, self._clock.now(), limit, self._full())
             )

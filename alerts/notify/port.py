@@ -34,6 +34,10 @@ class Outbox(Protocol):
         """
         ...
 
+    def fire_in_back_off(self) -> Sequence[Notice]:
+        """What of fire class has been tried or held, and is not taken yet, due or not."""
+        ...
+
     def settle(self, notice_id: int, outcome: Outcome, now: datetime, jitter: float) -> None:
         """Write the outcome down. ``jitter`` (0 to 1) spreads the next attempt of a Retry."""
         ...

@@ -23,6 +23,7 @@ from alerts.store.part import Part, locked, save
 from alerts.store.telling import UNSENT, level_of
 from alerts.words import IncidentClass
 
+IN_BACK_OFF_MOST = 1000  # watched over from the start; whatever else is due soon is seen then
 _CALLING = [reason.value for reason in CALLING]
 
 
@@ -62,6 +63,16 @@ class Sending(Part):
             )
         with self._database.read() as connection:
             return [notice_of(row) for row in connection.execute(query)]
+
+    def fire_in_back_off(self) -> list[Notice]:
+        """What of fire class has been tried or held, and is not taken yet, due or not."""
+        n = t.notice.c
+        # Whoever snoozes has a notice that is due later and that nothing was said of yet.
+        query = select(t.notice).where(
+            n.state.in_(UNSENT), n.cls == IncidentClass.FIRE.value, n.detail != ""
+        )
+        with self._database.read() as connection:
+            return [notice_of(row) for row in connection.execute(query.limit(IN_BACK_OFF_MOST))]
 
     def settle(self, notice_id: int, outcome: Outcome, now: datetime, jitter: float = 0.0) -> None:
         """Write an attempt's outcome down; what is lost goes to the next address, or the next tier."""

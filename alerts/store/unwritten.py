@@ -111,6 +111,10 @@ class Unwritten:
         ]
         return sorted(waiting, key=lambda notice: (notice.due_at, notice.id))[:limit]
 
+    def fire_in_back_off(self) -> Sequence[Notice]:
+        """None: memory begins empty."""
+        return ()
+
     def settle(self, notice_id: int, outcome: Outcome, now: datetime, jitter: float) -> None:
         """What is lost goes to the person's next address, or else to the next tier."""
         if hush := self._hushes.get(notice_id):

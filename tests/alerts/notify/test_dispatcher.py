@@ -66,6 +66,9 @@ class Outbox:
             )
         ][:limit]
 
+    def fire_in_back_off(self) -> list[Notice]:
+        return [each for each in self.waiting.values() if each.detail and each.cls is FIRE]
+
     def settle(self, notice_id: int, outcome: Outcome, now: datetime, jitter: float) -> None:
         if self.broken:
             self.broken -= 1
@@ -420,6 +423,15 @@ async def test_fire_that_nobody_has_taken_goes_a_second_way() -> None:
         await asyncio.sleep(0.1)
         slow.gate.set()
     assert sorted(outbox.seconds) == [1, 2]
+
+
+async def test_fire_that_was_in_back_off_at_the_start_goes_a_second_way() -> None:
+    later = datetime.now(UTC) + timedelta(minutes=10)
+    shut_out = notice(1, cls=FIRE, due_at=later, detail="shut out", attempts=3)
+    snoozed = notice(2, cls=FIRE, due_at=later, incident=2)
+    outbox = Outbox(shut_out, snoozed)
+    async with running(outbox, {LOG: Fake()}):
+        await until(lambda: outbox.seconds == [1])
 
 
 async def test_a_second_way_is_asked_for_until_the_outbox_answers() -> None:

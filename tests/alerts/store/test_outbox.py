@@ -253,3 +253,11 @@ def test_what_is_taken_or_calls_nobody_needs_no_second_way(operations, notice):
     operations.take([says(2, Change.CLEARED)], PACKS, NOW)
     (recovered, *_) = operations.due(NOW, 10)
     assert not operations.second(recovered.id, NOW)
+
+
+def test_fire_in_back_off_is_what_was_tried_or_held_and_not_what_is_snoozed(operations, notice):
+    assert operations.fire_in_back_off() == []
+    operations.settle(notice.id, Retry("shut out", timedelta(minutes=10)), NOW)
+    assert [each.id for each in operations.fire_in_back_off()] == [notice.id]
+    operations.settle(notice.id, Accepted(), NOW + timedelta(minutes=10))
+    assert operations.fire_in_back_off() == []
