@@ -28,7 +28,7 @@ _CALLING = [reason.value for reason in CALLING]
 
 
 class Sending(Part):
-    """What is lost goes to the person's next address, or to the next tier."""
+    """What is lost goes to the person's next address, or to other people."""
 
     def due(
         self, now: datetime, limit: int, full: Collection[tuple[ChannelKind, str]] = ()
@@ -121,10 +121,9 @@ class Sending(Part):
                 return False
             registry = self._registry(connection)
             person, untried, tried = self._addresses_left(connection, row, registry)
-            if tried > 1 or not untried:
+            if tried > 1:
                 return False
-            _consider(connection, row, who.Reason.NEXT_ADDRESS, now)
-            return self._tell_there(connection, row, person, untried[0], registry, now)
+            return self._tell_next(connection, row, person, untried, registry, now)
 
     def _heard(self, connection: Connection, row: Any, now: datetime) -> None:
         """The tier's first notice was accepted: its wait counts from here."""
@@ -148,12 +147,13 @@ class Sending(Part):
             return  # silence is for this announcer alone
         registry = self._registry(connection)
         person, untried, _ = self._addresses_left(connection, row, registry)
-        reason = who.Reason.NEXT_ADDRESS if untried else who.Reason.NOT_ACCEPTED
-        _consider(connection, row, reason, now)
-        if untried:
-            self._tell_there(connection, row, person, untried[0], registry, now)
+        if self._tell_next(connection, row, person, untried, registry, now):
             return
+        _consider(connection, row, who.Reason.NOT_ACCEPTED, now)
         incident = locked(connection, row.incident)
+        if incident is not None and row.reason == NoticeReason.SECOND_LOOK.value:
+            self._look_elsewhere(connection, incident, row, registry, now)
+            return
         if incident is None or row.reason not in _CALLING or not _is_current(incident, row):
             return
         n = t.notice.c
@@ -167,9 +167,44 @@ class Sending(Part):
         if connection.execute(reached).first() is None:
             self._climb_on(connection, incident, "not-accepted", registry, now)
 
+    def _look_elsewhere(
+        self,
+        connection: Connection,
+        incident: Incident,
+        row: Any,
+        registry: Registry,
+        now: datetime,
+    ) -> None:
+        """A second look that nobody has been told of goes to the first tier, then to the next ones."""
+        n = t.notice.c
+        is_owed = incident.state is State.RECOVERED or incident.seen_on_site
+        told = select(n.id).where(*_same_call(row), n.state != NoticeState.REJECTED.value)
+        if not is_owed or connection.execute(told).first() is not None:
+            return
+        had = {
+            (other.channel, other.to)
+            for other in connection.execute(select(n.channel, n.to).where(*_same_call(row)))
+        }
+        for step in range(len(who.tiers_of(incident, registry))):
+            # Whose turn that tier would be, had it just opened.
+            asked = replace(incident, step=step, severity=incident.worst, acknowledged_by="")
+            turn = self._teller.verdicts(connection, asked, NoticeReason.OPENED, registry, now)
+            others = [
+                replace(verdict, person=replace(verdict.person, addresses=left))
+                for verdict in turn
+                if verdict.step == step and verdict.due_at is not None
+                if (left := _others(verdict.person, NoticeReason.SECOND_LOOK, had))
+            ]
+            if others:
+                here = replace(incident, step=row.step)
+                packs = self._rulebook()
+                reason = NoticeReason.SECOND_LOOK
+                self._teller.tell(connection, here, reason, registry, packs, now, verdicts=others)
+                return
+
     def _addresses_left(
         self, connection: Connection, row: Any, registry: Registry
-    ) -> tuple[Person | None, list[Address], int]:
+    ) -> tuple[Person | None, Sequence[Address], int]:
         """Who was told, at which addresses not yet, and at how many already."""
         n = t.notice.c
         person = next((p for p in registry.people if p.id == row.person), None)
@@ -179,12 +214,24 @@ class Sending(Part):
                 select(n.channel, n.to).where(*_same_call(row), n.person == row.person)
             )
         }
-        untried = [
-            address
-            for address in (who.addresses_for(person, NoticeReason(row.reason)) if person else ())
-            if (address.channel.value, address.to) not in tried
-        ]
+        untried = _others(person, NoticeReason(row.reason), tried) if person else ()
         return person, untried, len(tried)
+
+    def _tell_next(
+        self,
+        connection: Connection,
+        row: Any,
+        person: Person | None,
+        untried: Sequence[Address],
+        registry: Registry,
+        now: datetime,
+    ) -> bool:
+        """At the first of these where nobody else has had the same; whether there is one."""
+        for address in untried:
+            if self._tell_there(connection, row, person, address, registry, now):
+                _consider(connection, row, who.Reason.NEXT_ADDRESS, now)
+                return True
+        return False
 
     def _tell_there(
         self,
@@ -231,6 +278,17 @@ class Sending(Part):
         reason = NoticeReason(row.reason)
         fresh = self._teller.row(incident, reason, person, address, registry, rule, now)
         return {name: fresh[name] for name in ("title", "text", "link")}
+
+
+def _others(
+    person: Person, reason: NoticeReason, had: Collection[tuple[str, str]]
+) -> tuple[Address, ...]:
+    """Their addresses for this besides those that have ``had`` it, (channel, to) each."""
+    return tuple(
+        address
+        for address in who.addresses_for(person, reason)
+        if (address.channel.value, address.to) not in had
+    )
 
 
 def _is_current(incident: Incident, row: Any) -> bool:

@@ -57,10 +57,15 @@ class Teller:
         rulebook: Rulebook | None,
         now: datetime,
         silence: Silence | None = None,
+        verdicts: Sequence[who.Verdict] | None = None,
     ) -> datetime | None:
-        """Write it all down (a ``silence`` tells nobody); when the first of the incident's tier is told, if any is."""
+        """Write it all down (a ``silence`` tells nobody); when the first of the incident's tier is told, if any is.
+
+        Without ``verdicts`` it is decided here who is told.
+        """
         is_first = reason is NoticeReason.OPENED  # nobody has its words yet
-        verdicts = self.verdicts(connection, incident, reason, registry, now, silence)
+        if verdicts is None:
+            verdicts = self.verdicts(connection, incident, reason, registry, now, silence)
         rule = rulebook.rules.get(incident.words_of) if rulebook else None
         taken = set() if is_first else self._addresses_told(connection, incident, reason)
         rows: list[dict[str, Any]] = []

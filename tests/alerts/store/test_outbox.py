@@ -158,6 +158,50 @@ def test_while_somebody_of_the_tier_is_reached_the_next_is_not_told(operations):
     assert operations.notices()[0].person == "mei"
 
 
+def rejected(operations, *, rounds=1, now=NOW):
+    for _ in range(rounds):
+        for each in operations.due(now, 50):
+            operations.settle(each.id, Rejected("gone"), now)
+
+
+GROUP = Address(channel=ChannelKind.WECOM, to="env:GROUP", group=True)
+OTHER_GROUP = Address(channel=ChannelKind.DINGTALK, to="env:OTHER", group=True)
+
+
+def neighbours(operations, *addresses):
+    """Two guards, of whom the second has these addresses; the first one has the group alone."""
+    one = replace(GUARD, addresses=(GROUP,))
+    two = replace(GUARD, id="guard-2", addresses=addresses)
+    operations.save_registry(replace(REGISTRY, people=(one, two, MEI)), "me", "two", NOW)
+    operations.take([says(1)], PACKS, NOW)
+
+
+def test_a_group_that_a_neighbour_has_too_is_passed_over_for_the_address_behind_it(operations):
+    neighbours(operations, OTHER_GROUP, GROUP, mail("two"))
+    rejected(operations)
+    (last,) = operations.due(NOW, 10)
+    assert (last.person, last.address) == ("guard-2", mail("two"))
+    assert operations.why(1, "guard-2")[-1].reason == "next-address"
+    rejected(operations)
+    assert [n.person for n in operations.due(NOW, 10)] == ["mei"]
+
+
+def test_where_a_neighbour_has_had_the_last_address_the_tier_gives_way(operations):
+    neighbours(operations, OTHER_GROUP, GROUP)
+    rejected(operations)
+    assert "not-accepted" in [each.reason for each in operations.why(1, "guard-2")]
+    assert [n.person for n in operations.due(NOW, 10)] == ["mei"]
+
+
+def test_a_second_way_passes_over_what_a_neighbour_has_had(operations):
+    neighbours(operations, OTHER_GROUP, GROUP, mail("two"))
+    first = next(n for n in operations.due(NOW, 10) if n.person == "guard-2")
+    assert operations.second(first.id, NOW)
+    assert {n.address.to for n in operations.due(NOW, 10)} == {
+        "env:GROUP", "env:OTHER", mail("two").to
+    }  # fmt: skip
+
+
 def test_a_refused_recovery_wakes_nobody_else(operations, notice):
     operations.settle(notice.id, Accepted(), NOW)
     operations.take([says(2, Change.CLEARED)], PACKS, NOW)
@@ -165,6 +209,53 @@ def test_a_refused_recovery_wakes_nobody_else(operations, notice):
     operations.settle(recovered.id, Rejected("gone"), NOW)
     people = {n.person for n in operations.notices()}
     assert people == {"guard"}
+
+
+def test_a_second_look_that_is_refused_goes_to_the_tiers_others_and_then_to_the_next_tier(
+    operations,
+):
+    one = replace(GUARD, addresses=(mail("guard"),))
+    two = replace(GUARD, id="guard-2", addresses=(mail("two"),))
+    operations.save_registry(replace(REGISTRY, people=(one, two, MEI)), "me", "two", NOW)
+    operations.take([says(1)], PACKS, NOW)
+    for each in operations.due(NOW, 10):
+        operations.settle(each.id, Accepted(), NOW)
+    operations.acknowledge(1, "guard", "console", NOW)
+    operations.take([says(2, Change.CLEARED)], PACKS, NOW)
+
+    def looks():
+        return [n.person for n in operations.due(NOW, 10) if n.reason == "second-look"]
+
+    for each in operations.due(NOW, 10):
+        if each.reason == "recovered":
+            operations.settle(each.id, Accepted(), NOW)
+    assert looks() == ["guard"]
+    rejected(operations)
+    assert looks() == ["guard-2"]
+    assert operations.why(1, "guard-2")[-1].reason == "tier"
+    rejected(operations)
+    assert looks() == ["mei"]
+    rejected(operations)
+    assert operations.due(NOW + timedelta(days=1), 10) == []
+
+
+def test_a_second_look_that_somebody_has_is_not_passed_on(operations):
+    two = replace(GUARD, id="guard-2", addresses=(mail("two"),))
+    operations.save_registry(replace(REGISTRY, people=(GUARD, two, MEI)), "me", "two", NOW)
+    operations.take([says(1)], PACKS, NOW)
+    for each in operations.due(NOW, 10):
+        operations.settle(each.id, Accepted(), NOW)
+    operations.take([says(2, Change.CLEARED)], PACKS, NOW)
+    for each in operations.due(NOW, 10):
+        operations.settle(each.id, Accepted(), NOW)
+    looks = operations.due(NOW, 10)
+    assert {(n.person, n.reason) for n in looks} == {
+        ("guard", "second-look"), ("guard-2", "second-look")
+    }  # fmt: skip
+    for each in looks:
+        outcome = Accepted() if each.person == "guard" else Rejected("gone")
+        operations.settle(each.id, outcome, NOW)
+    assert operations.due(NOW + timedelta(days=1), 10) == []
 
 
 def test_a_refused_recovery_is_not_handed_on_to_a_phone(operations, notice):
