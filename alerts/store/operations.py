@@ -36,6 +36,7 @@ from alerts.store.incident_rows import (
 from alerts.store.lease import Lease
 from alerts.store.linked import Linked
 from alerts.store.orders import Orders
+from alerts.store.overtaking import is_worth_a_last_word, overtake
 from alerts.store.part import locked, save
 from alerts.store.posts import Posts
 from alerts.store.quiet import Quiet, silence_over
@@ -363,8 +364,12 @@ class Operations(Reads, Orders, Acts, Sending, Quiet, Posts, Digests, Drills, Li
             _overtake(connection, incident)
         if before is not None and incident.state not in (before.state, State.OPEN):
             self._teller.hush(connection, incident, now)
+        if before is not None and not is_worth_a_last_word(incident):
+            overtake(connection, before, incident, change.notices, now)
         for reason in change.notices:
             incident = self._tell(connection, incident, reason, registry, now)
+        if before is not None:
+            overtake(connection, before, incident, change.notices, now)
         if before is not None and incident.part_of is None:
             self._lead(connection, incident, registry, now)
         return incident
@@ -582,7 +587,12 @@ def _record(connection: Connection, incident: Incident, sent: Notice) -> None:
         n.to == sent.address.to,
         n.reason.in_(_CALLING),
     )
-    row = connection.execute(select(n.id).where(*here, n.state.in_(UNSENT)).order_by(n.id)).first()
+    overtaken = NoticeState.OVERTAKEN.value  # it may be over already
+    row = connection.execute(
+        select(n.id)
+        .where(*here, n.state.in_([*UNSENT, overtaken]))
+        .order_by(n.state == overtaken, n.id)
+    ).first()
     if row is not None:
         connection.execute(update(t.notice).where(n.id == row.id).values(settled))
         return

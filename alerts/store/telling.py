@@ -27,7 +27,9 @@ _SAID_BY_SILENCE = (NoticeReason.RECOVERED, NoticeReason.CLOSED)
 _ANNOUNCED = (*CALLING, NoticeReason.SECOND_LOOK)
 UNSENT = (NoticeState.WAITING.value, NoticeState.RETRYING.value)
 
-_UNHEARD = (NoticeState.REJECTED.value, NoticeState.OVERTAKEN.value)
+# Whoever heard of it by its end alone hears how that went on, and is called as if told nothing.
+_HEARD = (*TELLING, NoticeReason.RECOVERED, NoticeReason.SECOND_LOOK)
+UNHEARD = (NoticeState.REJECTED.value, NoticeState.OVERTAKEN.value)
 
 Words = Callable[..., tuple[str, str]]
 """``alerts.messages.notice_words``."""
@@ -261,15 +263,16 @@ class Teller:
     def history(self, connection: Connection, incident: Incident) -> who.History:
         n = t.notice.c
         rows = connection.execute(
-            select(n.person, n.round)
+            select(n.person, n.round, n.reason)
             # What never went out has told nobody.
-            .where(n.incident == incident.id, n.state.notin_(_UNHEARD))
-            .where(n.reason.in_([reason.value for reason in TELLING]))
+            .where(n.incident == incident.id, n.state.notin_(UNHEARD))
+            .where(n.reason.in_([reason.value for reason in _HEARD]))
             .distinct()
         ).all()
+        told = [row for row in rows if row.reason in TELLING]
         return who.History(
             ever=frozenset(row.person for row in rows),
-            this_round=frozenset(row.person for row in rows if row.round == incident.relapses),
+            this_round=frozenset(row.person for row in told if row.round == incident.relapses),
         )
 
     def _addresses_told(

@@ -302,11 +302,6 @@ def test_an_overtaken_notice_is_neither_retried_nor_handed_on(operations, notice
     assert len(operations.notices()) == 2
 
 
-def test_what_recovers_before_it_was_sent_is_still_told(operations, notice):
-    operations.take([says(2, Change.CLEARED)], PACKS, NOW)
-    assert [n.reason for n in operations.due(NOW, 10)] == ["opened"]
-
-
 def test_what_waits_for_its_turn_says_so_and_loses_no_attempt(operations, notice):
     until = NOW + timedelta(seconds=20)
     operations.hold([notice.id], until, "waits 20 s for its turn")
