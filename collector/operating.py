@@ -55,7 +55,9 @@ class Operating:
         self._thread = ThreadPoolExecutor(1, "operations")
         self._ready = asyncio.Event()
         self._ran_out = asyncio.Event()
-        self._dispatcher = Dispatcher(operations, channels, clock, executor=self._thread)
+        self._dispatcher = Dispatcher(
+            operations, channels, clock, executor=self._thread, code=operations.code
+        )
         self._registry: Registry | None = None
         self._unwritten = operations.unwritten()
         self._late = Dispatcher(self._unwritten, channels, clock, executor=_Here())

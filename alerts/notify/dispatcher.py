@@ -61,6 +61,7 @@ class Dispatcher:
         limits: Limits = allowances,
         steady: Callable[[], float] = time.monotonic,
         second_after_s: float = SECOND_AFTER_S,
+        code: Callable[[int], str] | None = None,
     ) -> None:
         self._outbox = operations
         self._channels = channels
@@ -72,6 +73,7 @@ class Dispatcher:
         self._limits = limits
         self._steady = steady
         self._second_after_s = second_after_s
+        self._code = code
         self._limiter = Limiter()
         self._waiting_since: dict[int, float] = {}
         self._seconds: dict[int, asyncio.Task[None]] = {}
@@ -222,7 +224,7 @@ class Dispatcher:
         self, place: tuple[ChannelKind, str], notices: Sequence[Notice]
     ) -> None:
         """One message, whose outcome is that of each notice in it."""
-        outcome = await self._send(merged(notices))
+        outcome = await self._send(merged(notices, self._code))
         now = self._steady()
         if isinstance(outcome, Retry) and outcome.after is not None:
             asked_s = outcome.after.total_seconds() / self._clock.speed

@@ -88,8 +88,15 @@ e-mail (its subject is the title); webhooks have title and text as fields of the
 SMS says besides whom to `ask`, and ends its template's `https://…/l/` with the `code` of the link.
 """
 
+_MANY = """## Many at once
+
+The gravest in full; of the others, with as many as the channel's bytes take, the title and a link of its own: a
+link opens its one incident and nothing else. Where only a template is filled (WeChat, SMS, a call) there is room
+for their number alone.
+"""
 _SINCE = datetime(2026, 11, 22, 18, 10, tzinfo=UTC)  # 02:10 in Shanghai
 _LINK = "https://watch.example.org/incidents/7"
+_SIGNED = "https://watch.example.org/l/personal.7.chen.1795371720.Zr0bqk1vN4dXh8mE2sYcTfLp"
 _SITE = Site(id="linjiang", names=Names(zh="临江社区", en="Linjiang"))
 _SHED = Place(
     id="shed-2",
@@ -159,7 +166,7 @@ def page(packs: Packs) -> str:
     for reason in _TOLD:
         parts.append(f"### {reason.value}\n")
         parts += [_everywhere(smoke, reason, language) for language in Language]
-    parts.append("## Many at once\n")
+    parts.append(_MANY)
     parts += [_many(packs, language) for language in Language]
     parts.append(
         "## The first message of each rule\n\nFigures and names of officials stand for any other.\n"
@@ -214,10 +221,18 @@ def _everywhere(rule: Rule, reason: NoticeReason, language: Language) -> str:
 def _many(packs: Packs, language: Language) -> str:
     rules = [packs.rules["eb-smoke"], *packs.rules.values()]
     notices = [
-        replace(_notice(rule, NoticeReason.OPENED, language), id=n, cls=rule.cls)
+        replace(
+            notice,
+            id=n + 1,
+            cls=rule.cls,
+            text=notice.text.replace(_LINK, _SIGNED),
+            link=_SIGNED,
+        )
         for n, rule in enumerate(rules[:12])
+        for notice in [_notice(rule, NoticeReason.OPENED, language)]
     ]
-    return f"```text\n{text_of(merged(notices), 2048)}\n```\n"
+    together = merged(notices, lambda id: f"n{id}.7hCkWq3ZxT0_PbLr")
+    return f"```text\n{text_of(together, 2048)}\n```\n"
 
 
 def _notice(rule: Rule, reason: NoticeReason, language: Language) -> Notice:

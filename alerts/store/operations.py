@@ -1,6 +1,6 @@
 """The operations database: transitions in, incidents and notices out, people's acts between."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -74,8 +74,14 @@ class Operations(Reads, Orders, Acts, Sending, Quiet, Posts, Digests, Drills, Li
     ) -> None:
         super().__init__(Database(url))
         self._teller = Teller(words or _notice_words, link_base, links)
+        self._links = links
         self._packs = packs
         self._timers = timers
+
+    @property
+    def code(self) -> Callable[[int], str] | None:
+        """Makes the short token that leads to a notice's own link; None where none are signed."""
+        return self._links.code if self._links else None
 
     def __enter__(self) -> "Operations":
         return self

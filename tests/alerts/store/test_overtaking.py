@@ -94,9 +94,9 @@ def test_whoever_heard_the_beginning_in_the_evening_hears_the_end_of_the_night_o
 
 
 def test_of_upkeep_that_is_over_nobody_hears_who_did_not_know_of_it(operations):
-    upkeep = {"cls": IncidentClass.UPKEEP, "rule": "charging.long"}
-    operations.take([says(1, **upkeep)], PACKS, NIGHT)
-    operations.take([says(2, Change.CLEARED, **upkeep)], PACKS, later(minutes=30))
+    upkeep = IncidentClass.UPKEEP
+    operations.take([says(1, cls=upkeep)], PACKS, NIGHT)
+    operations.take([says(2, Change.CLEARED, cls=upkeep)], PACKS, later(minutes=30))
     assert all_sent(operations, MORNING) == []
     assert operations.why(1, "guard")[-1].reason == "not-told-before"
 
