@@ -5,12 +5,14 @@ from datetime import datetime
 from sqlalchemy import Connection, and_, exists, select, update
 
 from alerts.incidents.model import Incident, State
+from alerts.notify.limits import ABOUT
 from alerts.notify.notice import TELLING, NoticeReason, NoticeState
 from alerts.store import tables as t
 from alerts.store.telling import UNHEARD, UNSENT
 from alerts.words import IncidentClass
 
 _AFTER = (NoticeReason.RECOVERED, NoticeReason.SECOND_LOOK)
+_MACHINES = [kind.value for kind, about in ABOUT.items() if not about.is_paced]
 BY_NEWER = "overtaken by newer news"
 
 
@@ -54,7 +56,7 @@ def overtake(
     )
     if incident.state is not State.RECOVERED:
         return
-    # Whoever hears of it only now gets one message: to look again says that it is over.
+    # Whoever hears of it only now reads one message: to look again says that it is over.
     other = t.notice.alias("other")
     there = and_(other.c.incident == incident.id, other.c.channel == n.channel, other.c.to == n.to)
     look = other.c.reason == NoticeReason.SECOND_LOOK.value
@@ -62,7 +64,7 @@ def overtake(
     connection.execute(
         update(t.notice)
         .where(n.incident == incident.id, n.state.in_(UNSENT))
-        .where(n.reason == NoticeReason.RECOVERED.value)
+        .where(n.reason == NoticeReason.RECOVERED.value, n.channel.not_in(_MACHINES))
         .where(exists(select(other.c.id).where(there, look, other.c.state.in_(UNSENT))))
         .where(
             ~exists(

@@ -120,6 +120,12 @@ def test_of_a_fire_that_was_never_delivered_everybody_hears_the_last_word(operat
     assert all_sent(operations, after) == [("mei", "recovered"), ("guard", "second-look")]
 
 
+def test_a_machine_hears_that_it_is_over_also_where_somebody_must_look_again(operations):
+    operations.take([says(1)], PACKS, NOW)
+    operations.take([says(2, Change.CLEARED)], PACKS, NOW)
+    assert all_sent(operations, NOW) == [("guard", "recovered"), ("guard", "second-look")]
+
+
 def test_what_keeps_coming_and_going_is_not_overtaken_before_it_is_calm(operations):
     for n in range(3):
         operations.take([polluted(2 * n + 1)], PACKS, later(minutes=10 * n))
