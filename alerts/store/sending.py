@@ -250,7 +250,10 @@ class Sending(Part):
             "is_group": address.group,
             "secret": address.secret,
         }
-        if ChannelKind.ANNOUNCER.value in (row.channel, again["channel"]):
+        is_other = ChannelKind.ANNOUNCER.value in (row.channel, again["channel"])
+        # A group must never read a link that is good in one person's name.
+        is_other |= address.group != row.is_group and row.reason != NoticeReason.DIGEST.value
+        if is_other:
             again |= self._words_for(connection, row, person, address, registry, now)
         # A neighbour may have had the same group address for the same notice.
         taken = select(n.id).where(
@@ -270,12 +273,13 @@ class Sending(Part):
         registry: Registry,
         now: datetime,
     ) -> dict[str, Any]:
-        """What is read and what is said aloud differ: the words for the other kind of address."""
+        """What is read, said aloud and told to a group differ: the words for the other kind."""
         incident = locked(connection, row.incident)
         if incident is None or person is None:
             return {}
         rule = self._rulebook().rules.get(incident.words_of)
         reason = NoticeReason(row.reason)
+        incident = replace(incident, step=max(0, row.step))
         fresh = self._teller.row(incident, reason, person, address, registry, rule, now)
         return {name: fresh[name] for name in ("title", "text", "link")}
 
@@ -288,6 +292,7 @@ def _others(
         address
         for address in who.addresses_for(person, reason)
         if (address.channel.value, address.to) not in had
+        if not (address.group and reason is NoticeReason.LINK)
     )
 
 

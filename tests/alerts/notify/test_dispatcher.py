@@ -214,6 +214,12 @@ async def test_a_receiver_that_hangs_delays_no_other_on_the_same_channel() -> No
         assert dispatcher.under_way < 1500
 
 
+def test_a_notice_in_a_log_shows_no_link() -> None:
+    token = "personal.1.zhang.1795371720.c2lnbmF0dXJl"
+    secret = f"https://x.example/l/{token}"
+    assert token not in repr(notice(1, link=secret, text=f"words\n{secret}"))
+
+
 async def test_fire_goes_first() -> None:
     outbox = Outbox(
         notice(1, to="a"),

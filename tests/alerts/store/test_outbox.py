@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from alerts.incidents.grouping import WINDOW
+from alerts.links import Links
 from alerts.notify.notice import NoticeState
 from alerts.notify.outcome import Accepted, Rejected, Retry
 from alerts.registry.model import Address, ChannelKind
@@ -200,6 +201,36 @@ def test_a_second_way_passes_over_what_a_neighbour_has_had(operations):
     assert {n.address.to for n in operations.due(NOW, 10)} == {
         "env:GROUP", "env:OTHER", mail("two").to
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("addresses", "kinds"),
+    [
+        ((mail("guard"), GROUP), ["personal", "group"]),
+        ((GROUP, mail("guard")), ["group", "personal"]),
+    ],
+)
+def test_a_link_in_somebodys_name_goes_to_no_group(opener, addresses, kinds):
+    operations = opener(links=Links(b"k" * 32))
+    guard = replace(GUARD, addresses=addresses)
+    operations.save_registry(replace(REGISTRY, people=(guard, MEI)), "me", "x", NOW)
+    operations.take([says(1)], PACKS, NOW)
+    rejected(operations)
+    told = sorted(operations.notices(), key=lambda n: n.id)
+    assert [n.link.rpartition("/")[2].partition(".")[0] for n in told] == kinds
+    assert all(n.link in n.text for n in told)
+
+
+def test_a_link_of_ones_own_that_is_refused_is_not_handed_on_to_a_group(opener):
+    operations = opener(links=Links(b"k" * 32))
+    guard = replace(GUARD, addresses=(mail("guard"), GROUP))
+    operations.save_registry(replace(REGISTRY, people=(guard, MEI)), "me", "x", NOW)
+    operations.take([says(1)], PACKS, NOW)
+    for each in operations.due(NOW, 10):
+        operations.settle(each.id, Accepted(), NOW)
+    operations.send_link(1, "guard", NOW)
+    rejected(operations)
+    assert operations.due(NOW + timedelta(days=1), 10) == []
 
 
 def test_a_refused_recovery_wakes_nobody_else(operations, notice):
