@@ -11,6 +11,7 @@ from alerts.notify.notice import CALLING, NoticeState
 from alerts.registry.model import Registry
 from alerts.store import tables as t
 from alerts.store.incident_rows import incident_of, story_row
+from alerts.store.overtaking import GONE
 
 MOST = 200  # open incidents that are looked at
 
@@ -68,7 +69,7 @@ def revive(connection: Connection, part: Incident, now: datetime) -> bool:
     done = connection.execute(
         update(t.notice)
         .where(n.incident == part.id, n.round == part.relapses, n.attempts == 0)
-        .where(n.state == NoticeState.OVERTAKEN.value)
+        .where(n.state == NoticeState.OVERTAKEN.value, n.detail != GONE)
         .where(n.reason.in_([reason.value for reason in CALLING]))
         .values(state=NoticeState.WAITING.value, settled_at=None, due_at=now)
     )

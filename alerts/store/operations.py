@@ -128,6 +128,8 @@ class Operations(Reads, Orders, Acts, Sending, Quiet, Posts, Digests, Drills, Li
                     "changes": changes(before, registry),
                 }
                 connection.execute(insert(t.registry_revision), row)
+                if before.people != registry.people:
+                    self._follow(connection, replace(registry, revision=revision), now)
                 return revision
         except (sql.IntegrityError, sql.DataError) as error:
             raise RegistryMisfit(

@@ -14,6 +14,7 @@ from alerts.words import IncidentClass
 _AFTER = (NoticeReason.RECOVERED, NoticeReason.SECOND_LOOK)
 _MACHINES = [kind.value for kind, about in ABOUT.items() if not about.is_paced]
 BY_NEWER = "overtaken by newer news"
+GONE = "the address has left the registry"
 
 
 def is_worth_a_last_word(incident: Incident) -> bool:

@@ -19,8 +19,9 @@ from alerts.store.incident_rows import (
     notice_of,
     notice_row_anew,
 )
+from alerts.store.overtaking import GONE
 from alerts.store.part import Part, locked, save
-from alerts.store.telling import UNSENT, level_of
+from alerts.store.telling import UNHEARD, UNSENT, level_of
 from alerts.words import IncidentClass
 
 IN_BACK_OFF_MOST = 1000  # watched over from the start; whatever else is due soon is seen then
@@ -99,7 +100,7 @@ class Sending(Part):
             if notice.state is NoticeState.ACCEPTED and notice.reason in CALLING:
                 self._heard(connection, row, now)
             elif settled.lost and row.state != NoticeState.OVERTAKEN.value:
-                self._hand_on(connection, row, now)
+                self._hand_on(connection, row, self._registry(connection), now)
 
     def hold(self, notice_ids: Sequence[int], until: datetime, why: str) -> None:
         """These wait for their turn until then, and say why; no attempt is counted."""
@@ -141,13 +142,19 @@ class Sending(Part):
         if heard != incident:
             save(connection, incident, replace(heard, version=incident.version + 1))
 
-    def _hand_on(self, connection: Connection, row: Any, now: datetime) -> None:
+    def _hand_on(
+        self,
+        connection: Connection,
+        row: Any,
+        registry: Registry,
+        now: datetime,
+        due_at: datetime | None = None,
+    ) -> None:
         """To the person's next address; else, when nobody of the tier is reached, a tier up."""
         if row.reason == NoticeReason.HUSHED.value:
             return  # silence is for this announcer alone
-        registry = self._registry(connection)
         person, untried, _ = self._addresses_left(connection, row, registry)
-        if self._tell_next(connection, row, person, untried, registry, now):
+        if self._tell_next(connection, row, person, untried, registry, now, due_at):
             return
         _consider(connection, row, who.Reason.NOT_ACCEPTED, now)
         incident = locked(connection, row.incident)
@@ -162,10 +169,37 @@ class Sending(Part):
             n.step == row.step,
             n.round == row.round,
             n.reason.in_(_CALLING),
-            n.state != NoticeState.REJECTED.value,
+            n.state.not_in(UNHEARD),
         )
         if connection.execute(reached).first() is None:
             self._climb_on(connection, incident, "not-accepted", registry, now)
+
+    def _follow(self, connection: Connection, registry: Registry, now: datetime) -> None:
+        """What is not sent yet, to an address that ``registry`` no longer has, goes where its person
+        is found now; where nobody is, as if it had been rejected."""
+        n = t.notice.c
+        known = {
+            (person.id, address.channel.value, address.to)
+            for person in registry.people
+            for address in person.addresses
+        }
+        unsent = select(n.id, n.person, n.channel, n.to).where(n.state.in_(UNSENT)).order_by(n.id)
+        lost = [
+            row.id
+            for row in connection.execute(unsent)
+            if (row.person, row.channel, row.to) not in known
+        ]
+        for id in lost:
+            one = select(t.notice).where(n.id == id, n.state.in_(UNSENT)).with_for_update()
+            row = connection.execute(one).first()
+            if row is None:
+                continue  # settled, or overtaken by what this brought about
+            gone = {"state": NoticeState.OVERTAKEN.value, "settled_at": now, "detail": GONE}
+            connection.execute(update(t.notice).where(n.id == id).values(gone))
+            # Quiet that somebody wanted goes on at the new address; a pause of the old one does not.
+            is_quiet = row.state == NoticeState.WAITING.value and not row.detail
+            due_at = max(row.due_at, now) if is_quiet else now
+            self._hand_on(connection, row, registry, now, due_at)
 
     def _look_elsewhere(
         self,
@@ -225,10 +259,11 @@ class Sending(Part):
         untried: Sequence[Address],
         registry: Registry,
         now: datetime,
+        due_at: datetime | None = None,
     ) -> bool:
         """At the first of these where nobody else has had the same; whether there is one."""
         for address in untried:
-            if self._tell_there(connection, row, person, address, registry, now):
+            if self._tell_there(connection, row, person, address, registry, now, due_at):
                 _consider(connection, row, who.Reason.NEXT_ADDRESS, now)
                 return True
         return False
@@ -241,10 +276,12 @@ class Sending(Part):
         address: Address,
         registry: Registry,
         now: datetime,
+        due_at: datetime | None,
     ) -> bool:
         """The same notice to another address; False where somebody has it there already."""
         n = t.notice.c
         again = notice_row_anew(row, now) | {
+            "due_at": due_at or now,
             "channel": address.channel.value,
             "to": address.to,
             "is_group": address.group,

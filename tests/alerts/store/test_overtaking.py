@@ -9,7 +9,8 @@ from alerts.incidents.duties import SecondLook
 from alerts.notify.notice import NoticeState
 from alerts.notify.outcome import Accepted, Rejected, Retry
 from alerts.rules.transition import Change
-from alerts.store.overtaking import BY_NEWER
+from alerts.store import events
+from alerts.store.overtaking import BY_NEWER, GONE
 from alerts.words import IncidentClass, Severity
 from tests.alerts.incidents.community import (
     CHIEF,
@@ -164,3 +165,60 @@ def test_what_went_out_from_memory_is_recorded_although_it_is_over(operations):
     operations.record(raised, memory.sent(raised), NOW)
     opened = next(n for n in operations.notices() if n.reason == "opened")
     assert opened.state is NoticeState.ACCEPTED
+
+
+# -- the registry ----------------------------------------------------------------------------------
+
+
+def people(operations, *changed, without=""):
+    """The registry with these people in the place of those of the same id."""
+    new = {person.id: person for person in (*REGISTRY.people, *changed)}
+    new.pop(without, None)
+    registry = replace(REGISTRY, people=tuple(new.values()))
+    operations.save_registry(registry, "me", "changed", later(minutes=1))
+
+
+def unsent(operations, now):
+    return [(n.person, n.address.to) for n in operations.due(now, 10)]
+
+
+def test_what_waits_for_the_morning_goes_to_the_new_phone_and_not_to_the_old_one(operations):
+    operations.take([polluted(1)], PACKS, NIGHT)
+    people(operations, replace(CHIEF, addresses=(mail("li-new"),)))
+    assert operations.due(MORNING - timedelta(seconds=1), 10) == []
+    assert unsent(operations, MORNING) == [("lao-li", mail("li-new").to)]
+    new, old = operations.notices()
+    assert (old.state, old.detail) == (NoticeState.OVERTAKEN, GONE)
+    assert (new.title, new.text) == (old.title, old.text)
+    assert operations.incident(1).step == 0
+
+
+def test_what_is_tried_at_an_address_that_is_gone_goes_to_the_new_one_at_once(operations):
+    operations.take([says(1)], PACKS, NIGHT)
+    (opened,) = operations.due(NIGHT, 10)
+    operations.settle(opened.id, Retry("no answer", timedelta(minutes=5)), NIGHT)
+    people(operations, replace(GUARD, addresses=(mail("guard-new"),)))
+    assert unsent(operations, later(minutes=1)) == [("guard", mail("guard-new").to)]
+
+
+def test_whoever_has_left_is_sent_nothing_and_the_next_tier_is_asked(operations):
+    operations.take([polluted(1)], PACKS, NIGHT)
+    people(operations, without="lao-li")
+    told = operations.due(later(hours=9), 10)
+    assert [(n.person, n.reason.value, n.step) for n in told] == [("town", "climbed", 2)]
+    assert "not-accepted" in [each.reason for each in operations.why(1, "lao-li")]
+
+
+def test_a_registry_that_moves_nobody_leaves_the_outbox_alone(operations):
+    operations.take([polluted(1)], PACKS, NIGHT)
+    before = operations.notices()
+    people(operations, replace(CHIEF, name="李"), replace(GUARD, addresses=()))
+    assert operations.notices() == before
+
+
+def test_what_left_with_its_address_is_not_revived_with_a_part_of_an_event(operations):
+    operations.take([says(1)], PACKS, NIGHT)
+    people(operations, replace(GUARD, addresses=(mail("guard-new"),)))
+    with operations._database.write() as connection:
+        part = operations.incident(1)
+        assert not events.revive(connection, part, later(minutes=2))
