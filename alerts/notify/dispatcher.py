@@ -11,6 +11,7 @@ from datetime import timedelta
 from functools import partial
 from typing import TypeVar
 
+from alerts.notify import delays
 from alerts.notify.limiter import Limiter
 from alerts.notify.limits import ABOUT, Allowance, allowances
 from alerts.notify.merging import merged
@@ -189,7 +190,7 @@ class Dispatcher:
         if not rest or turn.wait_s <= self._poll_s:
             return
         until = self._clock.now() + timedelta(seconds=turn.wait_s * self._clock.speed)
-        why = f"waits {turn.wait_s:.0f} s for its turn: {turn.why}"
+        why = delays.waits(turn.wait_s, turn.why)
         log.info("%d notices by %s: %s", len(rest), place[0].value, why)
         try:
             await self._call(partial(self._outbox.hold, [n.id for n in rest], until, why))
@@ -322,12 +323,7 @@ def _with_delay(outcome: Outcome, count: int, waited_s: float) -> Outcome:
     """The channel's own word, and what the limiter did before."""
     if not isinstance(outcome, Accepted):
         return outcome
-    parts = [outcome.proof]
-    if count > 1:
-        parts.append(f"one message with {count - 1} more")
-    if waited_s >= 1:
-        parts.append(f"waited {waited_s:.0f} s for its turn")
-    return Accepted("; ".join(part for part in parts if part))
+    return Accepted(delays.behind(outcome.proof, count - 1, waited_s))
 
 
 def _tell(notice: Notice, outcome: Outcome) -> None:

@@ -7,11 +7,11 @@ from sqlalchemy import Connection, insert, or_, select, update
 
 from alerts.incidents.grouping import CAUSES, causes_it, leader_of
 from alerts.incidents.model import Incident, State, StoryKind, StoryLine
+from alerts.notify.delays import GONE
 from alerts.notify.notice import CALLING, NoticeState
 from alerts.registry.model import Registry
 from alerts.store import tables as t
 from alerts.store.incident_rows import incident_of, story_row
-from alerts.store.overtaking import GONE
 
 MOST = 200  # open incidents that are looked at
 

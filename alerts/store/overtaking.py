@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlalchemy import Connection, and_, exists, select, update
 
 from alerts.incidents.model import Incident, State
+from alerts.notify.delays import BY_NEWER
 from alerts.notify.limits import ABOUT
 from alerts.notify.notice import TELLING, NoticeReason, NoticeState
 from alerts.store import tables as t
@@ -13,8 +14,6 @@ from alerts.words import IncidentClass
 
 _AFTER = (NoticeReason.RECOVERED, NoticeReason.SECOND_LOOK)
 _MACHINES = [kind.value for kind, about in ABOUT.items() if not about.is_paced]
-BY_NEWER = "overtaken by newer news"
-GONE = "the address has left the registry"
 
 
 def is_worth_a_last_word(incident: Incident) -> bool:

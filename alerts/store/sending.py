@@ -9,6 +9,7 @@ from sqlalchemy import Connection, exists, func, insert, or_, select, tuple_, up
 
 from alerts.incidents import climb, who
 from alerts.incidents.model import Incident, State
+from alerts.notify.delays import GONE
 from alerts.notify.notice import CALLING, Considered, Notice, NoticeReason, NoticeState
 from alerts.notify.outcome import Outcome
 from alerts.registry.model import Address, ChannelKind, Person, Registry
@@ -19,7 +20,6 @@ from alerts.store.incident_rows import (
     notice_of,
     notice_row_anew,
 )
-from alerts.store.overtaking import GONE
 from alerts.store.part import Part, locked, save
 from alerts.store.telling import UNHEARD, UNSENT, level_of
 from alerts.words import IncidentClass

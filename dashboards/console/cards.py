@@ -15,6 +15,7 @@ from alerts.incidents.model import (
 from alerts.incidents.who import Reason, tiers_of
 from alerts.links import masked
 from alerts.messages import Headline
+from alerts.notify import delays
 from alerts.notify.notice import Considered, Notice
 from alerts.registry.model import Tier
 from alerts.words import Severity
@@ -235,6 +236,8 @@ class Slip:
     state: str
     settled: str
     tone: str
+    delay: str
+    """What the limiter or newer news did to it, in words; empty when nothing."""
 
 
 NOTICE_TONES = {"accepted": "green", "opened": "green", "acknowledged": "green", "rejected": "red",
@@ -252,6 +255,10 @@ def slip(notice: Notice, scene: Scene, site: str) -> Slip:
         state=scene.t(f"notice.{notice.state.value}"),
         settled=scene.when(notice.settled_at, site) if notice.settled_at else "",
         tone=NOTICE_TONES.get(notice.state.value, "grey"),
+        delay=" ".join(
+            scene.t(f"notice.{word}", n=n, at=scene.when(notice.due_at, site))
+            for word, n in delays.read(notice.detail)
+        ),
     )
 
 

@@ -6,11 +6,11 @@ from datetime import timedelta
 import pytest
 
 from alerts.incidents.duties import SecondLook
+from alerts.notify.delays import BY_NEWER, GONE
 from alerts.notify.notice import NoticeState
 from alerts.notify.outcome import Accepted, Rejected, Retry
 from alerts.rules.transition import Change
 from alerts.store import events
-from alerts.store.overtaking import BY_NEWER, GONE
 from alerts.words import IncidentClass, Severity
 from tests.alerts.incidents.community import (
     CHIEF,
