@@ -47,6 +47,8 @@ def overtake(
     elif before.state is State.RECOVERED:
         stale = _AFTER
     reasons = [reason.value for reason in stale if reason not in fresh]
+    if not reasons:
+        return
     n = t.notice.c
     gone = {"state": NoticeState.OVERTAKEN.value, "settled_at": now, "detail": BY_NEWER}
     connection.execute(

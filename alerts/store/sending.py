@@ -183,10 +183,13 @@ class Sending(Part):
             for person in registry.people
             for address in person.addresses
         }
-        unsent = select(n.id, n.person, n.channel, n.to).where(n.state.in_(UNSENT)).order_by(n.id)
+        unsent = select(n.id, n.person, n.channel, n.to).where(
+            n.state.in_(UNSENT),
+            n.reason != NoticeReason.HUSHED.value,  # it would speak on
+        )
         lost = [
             row.id
-            for row in connection.execute(unsent)
+            for row in connection.execute(unsent.order_by(n.id))
             if (row.person, row.channel, row.to) not in known
         ]
         for id in lost:
@@ -212,7 +215,7 @@ class Sending(Part):
         """A second look that nobody has been told of goes to the first tier, then to the next ones."""
         n = t.notice.c
         is_owed = incident.state is State.RECOVERED or incident.seen_on_site
-        told = select(n.id).where(*_same_call(row), n.state != NoticeState.REJECTED.value)
+        told = select(n.id).where(*_same_call(row), n.state.not_in(UNHEARD))
         if not is_owed or connection.execute(told).first() is not None:
             return
         had = {

@@ -9,6 +9,7 @@ from alerts.incidents.duties import SecondLook
 from alerts.notify.delays import BY_NEWER, GONE
 from alerts.notify.notice import NoticeState
 from alerts.notify.outcome import Accepted, Rejected, Retry
+from alerts.registry.model import Address, ChannelKind
 from alerts.rules.transition import Change
 from alerts.store import events
 from alerts.words import IncidentClass, Severity
@@ -207,6 +208,24 @@ def test_whoever_has_left_is_sent_nothing_and_the_next_tier_is_asked(operations)
     told = operations.due(later(hours=9), 10)
     assert [(n.person, n.reason.value, n.step) for n in told] == [("town", "climbed", 2)]
     assert "not-accepted" in [each.reason for each in operations.why(1, "lao-li")]
+
+
+def test_a_second_look_of_somebody_who_has_left_is_asked_of_the_next_tier(operations):
+    operations.take([says(1)], PACKS, NIGHT)
+    operations.take([says(2, Change.CLEARED)], PACKS, NIGHT)
+    people(operations, replace(MEI, quiet_from="", quiet_to=""), without="guard")
+    looks = [n.person for n in operations.due(later(hours=1), 10)]
+    assert looks == ["mei"]
+
+
+def test_an_announcer_that_has_left_falls_silent_all_the_same(operations):
+    box = Address(channel=ChannelKind.ANNOUNCER, to="guard-room")
+    people(operations, replace(GUARD, addresses=(box, mail("guard"))))
+    operations.take([says(1)], PACKS, NIGHT)
+    all_sent(operations, NIGHT)
+    operations.take([says(2, Change.CLEARED)], PACKS, NIGHT)
+    people(operations, replace(GUARD, addresses=(mail("guard"),)))
+    assert ("guard", "hushed") in all_sent(operations, later(minutes=1))
 
 
 def test_a_registry_that_moves_nobody_leaves_the_outbox_alone(operations):
