@@ -19,7 +19,8 @@ AFTER_CLOSE = timedelta(hours=24)  # the second look and a last word; then it is
 LONGEST = timedelta(days=30)  # since it was made, whatever becomes of the incident
 PREFIX = "/l/"
 CODE_SIGNS = 16  # 96 bits of the signature
-_CODE = re.compile(r"n([1-9][0-9]{0,17})\.[A-Za-z0-9_-]{16}", re.ASCII)
+CODE = r"n([1-9][0-9]{0,17})\.[A-Za-z0-9_-]{16}"
+_CODE = re.compile(CODE, re.ASCII)
 _MASK = re.compile(r"(/l/)[A-Za-z0-9._~-]+")
 
 

@@ -57,7 +57,9 @@ class Operating:
         self._thread = ThreadPoolExecutor(1, "operations")
         self._ready = asyncio.Event()
         self._ran_out = asyncio.Event()
-        self._dispatcher = Dispatcher(operations, channels, clock, executor=self._thread)
+        self._dispatcher = Dispatcher(
+            operations, channels, clock, executor=self._thread, code=operations.code
+        )
         self._registry: Registry | None = None
         self._handed: Mapping[str, HandOver] = {}
         """The hand-overs known last, for what is told from memory."""

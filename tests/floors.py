@@ -29,6 +29,7 @@ PURE = (
     "alerts.notify.limiter",
     "alerts.notify.cutting",
     "alerts.notify.merging",
+    "alerts.notify.delays",
     "alerts.notify.parts",
     "alerts.notify.mns",
     "alerts.notify.receipts",

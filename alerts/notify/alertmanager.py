@@ -1,7 +1,8 @@
 """Alertmanager's webhook body, version 4, for what already hears Prometheus; signed as any webhook.
 
 One incident is one group with one alert: ``groupKey`` and ``fingerprint`` stay the same from the
-first notice to the last. ``startsAt`` is when the notice was written.
+first notice to the last. ``startsAt`` is when the notice was written. What is neither firing nor
+resolved is refused: a second look stands beside either, and a digest is of many.
 """
 
 import hashlib
@@ -9,15 +10,17 @@ import json
 from datetime import datetime
 
 from alerts.notify.notice import Notice, NoticeReason
+from alerts.notify.outcome import Outcome, Rejected
 from alerts.notify.parts import NOTHING, parts_of
 from alerts.notify.webhook import Webhook
 
-_OVER = frozenset(
+_OVER = frozenset({NoticeReason.RECOVERED, NoticeReason.CLOSED})
+_FOR_PEOPLE = frozenset(
     {
-        NoticeReason.RECOVERED,
         NoticeReason.SECOND_LOOK,
         NoticeReason.REMINDER,
-        NoticeReason.CLOSED,
+        NoticeReason.DIGEST,
+        NoticeReason.LINK,
     }
 )
 _NEVER = "0001-01-01T00:00:00Z"  # Go's zero time: has not ended
@@ -25,6 +28,11 @@ _NEVER = "0001-01-01T00:00:00Z"  # Go's zero time: has not ended
 
 class Alertmanager(Webhook):
     """The channel ``alertmanager``."""
+
+    async def send(self, notice: Notice) -> Outcome:
+        if notice.reason in _FOR_PEOPLE:
+            return Rejected("Alertmanager knows firing and resolved alone; this one is for people")
+        return await super().send(notice)
 
     @staticmethod
     def payload(notice: Notice) -> bytes:

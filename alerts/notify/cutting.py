@@ -65,7 +65,12 @@ def fitted(text: str, most: int, size: Callable[[str], int], tail: str = "") -> 
     room = most - size(end)
     if room <= size(MORE):  # a link that leaves no room for words: words are worth more
         return _cut(text, most, size)
-    return _cut(head, room, size) + end
+    return _without_half_a_link(_cut(head, room, size)) + end
+
+
+def _without_half_a_link(cut: str) -> str:
+    kept, _, last = cut.rpartition("\n")
+    return f"{kept}\n{MORE}" if kept and "://" in last and last.endswith(MORE) else cut
 
 
 def utf8(text: str) -> int:

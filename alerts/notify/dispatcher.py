@@ -4,18 +4,21 @@ import asyncio
 import logging
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Executor
 from datetime import timedelta
 from functools import partial
 from typing import TypeVar
 
+from alerts.notify import delays
 from alerts.notify.limiter import Limiter
-from alerts.notify.limits import Allowance, allowances
+from alerts.notify.limits import ABOUT, Allowance, allowances
 from alerts.notify.merging import merged
 from alerts.notify.notice import Notice
 from alerts.notify.outcome import Accepted, Outcome, Rejected, Retry
 from alerts.notify.port import Channel, Outbox
+from alerts.notify.room import Room
 from alerts.registry.addresses import where
 from alerts.registry.model import Address, ChannelKind
 from alerts.words import IncidentClass
@@ -26,9 +29,9 @@ log = logging.getLogger("alerts.notify")
 POLL_S = 0.3  # real seconds; wake() is quicker
 DEADLINE_S = 20.0  # real seconds for one attempt; a webhook's own limit is shorter
 GRACE_S = 2.0  # a stop waits so long for what is under way, within serve's 5 s
-AT_ONCE = 8  # attempts under way per channel, so that one slow channel holds up only itself
 BATCH = 1000  # a storm's notices are read together, so that they can be merged
-WAITING_MOST = 2000  # notices held in memory at once, all channels together
+ENOUGH_THERE = 64  # held in memory for one address: with more, the outbox is asked for others
+FULL_MOST = 1000  # addresses named in one question; each is two parameters of a statement
 SETTLE_AGAIN_S = (0.2, 5.0)  # first and longest pause while the outbox cannot commit
 SECOND_AFTER_S = 5.0  # real seconds; fire class that nobody has taken by then goes a second way
 FORGET_EVERY, FORGET_AFTER_S = 1000, 3600.0  # looks at the outbox; real seconds
@@ -59,6 +62,7 @@ class Dispatcher:
         limits: Limits = allowances,
         steady: Callable[[], float] = time.monotonic,
         second_after_s: float = SECOND_AFTER_S,
+        code: Callable[[int], str] | None = None,
     ) -> None:
         self._outbox = operations
         self._channels = channels
@@ -70,12 +74,13 @@ class Dispatcher:
         self._limits = limits
         self._steady = steady
         self._second_after_s = second_after_s
+        self._code = code
         self._limiter = Limiter()
         self._waiting_since: dict[int, float] = {}
         self._seconds: dict[int, asyncio.Task[None]] = {}
         self.attempts = {"accepted": 0, "retry": 0, "rejected": 0}
         """Attempts that ended so, since the start."""
-        self._room = {kind: asyncio.Semaphore(AT_ONCE) for kind in channels}
+        self._room = {kind: Room(ABOUT[kind].seats) for kind in channels}
         self._lanes: dict[_Lane, asyncio.Task[None]] = {}
         self._held: set[int] = set()
         self._woken = asyncio.Event()
@@ -115,10 +120,15 @@ class Dispatcher:
     async def _take_due(self) -> None:
         # What ends while the outbox is being read may still stand in the answer as due.
         busy = set(self._lanes)
-        limit = min(BATCH + len(self._held), WAITING_MOST)
+        limit = BATCH + len(self._held)
         self._is_looking = True
         try:
-            due = await self._call(partial(self._outbox.due, self._clock.now(), limit))
+            if not self._looks:  # what was in back-off when the process before ended
+                for notice in await self._call(self._outbox.fire_in_back_off):
+                    self._watch_over(notice)
+            due = await self._call(
+                partial(self._outbox.due, self._clock.now(), limit, self._full())
+            )
         except Exception:
             log.exception("the outbox cannot be read; trying again")
             return
@@ -142,6 +152,18 @@ class Dispatcher:
                 self._start([lane], notices, self._work(notices))
         for place, heads in limited.items():
             await self._take_turns(place, heads)
+
+    def _full(self) -> list[tuple[ChannelKind, str]]:
+        """Addresses whose receivers hang or are slow: their others wait in the outbox.
+
+        Where there are limits these hold what waits.
+        """
+        there = Counter((address.channel, address.to) for _, address in self._lanes)
+        return [
+            place
+            for place, count in there.most_common(FULL_MOST)
+            if count >= ENOUGH_THERE and not self._limits(place[0], self._clock.speed)
+        ]
 
     def _forget(self) -> None:
         """What was overtaken is never settled here, and would be remembered for ever."""
@@ -168,7 +190,7 @@ class Dispatcher:
         if not rest or turn.wait_s <= self._poll_s:
             return
         until = self._clock.now() + timedelta(seconds=turn.wait_s * self._clock.speed)
-        why = f"waits {turn.wait_s:.0f} s for its turn: {turn.why}"
+        why = delays.waits(turn.wait_s, turn.why)
         log.info("%d notices by %s: %s", len(rest), place[0].value, why)
         try:
             await self._call(partial(self._outbox.hold, [n.id for n in rest], until, why))
@@ -203,7 +225,7 @@ class Dispatcher:
         self, place: tuple[ChannelKind, str], notices: Sequence[Notice]
     ) -> None:
         """One message, whose outcome is that of each notice in it."""
-        outcome = await self._send(merged(notices))
+        outcome = await self._send(merged(notices, self._code))
         now = self._steady()
         if isinstance(outcome, Retry) and outcome.after is not None:
             asked_s = outcome.after.total_seconds() / self._clock.speed
@@ -218,7 +240,8 @@ class Dispatcher:
         channel = self._channels.get(kind)
         if channel is None:
             return Rejected(f"channel {kind.value} is not set up")
-        async with self._room[kind]:
+        is_fire, to = notice.cls is IncidentClass.FIRE, where(notice.address)[1]
+        async with self._room[kind].seat(to, is_fire=is_fire, severity=notice.severity):
             try:
                 async with asyncio.timeout(self._deadline_s):
                     return await channel.send(notice)
@@ -300,12 +323,7 @@ def _with_delay(outcome: Outcome, count: int, waited_s: float) -> Outcome:
     """The channel's own word, and what the limiter did before."""
     if not isinstance(outcome, Accepted):
         return outcome
-    parts = [outcome.proof]
-    if count > 1:
-        parts.append(f"one message with {count - 1} more")
-    if waited_s >= 1:
-        parts.append(f"waited {waited_s:.0f} s for its turn")
-    return Accepted("; ".join(part for part in parts if part))
+    return Accepted(delays.behind(outcome.proof, count - 1, waited_s))
 
 
 def _tell(notice: Notice, outcome: Outcome) -> None:

@@ -1,5 +1,6 @@
 """E-mail: a notice by SMTP, as text and as HTML."""
 
+import re
 import ssl
 from dataclasses import dataclass
 from datetime import UTC
@@ -12,6 +13,7 @@ from html import escape
 
 import aiosmtplib
 
+from alerts.links import CODE, PREFIX
 from alerts.notify.notice import Notice
 from alerts.notify.outcome import Accepted, Outcome, Rejected, Retry
 from alerts.registry.check import is_mailbox
@@ -112,9 +114,13 @@ def letter(notice: Notice, to: str, server: MailServer, clock: Clock) -> EmailMe
 
 def _html(notice: Notice) -> str:
     lines = [escape(line) for line in notice.text.splitlines()]
-    link = escape(notice.link)
     if notice.link.startswith(("https://", "http://")):
-        lines = [line.replace(link, f'<a href="{link}">{link}</a>') for line in lines]
+        # Its own link, and those of what was merged with it; what stands in a name is none.
+        base = escape(notice.link.partition(PREFIX)[0])
+        ours = re.compile(
+            f"{re.escape(escape(notice.link))}|{re.escape(base + PREFIX)}{CODE}", re.ASCII
+        )
+        lines = [ours.sub(r'<a href="\g<0>">\g<0></a>', line) for line in lines]
     body = "".join(f"<p>{line}</p>\n" for line in lines)
     return (
         f'<!doctype html><html lang="{notice.language.value}"><meta charset="utf-8">'

@@ -31,6 +31,20 @@ class Allowance:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Seats:
+    """Sends under way at once: of a channel, and to one address of it; of both the last for fire."""
+
+    at_once: int
+    for_fire: int
+    there: int = 3
+    there_for_fire: int = 1
+
+
+ONE_SERVICE = Seats(at_once=8, for_fire=2)  # all addresses are behind the same server
+MANY_RECEIVERS = Seats(at_once=64, for_fire=8)  # each may hang for itself: it takes 28 to fill them
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class About:
     """A channel as data. ``bytes_most`` and ``chars_most`` bound one message; 0 is no bound."""
 
@@ -42,6 +56,7 @@ class About:
     chars_most: int = 0
     is_paced: bool = True
     """Whether people read it, so that the house's own pace holds too."""
+    seats: Seats = ONE_SERVICE
 
 
 # A person can take in so much: two messages at once, then one in 20 s that says all there is.
@@ -50,14 +65,19 @@ PACE = Allowance(count=6, over_s=60, burst=3, reserved=1, source="proposal")
 _DAY, _HOUR = 86_400.0, 3_600.0
 
 ABOUT: Mapping[ChannelKind, About] = {
-    ChannelKind.WEBHOOK: About(accepted="the receiver answered 2xx", is_paced=False),
-    ChannelKind.ALERTMANAGER: About(accepted="the receiver answered 2xx", is_paced=False),
+    ChannelKind.WEBHOOK: About(
+        accepted="the receiver answered 2xx", is_paced=False, seats=MANY_RECEIVERS
+    ),
+    ChannelKind.ALERTMANAGER: About(
+        accepted="the receiver answered 2xx", is_paced=False, seats=MANY_RECEIVERS
+    ),
     ChannelKind.EMAIL: About(accepted="the mail server queued it"),
     ChannelKind.LOG: About(accepted="it stands in the log", is_paced=False),
     ChannelKind.ANNOUNCER: About(
         accepted="the box says that it announces",
         proves=(NoticeState.ACCEPTED, NoticeState.ACKNOWLEDGED),
         is_paced=False,  # its own agenda says one thing at a time
+        seats=MANY_RECEIVERS,
     ),
     ChannelKind.WECOM: About(
         accepted="WeCom took it for the group (errcode 0)",
@@ -118,6 +138,7 @@ ABOUT: Mapping[ChannelKind, About] = {
         accepted="the server keeps it for the topic",
         allowances=(Allowance(count=60, over_s=60, burst=30, reserved=5, source="ntfy's default"),),
         bytes_most=4000,  # over 4,096 it becomes an attached file
+        seats=MANY_RECEIVERS,
     ),
     ChannelKind.WEBPUSH: About(
         accepted="the browser's push service took it (2xx)", bytes_most=2800

@@ -1,6 +1,6 @@
 """A notice: words for one address, and how far it has come."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -65,8 +65,8 @@ class Notice:
     cls: IncidentClass
     severity: Severity
     title: str
-    text: str
-    link: str
+    text: str = field(repr=False)  # it ends with the link
+    link: str = field(repr=False)  # good in somebody's name
     created_at: datetime
     due_at: datetime
     state: NoticeState = NoticeState.WAITING

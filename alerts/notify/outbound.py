@@ -5,22 +5,26 @@ change between check and use; addresses that are not public are refused unless `
 allowed by name in the configuration; redirects stay on their host; time and size are bounded.
 """
 
+import asyncio
 import ipaddress
 import socket
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
-from aiohttp.resolver import ThreadedResolver
 from yarl import URL
+
+from alerts.notify.threads import Threads
 
 SCHEMES = frozenset({"https", "http"})
 TOTAL_S, CONNECT_S = 10.0, 5.0  # real seconds
 ANSWER_MOST = 64 * 1024  # bytes kept of an answer, and of a frame
 REDIRECTS_MOST = 3
+NAMES_AT_ONCE = 32  # different names being looked up; a lookup that hangs ends after 30 s or so
 
 # Names by which clouds reach IPv4 through IPv6 (RFC 6052): what is inside decides.
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
@@ -140,9 +144,9 @@ class Outbound:
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
-                    resolver=_Pinned(self._resolver or ThreadedResolver(), self._allow),
+                    resolver=_Pinned(self._resolver or _Names(), self._allow),
                     use_dns_cache=False,
-                    limit_per_host=8,
+                    limit=0,  # whoever calls counts; here those to one host would hold up the rest
                 ),
                 timeout=self._timeout,
                 cookie_jar=aiohttp.DummyCookieJar(),
@@ -196,6 +200,51 @@ def is_public(address: str) -> bool:
 
 class _NotPublic(OSError):
     """Raised while resolving; aiohttp passes an OSError on as it is."""
+
+
+class _Names(AbstractResolver):
+    """Asks the system, in threads of its own; a name that hangs holds one, however many ask for it."""
+
+    def __init__(self) -> None:
+        self._threads = Threads("names", NAMES_AT_ONCE)
+        self._asked: dict[tuple[str, int, int], asyncio.Future[list[ResolveResult]]] = {}
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        key = (host, port, family)
+        if key not in self._asked:
+            asked = asyncio.ensure_future(self._threads.run(partial(_look_up, *key)))
+            self._asked[key] = asked
+            asked.add_done_callback(partial(self._answered, key))
+        return list(await asyncio.shield(self._asked[key]))
+
+    def _answered(
+        self, key: tuple[str, int, int], asked: asyncio.Future[list[ResolveResult]]
+    ) -> None:
+        del self._asked[key]
+        if not asked.cancelled():
+            asked.exception()  # heard, also where nobody waits for it any more
+
+    async def close(self) -> None:
+        """Nothing is held; what hangs ends by itself."""
+
+
+def _look_up(host: str, port: int, family: int) -> list[ResolveResult]:
+    found = socket.getaddrinfo(
+        host, port, family=family, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG
+    )
+    return [
+        ResolveResult(
+            hostname=host,
+            host=str(address[0]),
+            port=port,
+            family=of,
+            proto=proto,
+            flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
+        )
+        for of, _, proto, _, address in found
+    ]
 
 
 class _Pinned(AbstractResolver):

@@ -1,12 +1,13 @@
 """What the dispatcher needs: a channel for each kind of address, the outbox, and a way to devices."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from alerts.notify.notice import Notice
 from alerts.notify.outcome import Outcome
+from alerts.registry.model import ChannelKind
 from edge.contract.command import Result, Verb
 
 
@@ -23,11 +24,18 @@ class Channel(Protocol):
 class Outbox(Protocol):
     """The operations database as the dispatcher sees it; synchronous, called in a worker thread."""
 
-    def due(self, now: datetime, limit: int) -> Sequence[Notice]:
+    def due(
+        self, now: datetime, limit: int, full: Collection[tuple[ChannelKind, str]] = ()
+    ) -> Sequence[Notice]:
         """Notices to send by ``now``: of fire class, then the oldest first.
 
-        Per (incident, address) none whose elder waits.
+        Per (incident, address) none whose elder waits. To the addresses that are ``full`` of what
+        is under way those of fire class alone.
         """
+        ...
+
+    def fire_in_back_off(self) -> Sequence[Notice]:
+        """What of fire class has been tried or held, and is not taken yet, due or not."""
         ...
 
     def settle(self, notice_id: int, outcome: Outcome, now: datetime, jitter: float) -> None:

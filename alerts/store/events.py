@@ -15,6 +15,7 @@ from alerts.incidents.grouping import (
     leads,
 )
 from alerts.incidents.model import Incident, State, StoryKind, StoryLine
+from alerts.notify.delays import GONE
 from alerts.notify.notice import CALLING, NoticeReason, NoticeState
 from alerts.registry.model import Registry
 from alerts.store import tables as t
@@ -125,7 +126,7 @@ def revive(connection: Connection, part: Incident, now: datetime) -> bool:
     done = connection.execute(
         update(t.notice)
         .where(n.incident == part.id, n.round == part.relapses, n.attempts == 0)
-        .where(n.state == NoticeState.OVERTAKEN.value)
+        .where(n.state == NoticeState.OVERTAKEN.value, n.detail != GONE)
         .where(n.reason.in_([reason.value for reason in CALLING]))
         .values(state=NoticeState.WAITING.value, settled_at=None, due_at=now)
     )

@@ -56,7 +56,7 @@ class Linked(Part):
                 case State.OPEN if is_turn and incident.part_of is None:
                     incident = self._climb_on(connection, incident, "declined", registry, now, who)
                 case State.RECOVERED if is_turn:
-                    incident = self._look_elsewhere(connection, incident, who, registry, now)
+                    incident = self._ask_another(connection, incident, who, registry, now)
             return Done(incident)
 
     def _is_turn_of(
@@ -108,7 +108,7 @@ class Linked(Part):
         free = self._apply(connection, incident, released, registry, now)
         return self._climb_on(connection, free, "declined", registry, now, act.who)
 
-    def _look_elsewhere(
+    def _ask_another(
         self,
         connection: Connection,
         incident: Incident,

@@ -1,6 +1,6 @@
 """The operations database: transitions in, incidents and notices out, people's acts between."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -37,6 +37,7 @@ from alerts.store.incident_rows import (
 from alerts.store.lease import Lease
 from alerts.store.linked import Linked
 from alerts.store.orders import Orders
+from alerts.store.overtaking import is_worth_a_last_word, overtake
 from alerts.store.part import locked, save
 from alerts.store.posts import Posts
 from alerts.store.quiet import Quiet, silence_over
@@ -79,8 +80,14 @@ class Operations(
     ) -> None:
         super().__init__(Database(url))
         self._teller = Teller(words or _notice_words, link_base, links)
+        self._links = links
         self._packs = packs
         self._timers = timers
+
+    @property
+    def code(self) -> Callable[[int], str] | None:
+        """Makes the short token that leads to a notice's own link; None where none are signed."""
+        return self._links.code if self._links else None
 
     def __enter__(self) -> "Operations":
         return self
@@ -127,6 +134,8 @@ class Operations(
                     "changes": changes(before, registry),
                 }
                 connection.execute(insert(t.registry_revision), row)
+                if before.people != registry.people:
+                    self._follow(connection, replace(registry, revision=revision), now)
                 return revision
         except (sql.IntegrityError, sql.DataError) as error:
             raise RegistryMisfit(
@@ -372,8 +381,12 @@ class Operations(
             _overtake(connection, incident)
         if before is not None and incident.state not in (before.state, State.OPEN):
             self._teller.hush(connection, incident, now)
+        if before is not None and not is_worth_a_last_word(incident):
+            overtake(connection, before, incident, change.notices, now)
         for reason in change.notices:
             incident = self._tell(connection, incident, reason, registry, now)
+        if before is not None:
+            overtake(connection, before, incident, change.notices, now)
         if before is not None and (before.state is State.RECOVERED or before.seen_on_site):
             self._let_reminders_go(connection, incident.id, registry, now)
         if before is not None and incident.part_of is None:
@@ -615,7 +628,12 @@ def _record(connection: Connection, incident: Incident, sent: Notice) -> None:
         n.to == sent.address.to,
         n.reason.in_(_CALLING),
     )
-    row = connection.execute(select(n.id).where(*here, n.state.in_(UNSENT)).order_by(n.id)).first()
+    overtaken = NoticeState.OVERTAKEN.value  # it may be over already
+    row = connection.execute(
+        select(n.id)
+        .where(*here, n.state.in_([*UNSENT, overtaken]))
+        .order_by(n.state == overtaken, n.id)
+    ).first()
     if row is not None:
         connection.execute(update(t.notice).where(n.id == row.id).values(settled))
         return

@@ -151,7 +151,7 @@ class Receipted(Acts, Sending):
         _write(connection, row, state=NoticeState.REJECTED.value, settled_at=now, detail=detail)
         incident = locked(connection, row.incident)
         if incident is not None and _is_wanted(incident, row):
-            self._hand_on(connection, row, now)
+            self._hand_on(connection, row, self._registry(connection), now)
 
 
 def _write(connection: Connection, row: Any, **values: Any) -> None:

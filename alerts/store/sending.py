@@ -1,14 +1,15 @@
 """The outbox as the dispatcher and the channels see it: what is due, and what came of it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, exists, func, insert, select, update
+from sqlalchemy import Connection, and_, exists, func, insert, not_, or_, select, tuple_, update
 
 from alerts.incidents import climb, who
 from alerts.incidents.model import Incident, State
+from alerts.notify.delays import GONE
 from alerts.notify.notice import CALLING, Considered, Notice, NoticeReason, NoticeState
 from alerts.notify.outcome import Outcome
 from alerts.registry.model import Address, ChannelKind, Person, Registry
@@ -20,19 +21,23 @@ from alerts.store.incident_rows import (
     notice_row_anew,
 )
 from alerts.store.part import Part, locked, save
-from alerts.store.telling import UNSENT, level_of
+from alerts.store.telling import UNHEARD, UNSENT, level_of
 from alerts.words import IncidentClass
 
+IN_BACK_OFF_MOST = 1000  # watched over from the start; whatever else is due soon is seen then
 _CALLING = [reason.value for reason in CALLING]
 
 
 class Sending(Part):
-    """What is lost goes to the person's next address, or to the next tier."""
+    """What is lost goes to the person's next address, or to other people."""
 
-    def due(self, now: datetime, limit: int) -> list[Notice]:
+    def due(
+        self, now: datetime, limit: int, full: Collection[tuple[ChannelKind, str]] = ()
+    ) -> list[Notice]:
         """Notices to send by ``now``: of fire class, then the oldest first.
 
-        Per (incident, address) none whose elder waits.
+        Per (incident, address) none whose elder waits. To the addresses that are ``full`` of what
+        is under way those of fire class alone: they would hide all others.
         """
         notice, elder = t.notice, t.notice.alias("elder")
         elder_waits = exists().where(
@@ -42,6 +47,8 @@ class Sending(Part):
             elder.c.id < notice.c.id,
             elder.c.state.in_(UNSENT),
             elder.c.reason != NoticeReason.REMINDER.value,  # it may wait for the day; alarms do not
+            # Quiet that somebody wanted of the elder holds up no news that quiet does not hold.
+            not_(and_(elder.c.due_at > now, elder.c.attempts == 0, elder.c.detail == "")),
         )
         query = (
             select(notice)
@@ -50,8 +57,26 @@ class Sending(Part):
             .order_by(notice.c.cls != IncidentClass.FIRE.value, notice.c.due_at, notice.c.id)
             .limit(limit)
         )
+        if full:
+            there = [(channel.value, to) for channel, to in full]
+            query = query.where(
+                or_(
+                    notice.c.cls == IncidentClass.FIRE.value,
+                    tuple_(notice.c.channel, notice.c.to).not_in(there),
+                )
+            )
         with self._database.read() as connection:
             return [notice_of(row) for row in connection.execute(query)]
+
+    def fire_in_back_off(self) -> list[Notice]:
+        """What of fire class has been tried or held, and is not taken yet, due or not."""
+        n = t.notice.c
+        # Whoever snoozes has a notice that is due later and that nothing was said of yet.
+        query = select(t.notice).where(
+            n.state.in_(UNSENT), n.cls == IncidentClass.FIRE.value, n.detail != ""
+        )
+        with self._database.read() as connection:
+            return [notice_of(row) for row in connection.execute(query.limit(IN_BACK_OFF_MOST))]
 
     def settle(self, notice_id: int, outcome: Outcome, now: datetime, jitter: float = 0.0) -> None:
         """Write an attempt's outcome down; what is lost goes to the next address, or the next tier."""
@@ -78,7 +103,7 @@ class Sending(Part):
             if notice.state is NoticeState.ACCEPTED and notice.reason in CALLING:
                 self._heard(connection, row, now)
             elif settled.lost and row.state != NoticeState.OVERTAKEN.value:
-                self._hand_on(connection, row, now)
+                self._hand_on(connection, row, self._registry(connection), now)
 
     def hold(self, notice_ids: Sequence[int], until: datetime, why: str) -> None:
         """These wait for their turn until then, and say why; no attempt is counted."""
@@ -100,10 +125,9 @@ class Sending(Part):
                 return False
             registry = self._registry(connection)
             person, untried, tried = self._addresses_left(connection, row, registry)
-            if tried > 1 or not untried:
+            if tried > 1:
                 return False
-            _consider(connection, row, who.Reason.NEXT_ADDRESS, now)
-            return self._tell_there(connection, row, person, untried[0], registry, now)
+            return self._tell_next(connection, row, person, untried, registry, now)
 
     def _heard(self, connection: Connection, row: Any, now: datetime) -> None:
         """The tier's first notice was accepted: its wait counts from here."""
@@ -121,18 +145,25 @@ class Sending(Part):
         if heard != incident:
             save(connection, incident, replace(heard, version=incident.version + 1))
 
-    def _hand_on(self, connection: Connection, row: Any, now: datetime) -> None:
+    def _hand_on(
+        self,
+        connection: Connection,
+        row: Any,
+        registry: Registry,
+        now: datetime,
+        due_at: datetime | None = None,
+    ) -> None:
         """To the person's next address; else, when nobody of the tier is reached, a tier up."""
         if row.reason == NoticeReason.HUSHED.value:
             return  # silence is for this announcer alone
-        registry = self._registry(connection)
         person, untried, _ = self._addresses_left(connection, row, registry)
-        reason = who.Reason.NEXT_ADDRESS if untried else who.Reason.NOT_ACCEPTED
-        _consider(connection, row, reason, now)
-        if untried:
-            self._tell_there(connection, row, person, untried[0], registry, now)
+        if self._tell_next(connection, row, person, untried, registry, now, due_at):
             return
+        _consider(connection, row, who.Reason.NOT_ACCEPTED, now)
         incident = locked(connection, row.incident)
+        if incident is not None and row.reason == NoticeReason.SECOND_LOOK.value:
+            self._look_elsewhere(connection, incident, row, registry, now)
+            return
         if incident is None or row.reason not in _CALLING or not _is_current(incident, row):
             return
         n = t.notice.c
@@ -141,14 +172,79 @@ class Sending(Part):
             n.step == row.step,
             n.round == row.round,
             n.reason.in_(_CALLING),
-            n.state != NoticeState.REJECTED.value,
+            n.state.not_in(UNHEARD),
         )
         if connection.execute(reached).first() is None:
             self._climb_on(connection, incident, "not-accepted", registry, now)
 
+    def _follow(self, connection: Connection, registry: Registry, now: datetime) -> None:
+        """What is not sent yet, to an address that ``registry`` no longer has, goes where its person
+        is found now; where nobody is, as if it had been rejected."""
+        n = t.notice.c
+        known = {
+            (person.id, address.channel.value, address.to)
+            for person in registry.people
+            for address in person.addresses
+        }
+        unsent = select(n.id, n.person, n.channel, n.to).where(
+            n.state.in_(UNSENT),
+            n.reason != NoticeReason.HUSHED.value,  # it would speak on
+        )
+        lost = [
+            row.id
+            for row in connection.execute(unsent.order_by(n.id))
+            if (row.person, row.channel, row.to) not in known
+        ]
+        for id in lost:
+            one = select(t.notice).where(n.id == id, n.state.in_(UNSENT)).with_for_update()
+            row = connection.execute(one).first()
+            if row is None:
+                continue  # settled, or overtaken by what this brought about
+            gone = {"state": NoticeState.OVERTAKEN.value, "settled_at": now, "detail": GONE}
+            connection.execute(update(t.notice).where(n.id == id).values(gone))
+            # Quiet that somebody wanted goes on at the new address; a pause of the old one does not.
+            is_quiet = row.state == NoticeState.WAITING.value and not row.detail
+            due_at = max(row.due_at, now) if is_quiet else now
+            self._hand_on(connection, row, registry, now, due_at)
+
+    def _look_elsewhere(
+        self,
+        connection: Connection,
+        incident: Incident,
+        row: Any,
+        registry: Registry,
+        now: datetime,
+    ) -> None:
+        """A second look that nobody has been told of goes to the first tier, then to the next ones."""
+        n = t.notice.c
+        is_owed = incident.state is State.RECOVERED or incident.seen_on_site
+        told = select(n.id).where(*_same_look(row), n.state.not_in(UNHEARD))
+        if not is_owed or connection.execute(told).first() is not None:
+            return
+        had = {
+            (other.channel, other.to)
+            for other in connection.execute(select(n.channel, n.to).where(*_same_look(row)))
+        }
+        for step in range(len(who.tiers_of(incident, registry))):
+            # Whose turn that tier would be, had it just opened.
+            asked = replace(incident, step=step, severity=incident.worst, acknowledged_by="")
+            turn = self._teller.verdicts(connection, asked, NoticeReason.OPENED, registry, now)
+            others = [
+                replace(verdict, person=replace(verdict.person, addresses=left))
+                for verdict in turn
+                if verdict.step == step and verdict.due_at is not None
+                if (left := _others(verdict.person, NoticeReason.SECOND_LOOK, had))
+            ]
+            if others:
+                here = replace(incident, step=row.step)
+                packs = self._rulebook()
+                reason = NoticeReason.SECOND_LOOK
+                self._teller.tell(connection, here, reason, registry, packs, now, verdicts=others)
+                return
+
     def _addresses_left(
         self, connection: Connection, row: Any, registry: Registry
-    ) -> tuple[Person | None, list[Address], int]:
+    ) -> tuple[Person | None, Sequence[Address], int]:
         """Who was told, at which addresses not yet, and at how many already."""
         n = t.notice.c
         person = next((p for p in registry.people if p.id == row.person), None)
@@ -158,14 +254,25 @@ class Sending(Part):
                 select(n.channel, n.to).where(*_same_call(row), n.person == row.person)
             )
         }
-        untried = [
-            address
-            for address in (
-                who.addresses_for(person, NoticeReason(row.reason), registry) if person else ()
-            )
-            if (address.channel.value, address.to) not in tried
-        ]
+        untried = _others(person, NoticeReason(row.reason), tried, registry) if person else ()
         return person, untried, len(tried)
+
+    def _tell_next(
+        self,
+        connection: Connection,
+        row: Any,
+        person: Person | None,
+        untried: Sequence[Address],
+        registry: Registry,
+        now: datetime,
+        due_at: datetime | None = None,
+    ) -> bool:
+        """At the first of these where nobody else has had the same; whether there is one."""
+        for address in untried:
+            if self._tell_there(connection, row, person, address, registry, now, due_at):
+                _consider(connection, row, who.Reason.NEXT_ADDRESS, now)
+                return True
+        return False
 
     def _tell_there(
         self,
@@ -175,16 +282,21 @@ class Sending(Part):
         address: Address,
         registry: Registry,
         now: datetime,
+        due_at: datetime | None,
     ) -> bool:
         """The same notice to another address; False where somebody has it there already."""
         n = t.notice.c
         again = notice_row_anew(row, now) | {
+            "due_at": due_at or now,
             "channel": address.channel.value,
             "to": address.to,
             "is_group": address.group,
             "secret": address.secret,
         }
-        if ChannelKind.ANNOUNCER.value in (row.channel, again["channel"]):
+        is_other = ChannelKind.ANNOUNCER.value in (row.channel, again["channel"])
+        # A group must never read a link that is good in one person's name.
+        is_other |= address.group != row.is_group and row.reason != NoticeReason.DIGEST.value
+        if is_other:
             again |= self._words_for(connection, row, person, address, registry, now)
         # A neighbour may have had the same group address for the same notice.
         taken = select(n.id).where(
@@ -204,14 +316,30 @@ class Sending(Part):
         registry: Registry,
         now: datetime,
     ) -> dict[str, Any]:
-        """What is read and what is said aloud differ: the words for the other kind of address."""
+        """What is read, said aloud and told to a group differ: the words for the other kind."""
         incident = locked(connection, row.incident)
         if incident is None or person is None:
             return {}
         rule = self._rulebook().rules.get(incident.words_of)
         reason = NoticeReason(row.reason)
+        incident = replace(incident, step=max(0, row.step))
         fresh = self._teller.row(incident, reason, person, address, registry, rule, now)
         return {name: fresh[name] for name in ("title", "text", "link")}
+
+
+def _others(
+    person: Person,
+    reason: NoticeReason,
+    had: Collection[tuple[str, str]],
+    registry: Registry | None = None,
+) -> tuple[Address, ...]:
+    """Their addresses for this besides those that have ``had`` it, (channel, to) each."""
+    return tuple(
+        address
+        for address in who.addresses_for(person, reason, registry)
+        if (address.channel.value, address.to) not in had
+        if not (address.group and reason is NoticeReason.LINK)
+    )
 
 
 def _is_current(incident: Incident, row: Any) -> bool:
@@ -234,6 +362,12 @@ def _same_call(row: Any) -> tuple[Any, ...]:
         n.round == row.round,
         n.level == row.level,
     )
+
+
+def _same_look(row: Any) -> tuple[Any, ...]:
+    """Notices of one second look, whichever tier was asked."""
+    n = t.notice.c
+    return n.incident == row.incident, n.reason == row.reason, n.round == row.round
 
 
 def _consider(connection: Connection, row: Any, reason: who.Reason, now: datetime) -> None:

@@ -13,6 +13,7 @@ from alerts.incidents.model import Incident, StoryKind, StoryLine
 from alerts.incidents.roster import Roster
 from alerts.incidents.silences import Silence, snoozed_until
 from alerts.links import PREFIX, Link, LinkKind, Links
+from alerts.notify.delays import BY_NEWER
 from alerts.notify.notice import CALLING, TELLING, NoticeReason, NoticeState
 from alerts.phrases import DRILL_MARK
 from alerts.registry.model import Address, ChannelKind, Person, Registry
@@ -35,7 +36,9 @@ _CLIMBED_TO = [
         who.Reason.TIER, who.Reason.STAND_IN, who.Reason.ON_ROTA, who.Reason.SUBSCRIBED
     )
 ]  # fmt: skip
-_UNHEARD = (NoticeState.REJECTED.value, NoticeState.OVERTAKEN.value)
+# Whoever heard of it by its end alone hears how that went on, and is called as if told nothing.
+_HEARD = (*TELLING, NoticeReason.RECOVERED, NoticeReason.SECOND_LOOK)
+UNHEARD = (NoticeState.REJECTED.value, NoticeState.OVERTAKEN.value)
 
 Words = Callable[..., tuple[str, str]]
 """``alerts.messages.notice_words``."""
@@ -65,10 +68,15 @@ class Teller:
         rulebook: Rulebook | None,
         now: datetime,
         silence: Silence | None = None,
+        verdicts: Sequence[who.Verdict] | None = None,
     ) -> datetime | None:
-        """Write it all down (a ``silence`` tells nobody); when the first of the incident's tier is told, if any is."""
+        """Write it all down (a ``silence`` tells nobody); when the first of the incident's tier is told, if any is.
+
+        Without ``verdicts`` it is decided here who is told.
+        """
         is_first = reason is NoticeReason.OPENED  # nobody has its words yet
-        verdicts = self.verdicts(connection, incident, reason, registry, now, silence)
+        if verdicts is None:
+            verdicts = self.verdicts(connection, incident, reason, registry, now, silence)
         rule = rulebook.rules.get(incident.words_of) if rulebook else None
         before = self._before(connection, incident, reason, registry, now)
         known = set() if is_first else self._addresses_told(connection, incident, reason)
@@ -92,6 +100,8 @@ class Teller:
             rows.append(row | {"due_at": verdict.due_at, "step": step})
         _consider(connection, incident, verdicts, now)
         if rows:
+            if reason in CALLING and not is_first:
+                _overtake_quiet(connection, rows, now)
             connection.execute(insert(t.notice), rows)
         if told:
             facts: dict[str, float | str] = {
@@ -271,18 +281,19 @@ class Teller:
     def history(self, connection: Connection, incident: Incident) -> who.History:
         n = t.notice.c
         rows = connection.execute(
-            select(n.person, n.round, n.state, n.created_at)
+            select(n.person, n.round, n.state, n.reason, n.created_at)
             .where(n.incident == incident.id)
-            .where(n.reason.in_([reason.value for reason in TELLING]))
+            .where(n.reason.in_([reason.value for reason in _HEARD]))
         ).all()
         # What never went out has told nobody.
-        heard = [row for row in rows if row.state not in _UNHEARD]
-        this_round = [row for row in heard if row.round == incident.relapses]
+        heard = [row for row in rows if row.state not in UNHEARD]
+        told = [row for row in heard if row.reason in TELLING]
+        this_round = [row for row in told if row.round == incident.relapses]
         # Whoever shares the address of another has no notice of his own.
         shared = self._told_without(connection, incident, {row.person for row in rows})
         began = min((row.created_at for row in this_round), default=None)
         return who.History(
-            ever=frozenset([*(row.person for row in heard), *shared]) if heard else frozenset(),
+            ever=frozenset(row.person for row in heard) | frozenset(shared if told else ()),
             this_round=frozenset(row.person for row in this_round)
             | {one for one, at in shared.items() if began is not None and at >= began},
             declined=self._declined(
@@ -333,7 +344,7 @@ class Teller:
         heard = connection.execute(
             select(n.person, n.step, func.min(n.settled_at).label("at"))
             .where(n.incident == incident.id, n.round == incident.relapses)
-            .where(n.reason.in_(_CALLS), n.state.notin_((*UNSENT, *_UNHEARD)))
+            .where(n.reason.in_(_CALLS), n.state.notin_((*UNSENT, *UNHEARD)))
             .group_by(n.person, n.step)
         ).all()
         asked = {one.id for one in who.at_step(incident, registry, incident.step - 1)}
@@ -357,6 +368,21 @@ class Teller:
             )
         )
         return {(row.channel, row.to, row.step) for row in rows}
+
+
+def _overtake_quiet(
+    connection: Connection, rows: Sequence[Mapping[str, Any]], now: datetime
+) -> None:
+    """What quiet holds back of the same incident there is old by the time it would be told."""
+    n = t.notice.c
+    for row in rows:
+        connection.execute(
+            update(t.notice)
+            .where(n.incident == row["incident"], n.reason.in_(_CALLS))
+            .where(n.channel == row["channel"], n.to == row["to"], n.detail == "")
+            .where(n.state == NoticeState.WAITING.value, n.due_at > row["due_at"])
+            .values(state=NoticeState.OVERTAKEN.value, settled_at=now, detail=BY_NEWER)
+        )
 
 
 def _step_of(verdict: who.Verdict, incident: Incident, reason: NoticeReason) -> int:

@@ -7,7 +7,7 @@ what was not accepted by then is the database's again. A double is allowed, sile
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -98,8 +98,10 @@ class Unwritten:
 
     # The outbox
 
-    def due(self, now: datetime, limit: int) -> Sequence[Notice]:
-        """Notices to send by ``now``, oldest first."""
+    def due(
+        self, now: datetime, limit: int, full: Collection[tuple[ChannelKind, str]] = ()
+    ) -> Sequence[Notice]:
+        """Notices to send by ``now``, oldest first; all are of fire class."""
         waiting = [
             notice
             for notice in (
@@ -109,6 +111,10 @@ class Unwritten:
             if notice.state not in _SETTLED and notice.due_at <= now
         ]
         return sorted(waiting, key=lambda notice: (notice.due_at, notice.id))[:limit]
+
+    def fire_in_back_off(self) -> Sequence[Notice]:
+        """None: memory begins empty."""
+        return ()
 
     def settle(self, notice_id: int, outcome: Outcome, now: datetime, jitter: float) -> None:
         """What is lost goes to the person's next address, or else to the next tier."""

@@ -15,6 +15,7 @@ from alerts.incidents.model import (
 from alerts.incidents.who import Reason, tiers_of
 from alerts.links import masked
 from alerts.messages import Headline
+from alerts.notify import delays
 from alerts.notify.notice import Considered, Notice
 from alerts.notify.receipts import in_language, is_noted
 from alerts.registry.model import Tier
@@ -239,6 +240,8 @@ class Slip:
     detail: str
     is_noted: bool
     """The provider has said what became of it."""
+    delay: str
+    """What the limiter or newer news did to it, in words; empty when nothing."""
 
 
 NOTICE_TONES = {"accepted": "green", "opened": "green", "acknowledged": "green", "rejected": "red",
@@ -258,6 +261,10 @@ def slip(notice: Notice, scene: Scene, site: str) -> Slip:
         tone=NOTICE_TONES.get(notice.state.value, "grey"),
         detail=in_language(notice.detail, scene.language),
         is_noted=is_noted(notice.detail),
+        delay=" ".join(
+            scene.t(f"notice.{word}", n=n, at=scene.when(notice.due_at, site))
+            for word, n in delays.read(notice.detail)
+        ),
     )
 
 

@@ -51,7 +51,7 @@ class Service:
         self.taken: list[Any] = []
         self.asked: list[web.Request] = []
 
-    async def answer(self, request: web.Request, body: bytes) -> web.Response:
+    async def answer(self, request: web.Request, body: bytes) -> web.StreamResponse:
         """What the real service would say to a request; keeps in ``taken`` what it took."""
         raise NotImplementedError
 
@@ -59,7 +59,7 @@ class Service:
         """Whether the request is for a token only: that part goes well in every mode."""
         return False
 
-    async def _handle(self, request: web.Request) -> web.Response:
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
         self.asked.append(request)
         body = await request.read()
         if self.mode == "hanging":

@@ -1,5 +1,6 @@
 """apprise against a local server: what it lets through, and how little it proves."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -20,11 +21,18 @@ HERE = Address(channel=ChannelKind.APPRISE, to="env:APPRISE_URL")
 class Receiver(Service):
     """Whatever apprise's ``json://`` speaks to."""
 
-    async def answer(self, request: web.Request, body: bytes) -> web.Response:
+    async def answer(self, request: web.Request, body: bytes) -> web.StreamResponse:
         if self.mode == "refusing":
             return web.json_response({"errcode": 45009, "errmsg": "api freq out of limit"})
         if self.mode == "busy":
             return web.Response(status=429)
+        if self.mode == "dripping":
+            drip = web.StreamResponse()
+            await drip.prepare(request)
+            for _ in range(20):
+                await drip.write(b".")
+                await asyncio.sleep(0.1)
+            return drip
         self.taken.append(await request.json())
         return web.Response(text="ok")
 
@@ -67,6 +75,29 @@ async def test_a_scheme_that_is_not_allowed_goes_nowhere(
     outcome = await Apprise().send(notice(HERE))
     assert isinstance(outcome, Rejected)
     assert "apprise.schemes" in outcome.why
+
+
+@pytest.mark.parametrize("between", [", ", ",", " ", ";", "\n"])
+async def test_a_second_url_behind_the_first_goes_nowhere(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch, between: str
+) -> None:
+    url = f"schan://SCTabcdefghijklmnop{between}json://{receiver.host}/"
+    monkeypatch.setenv("APPRISE_URL", url)
+    outcome = await Apprise().send(notice(HERE))
+    assert isinstance(outcome, Rejected)
+    assert "more than one" in outcome.why
+    assert receiver.taken == []
+
+
+async def test_a_server_that_drips_is_left_in_time_and_holds_up_no_other_thread(
+    receiver: Receiver,
+) -> None:
+    receiver.mode = "dripping"
+    apprise = Apprise(["json"], total_s=0.5)
+    outcomes = await asyncio.gather(*(apprise.send(notice(HERE)) for _ in range(8)))
+    assert outcomes == [Retry("apprise: no answer within 0.5 s")] * 8
+    async with asyncio.timeout(1):  # asyncio's own threads are free
+        assert await asyncio.to_thread(lambda: True)
 
 
 def test_no_default_scheme_names_a_host() -> None:

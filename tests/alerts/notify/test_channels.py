@@ -62,8 +62,7 @@ async def test_a_webhook_is_signed_over_its_time_and_body() -> None:
         (NoticeReason.OPENED, "firing"),
         (NoticeReason.CLIMBED, "firing"),
         (NoticeReason.RECOVERED, "resolved"),
-        (NoticeReason.SECOND_LOOK, "resolved"),
-        (NoticeReason.REMINDER, "resolved"),
+        (NoticeReason.ASSIGNED, "firing"),
         (NoticeReason.CLOSED, "resolved"),
     ],
 )
@@ -93,6 +92,18 @@ async def test_alertmanagers_body_is_its_version_4(reason: NoticeReason, status:
     ended = {"firing": "0001-01-01T00:00:00Z", "resolved": alert["startsAt"]}[status]
     assert alert["endsAt"] == ended
     assert alert["fingerprint"] == "9780da9e311f30dc"
+
+
+@pytest.mark.parametrize(
+    "reason", [NoticeReason.SECOND_LOOK, NoticeReason.DIGEST, NoticeReason.LINK]
+)
+async def test_alertmanager_is_told_nothing_that_is_neither_firing_nor_resolved(
+    reason: NoticeReason,
+) -> None:
+    async with AlertmanagerWorld().there(Clock()) as world:
+        outcome = await world.channel.send(notice(world.address, reason=reason))
+    assert isinstance(outcome, Rejected)
+    assert world.received == []
 
 
 @pytest.mark.parametrize(

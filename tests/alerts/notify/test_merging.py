@@ -1,9 +1,17 @@
+import re
 from dataclasses import replace
 
+import pytest
+
+from alerts.links import Links
+from alerts.notify.email import MailServer, letter
+from alerts.notify.limits import ABOUT
 from alerts.notify.merging import merged
 from alerts.notify.notice import Notice
+from alerts.notify.robot import text_of
 from alerts.registry.model import Address, ChannelKind
 from alerts.words import IncidentClass, Language, Severity
+from edge.clock import Clock
 from tests.alerts.notify.worlds import notice
 
 ADDRESS = Address(channel=ChannelKind.EMAIL, to="chen@example.org")
@@ -56,3 +64,56 @@ def test_one_message_of_a_robot_mentions_everybody_that_its_notices_do() -> None
     notices = [robots(1, "env:A @li"), robots(2, "env:A @wu @li"), robots(3, "env:A")]
     assert merged(notices).address.to == "env:A @li @wu"
     assert merged(notices[2:] + notices[:1]).address.to == "env:A @li"
+
+
+SIGNED = "https://x.example/l/personal.7.chen.1795371720.Zr0bqk1vN4dXh8mE2sYcTfLp"
+
+
+def signed(id: int, channel: ChannelKind = ChannelKind.WECOM_APP) -> Notice:
+    address = Address(channel=channel, to="chen")
+    text = f"第 {id} 件。\n点开处理：{SIGNED}"
+    return replace(one(id), address=address, text=text, link=SIGNED)
+
+
+def test_with_signed_links_each_title_has_its_own_and_the_messages_own_stays() -> None:
+    together = merged([signed(n) for n in range(1, 4)], lambda id: f"n{id}.code")
+    assert together.link == SIGNED
+    assert together.text.splitlines() == [
+        "第 1 件。",
+        "另外还有：",
+        "【留意】2 号棚：事 https://x.example/l/n2.code",
+        "【留意】3 号棚：事 https://x.example/l/n3.code",
+        f"最上面这件，点开处理：{SIGNED}",
+    ]
+
+
+@pytest.mark.parametrize("kind", [kind for kind in ChannelKind if kind is not ChannelKind.LOG])
+def test_as_many_links_as_fit_are_whole_and_nothing_is_promised_of_the_rest(
+    kind: ChannelKind,
+) -> None:
+    links = Links(b"k" * 32)
+    most = ABOUT[kind].bytes_most or 100_000
+    together = merged([signed(n, kind) for n in range(1, 101)], links.code)
+    words = text_of(together, most)
+    assert len(words.encode()) <= most
+    shown = [links.notice_of(line.rpartition("/l/")[2]) for line in words.splitlines()[3:-2]]
+    assert shown == list(range(2, 2 + len(shown)))
+    assert 8 <= len(shown) <= 20
+    rest = 99 - len(shown)
+    assert words.splitlines()[-2:] == [
+        f"……还有 {rest} 件，登录后都能看到：https://x.example/incidents",
+        f"最上面这件，点开处理：{SIGNED}",
+    ]
+
+
+def test_a_letter_makes_links_of_its_own_codes_and_of_nothing_in_a_name() -> None:
+    links = Links(b"k" * 32)
+    evil = replace(signed(2, ChannelKind.EMAIL), title="http://evil.example/l/n2.aaaaaaaaaaaaaaaa")
+    third = replace(signed(3, ChannelKind.EMAIL), title='3"><b>')
+    together = merged([signed(1, ChannelKind.EMAIL), evil, third], links.code)
+    server = MailServer(host="mail.example.org")
+    parts = letter(together, "chen@example.org", server, Clock()).iter_parts()
+    (html,) = [part.get_content() for part in parts if part.get_content_subtype() == "html"]
+    found = re.findall(r'href="([^"]*)"', html)
+    base = "https://x.example/l/"
+    assert found == [base + links.code(2), base + links.code(3), SIGNED]

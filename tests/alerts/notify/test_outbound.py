@@ -1,6 +1,8 @@
 import asyncio
 import socket
+import threading
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -166,3 +168,33 @@ async def test_a_huge_answer_is_cut_and_a_slow_one_given_up(port: int) -> None:
         assert len((await outbound.get(f"http://127.0.0.1:{port}/big")).body) == ANSWER_MOST
         with pytest.raises(Unreachable, match="no answer in time"):
             await outbound.get(f"http://127.0.0.1:{port}/slow")
+
+
+async def test_names_that_hang_hold_up_neither_other_names_nor_asyncios_threads(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    over = threading.Event()
+    really = socket.getaddrinfo
+
+    def getaddrinfo(host: str, *more: Any, **options: Any) -> Any:
+        asked.append(host)
+        if host.endswith(".hangs.test"):
+            over.wait(10)
+            raise socket.gaierror("no answer")
+        return really(host, *more, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    names = [f"http://{n % 8}.hangs.test/" for n in range(24)]
+    try:
+        async with Outbound(allow={f"localhost:{port}"}, total_s=1) as outbound:
+            hanging = [asyncio.create_task(outbound.post(each, b"", {})) for each in names]
+            await asyncio.sleep(0.2)
+            async with asyncio.timeout(0.5):
+                await outbound.post(f"http://localhost:{port}/", b"", {})
+                await asyncio.to_thread(lambda: None)
+            ended = await asyncio.gather(*hanging, return_exceptions=True)
+        assert all(isinstance(each, Unreachable) for each in ended)
+        assert len([each for each in asked if each.endswith(".hangs.test")]) == 8
+    finally:
+        over.set()

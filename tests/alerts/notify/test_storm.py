@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from alerts.links import Links
 from alerts.notify.dispatcher import Dispatcher
 from alerts.notify.limits import allowances
 from alerts.notify.notice import NoticeState
@@ -22,6 +24,7 @@ from tests.alerts.store.conftest import PACKS
 
 ROBOT = Address(channel=ChannelKind.WECOM, to="env:ROBOT_URL", group=True)
 MANY = 500
+LINKS = Links(b"k" * 32)
 
 
 @asynccontextmanager
@@ -30,7 +33,7 @@ async def house(
 ) -> AsyncIterator[tuple[Operations, Dispatcher]]:
     """The guard post has these addresses; the dispatcher is at work."""
     clock = Clock()
-    operations = Operations(f"sqlite:///{folder / 'operations.db'}", packs=PACKS)
+    operations = Operations(f"sqlite:///{folder / 'operations.db'}", packs=PACKS, links=LINKS)
     operations.set_up()
     guard = replace(GUARD, addresses=addresses, places=())
     (shed,) = [place for place in REGISTRY.places if place.id == "shed-1"]
@@ -46,6 +49,7 @@ async def house(
         clock,
         limits=lambda kind, _: allowances(kind, 10),
         second_after_s=0.5,
+        code=operations.code,
     )
     task = asyncio.create_task(dispatcher.run())
     yield operations, dispatcher
@@ -79,6 +83,13 @@ async def test_500_incidents_are_few_messages_none_is_lost_and_fire_is_among_the
         await until(lambda: any("eb-smoke" in json.dumps(each) for each in world.received), 5)
         await until(lambda: accepted(operations) == MANY + 1, 60)
         details = {each.detail for each in operations.notices(limit=2000)}
+        said = "\n".join(each["text"]["content"] for each in world.received)
+        codes = re.findall(r"/l/(n\S+)$", said, re.MULTILINE)
+        assert len(codes) >= 20
+        for code in codes:  # each leads to a notice of this address, whose link is signed
+            there = operations.notice(LINKS.notice_of(code) or 0)
+            assert there is not None
+            assert "/l/group." in there.link
     assert len(world.received) <= 8
     assert all(len(each["text"]["content"].encode()) <= 2048 for each in world.received)
     assert any("one message with" in detail for detail in details)

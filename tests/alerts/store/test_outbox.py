@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from alerts.incidents.grouping import WINDOW
+from alerts.links import Links
 from alerts.notify.notice import NoticeState
 from alerts.notify.outcome import Accepted, Rejected, Retry
 from alerts.registry.model import Address, ChannelKind
@@ -103,6 +104,22 @@ def test_due_gives_the_oldest_first_and_no_more_than_asked(operations):
     assert [n.incident for n in operations.due(NOW + 10 * WINDOW, 3)] == [1, 2, 3]
 
 
+def test_due_leaves_addresses_out_that_are_full_but_for_fire(operations):
+    one = replace(GUARD, addresses=(hook("hangs"),))
+    two = replace(GUARD, id="guard-2", addresses=(hook("works"),))
+    operations.save_registry(replace(REGISTRY, people=(one, two, MEI)), "me", "two", NOW)
+    for n, cls in enumerate([IncidentClass.SAFETY, IncidentClass.FIRE]):
+        apart = n * 2 * WINDOW
+        operations.take([says(n, rule=f"r{n}", cls=cls, after=apart)], PACKS, NOW + apart)
+    full = [(ChannelKind.WEBHOOK, hook("hangs").to), (ChannelKind.WEBHOOK, "unknown")]
+    found = operations.due(NOW + WINDOW * 3, 10, full)
+    assert {(n.person, n.cls.value) for n in found} == {
+        ("guard", "fire"),
+        ("guard-2", "fire"),
+        ("guard-2", "safety"),
+    }
+
+
 def test_due_gives_fire_before_an_older_storm(operations):
     places = [replace(SHED_1, id=f"shed-{n}") for n in range(1, 6)]
     guard = replace(GUARD, places=())
@@ -142,6 +159,80 @@ def test_while_somebody_of_the_tier_is_reached_the_next_is_not_told(operations):
     assert operations.notices()[0].person == "mei"
 
 
+def rejected(operations, *, rounds=1, now=NOW):
+    for _ in range(rounds):
+        for each in operations.due(now, 50):
+            operations.settle(each.id, Rejected("gone"), now)
+
+
+GROUP = Address(channel=ChannelKind.WECOM, to="env:GROUP", group=True)
+OTHER_GROUP = Address(channel=ChannelKind.DINGTALK, to="env:OTHER", group=True)
+
+
+def neighbours(operations, *addresses):
+    """Two guards, of whom the second has these addresses; the first one has the group alone."""
+    one = replace(GUARD, addresses=(GROUP,))
+    two = replace(GUARD, id="guard-2", addresses=addresses)
+    operations.save_registry(replace(REGISTRY, people=(one, two, MEI)), "me", "two", NOW)
+    operations.take([says(1)], PACKS, NOW)
+
+
+def test_a_group_that_a_neighbour_has_too_is_passed_over_for_the_address_behind_it(operations):
+    neighbours(operations, OTHER_GROUP, GROUP, mail("two"))
+    rejected(operations)
+    (last,) = operations.due(NOW, 10)
+    assert (last.person, last.address) == ("guard-2", mail("two"))
+    assert operations.why(1, "guard-2")[-1].reason == "next-address"
+    rejected(operations)
+    assert [n.person for n in operations.due(NOW, 10)] == ["mei"]
+
+
+def test_where_a_neighbour_has_had_the_last_address_the_tier_gives_way(operations):
+    neighbours(operations, OTHER_GROUP, GROUP)
+    rejected(operations)
+    assert "not-accepted" in [each.reason for each in operations.why(1, "guard-2")]
+    assert [n.person for n in operations.due(NOW, 10)] == ["mei"]
+
+
+def test_a_second_way_passes_over_what_a_neighbour_has_had(operations):
+    neighbours(operations, OTHER_GROUP, GROUP, mail("two"))
+    first = next(n for n in operations.due(NOW, 10) if n.person == "guard-2")
+    assert operations.second(first.id, NOW)
+    assert {n.address.to for n in operations.due(NOW, 10)} == {
+        "env:GROUP", "env:OTHER", mail("two").to
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("addresses", "kinds"),
+    [
+        ((mail("guard"), GROUP), ["personal", "group"]),
+        ((GROUP, mail("guard")), ["group", "personal"]),
+    ],
+)
+def test_a_link_in_somebodys_name_goes_to_no_group(opener, addresses, kinds):
+    operations = opener(links=Links(b"k" * 32))
+    guard = replace(GUARD, addresses=addresses)
+    operations.save_registry(replace(REGISTRY, people=(guard, MEI)), "me", "x", NOW)
+    operations.take([says(1)], PACKS, NOW)
+    rejected(operations)
+    told = sorted(operations.notices(), key=lambda n: n.id)
+    assert [n.link.rpartition("/")[2].partition(".")[0] for n in told] == kinds
+    assert all(n.link in n.text for n in told)
+
+
+def test_a_link_of_ones_own_that_is_refused_is_not_handed_on_to_a_group(opener):
+    operations = opener(links=Links(b"k" * 32))
+    guard = replace(GUARD, addresses=(mail("guard"), GROUP))
+    operations.save_registry(replace(REGISTRY, people=(guard, MEI)), "me", "x", NOW)
+    operations.take([says(1)], PACKS, NOW)
+    for each in operations.due(NOW, 10):
+        operations.settle(each.id, Accepted(), NOW)
+    operations.send_link(1, "guard", NOW)
+    rejected(operations)
+    assert operations.due(NOW + timedelta(days=1), 10) == []
+
+
 def test_a_refused_recovery_wakes_nobody_else(operations, notice):
     operations.settle(notice.id, Accepted(), NOW)
     operations.take([says(2, Change.CLEARED)], PACKS, NOW)
@@ -149,6 +240,53 @@ def test_a_refused_recovery_wakes_nobody_else(operations, notice):
     operations.settle(recovered.id, Rejected("gone"), NOW)
     people = {n.person for n in operations.notices()}
     assert people == {"guard"}
+
+
+def test_a_second_look_that_is_refused_goes_to_the_tiers_others_and_then_to_the_next_tier(
+    operations,
+):
+    one = replace(GUARD, addresses=(mail("guard"),))
+    two = replace(GUARD, id="guard-2", addresses=(mail("two"),))
+    operations.save_registry(replace(REGISTRY, people=(one, two, MEI)), "me", "two", NOW)
+    operations.take([says(1)], PACKS, NOW)
+    for each in operations.due(NOW, 10):
+        operations.settle(each.id, Accepted(), NOW)
+    operations.acknowledge(1, "guard", "console", NOW)
+    operations.take([says(2, Change.CLEARED)], PACKS, NOW)
+
+    def looks():
+        return [n.person for n in operations.due(NOW, 10) if n.reason == "second-look"]
+
+    for each in operations.due(NOW, 10):
+        if each.reason == "recovered":
+            operations.settle(each.id, Accepted(), NOW)
+    assert looks() == ["guard"]
+    rejected(operations)
+    assert looks() == ["guard-2"]
+    assert operations.why(1, "guard-2")[-1].reason == "tier"
+    rejected(operations)
+    assert looks() == ["mei"]
+    rejected(operations)
+    assert operations.due(NOW + timedelta(days=1), 10) == []
+
+
+def test_a_second_look_that_somebody_has_is_not_passed_on(operations):
+    two = replace(GUARD, id="guard-2", addresses=(mail("two"),))
+    operations.save_registry(replace(REGISTRY, people=(GUARD, two, MEI)), "me", "two", NOW)
+    operations.take([says(1)], PACKS, NOW)
+    for each in operations.due(NOW, 10):
+        operations.settle(each.id, Accepted(), NOW)
+    operations.take([says(2, Change.CLEARED)], PACKS, NOW)
+    for each in operations.due(NOW, 10):
+        operations.settle(each.id, Accepted(), NOW)
+    looks = operations.due(NOW, 10)
+    assert {(n.person, n.reason) for n in looks} == {
+        ("guard", "second-look"), ("guard-2", "second-look")
+    }  # fmt: skip
+    for each in looks:
+        outcome = Accepted() if each.person == "guard" else Rejected("gone")
+        operations.settle(each.id, outcome, NOW)
+    assert operations.due(NOW + timedelta(days=1), 10) == []
 
 
 def test_a_refused_recovery_is_not_handed_on_to_a_phone(operations, notice):
@@ -195,11 +333,6 @@ def test_an_overtaken_notice_is_neither_retried_nor_handed_on(operations, notice
     assert len(operations.notices()) == 2
 
 
-def test_what_recovers_before_it_was_sent_is_still_told(operations, notice):
-    operations.take([says(2, Change.CLEARED)], PACKS, NOW)
-    assert [n.reason for n in operations.due(NOW, 10)] == ["opened"]
-
-
 def test_what_waits_for_its_turn_says_so_and_loses_no_attempt(operations, notice):
     until = NOW + timedelta(seconds=20)
     operations.hold([notice.id], until, "waits 20 s for its turn")
@@ -237,3 +370,11 @@ def test_what_is_taken_or_calls_nobody_needs_no_second_way(operations, notice):
     operations.take([says(2, Change.CLEARED)], PACKS, NOW)
     (recovered, *_) = operations.due(NOW, 10)
     assert not operations.second(recovered.id, NOW)
+
+
+def test_fire_in_back_off_is_what_was_tried_or_held_and_not_what_is_snoozed(operations, notice):
+    assert operations.fire_in_back_off() == []
+    operations.settle(notice.id, Retry("shut out", timedelta(minutes=10)), NOW)
+    assert [each.id for each in operations.fire_in_back_off()] == [notice.id]
+    operations.settle(notice.id, Accepted(), NOW + timedelta(minutes=10))
+    assert operations.fire_in_back_off() == []

@@ -165,10 +165,11 @@ def test_a_registry_that_does_not_hold_together_is_refused_and_the_old_one_stays
 
 
 def test_a_registry_is_replaced_while_notices_name_its_people(operations):
-    """Notices keep the address they were written for."""
+    """They stay readable; whoever has left is sent nothing more."""
     from tests.alerts.incidents.community import says
     from tests.alerts.store.conftest import PACKS
 
     operations.take([says(1)], PACKS, NOW)
     operations.save_registry(replace(REGISTRY, people=()), "me", "all left", NOW)
-    assert [notice.person for notice in operations.due(NOW, 10)] == ["guard"]
+    assert [notice.person for notice in operations.notices()] == ["guard"]
+    assert operations.due(NOW, 10) == []

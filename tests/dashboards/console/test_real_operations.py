@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
@@ -11,6 +12,8 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from alerts.incidents.model import State
+from alerts.notify import delays
+from alerts.notify.outcome import Accepted
 from alerts.packs import shipped
 from alerts.rules.packs import read_packs
 from alerts.rules.transition import Change, Transition
@@ -179,3 +182,26 @@ async def test_a_silence_is_made_agreed_to_shown_and_ended(operations: Operation
         snoozed = await act("snooze", "wang", hours=1, incident=1)
         assert (snoozed["person"], snoozed["incident"]) == ("wang", 1)
         assert (await act("snooze", "wang", hours=30))["status"] == 400
+
+
+async def test_a_notice_that_waits_for_its_turn_or_has_waited_says_so_in_words(
+    operations: Operations,
+):
+    packs = read_packs(shipped())
+    desk = replace(house().desk, operations=operations, packs=packs)
+    operations.take([_transition(Change.RAISED, 0, 1130.0)], packs, NOW)
+    (notice, *_) = operations.due(NOW, 9)
+    operations.hold([notice.id], NOW + timedelta(minutes=7), delays.waits(420, "5 in 3600 s"))
+    async with TestClient(TestServer(make_app(desk))) as client:
+
+        async def page(language: str) -> str:
+            answer = await client.get(f"/incidents/1?lang={language}")
+            return await answer.text()
+
+        waits = re.search(r"发得太多，排着队，(\d\d:\d\d) 再发。", await page("zh"))
+        assert waits
+        assert f"it has its turn at {waits[1]}." in await page("en")
+        operations.settle(notice.id, Accepted(delays.behind("HTTP 200", 3, 420)), NOW)
+        text = await page("zh")
+        assert "和另外 3 件合成一条发的。 排队等了 420 秒。" in text
+        assert "再发" not in text
