@@ -15,6 +15,7 @@ from alerts.notify.outbound import Outbound
 from alerts.notify.port import Channel, Speaker
 from alerts.notify.voice import Pressed
 from alerts.notify.webhook import Webhook
+from alerts.notify.webpush import Browsers
 from alerts.notify.wecom import WecomRobot
 from alerts.registry.model import ChannelKind
 from alerts.secrets import resolve
@@ -81,9 +82,14 @@ def server_of(config: Config) -> InfluxSettings | None:
 
 
 def open_channels(
-    config: Config, clock: Clock, speaker: Speaker, pressed: Pressed
+    config: Config,
+    clock: Clock,
+    speaker: Speaker,
+    pressed: Pressed,
+    browsers: Browsers | None = None,
 ) -> dict[ChannelKind, Channel]:
-    """The channels that are set up; ``pressed`` hears who took over by a key of the phone."""
+    """The channels that are set up; ``pressed`` hears who took over by a key of the phone, and
+    ``browsers`` knows what reaches a browser that registered itself."""
     outbound = Outbound(allow=config.notices.allow)
     channels: dict[ChannelKind, Channel] = {
         ChannelKind.WEBHOOK: Webhook(outbound, clock),
@@ -93,7 +99,7 @@ def open_channels(
         ChannelKind.FEISHU: FeishuRobot(outbound, clock),
         ChannelKind.LOG: LogLine(),
         ChannelKind.ANNOUNCER: Announcer(speaker),
-        **open_services(config.services, outbound, clock, pressed),
+        **open_services(config.services, outbound, clock, pressed, browsers),
     }
     mail = config.mail
     if mail.host:

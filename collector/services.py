@@ -206,7 +206,11 @@ class Services:
 
 
 def open_services(
-    given: Services, outbound: Outbound, clock: Clock, pressed: Pressed
+    given: Services,
+    outbound: Outbound,
+    clock: Clock,
+    pressed: Pressed,
+    browsers: webpush.Browsers | None = None,
 ) -> dict[ChannelKind, Channel]:
     """The channels that are set up."""
     channels: dict[ChannelKind, Channel] = {
@@ -238,6 +242,7 @@ def open_services(
             key=given.webpush.key,
             subject=given.webpush.subject,
             abroad=given.abroad,
+            browsers=browsers,
         )
     if given.wecom.corp_id:
         channels[ChannelKind.WECOM_APP] = wecom_app.WecomApp(

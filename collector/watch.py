@@ -151,14 +151,16 @@ class Watch:
     def _open(self, journal: Journal, stack: AsyncExitStack) -> None:
         config, clock = self.config, self.clock
         self.commanding = Commanding(lambda: self.listening.link)
-        channels = open_channels(config, clock, self.commanding, self._pressed)
-        for channel in channels.values():
-            stack.push_async_callback(channel.close)
         operations = Operations(
             config.operations_url.reveal(),
             link_base=config.public_url,
             links=Links(link_key(config.state)),
         )
+        channels = open_channels(
+            config, clock, self.commanding, self._pressed, operations.subscription
+        )
+        for channel in channels.values():
+            stack.push_async_callback(channel.close)
         holder = f"{socket.gethostname()}/{self.journaling.id}"
         lease = operations.lease(holder, self.journaling.id)
         self.operating = Operating(operations, channels, clock, lease)

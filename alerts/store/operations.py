@@ -21,6 +21,8 @@ from alerts.rules.transition import Transition
 from alerts.store import events
 from alerts.store import tables as t
 from alerts.store.acts import Acts, call_on
+from alerts.store.browser_rows import end_of_others
+from alerts.store.browsers import Browsers
 from alerts.store.database import Database
 from alerts.store.digests import Digests
 from alerts.store.drills import Drills
@@ -54,7 +56,7 @@ MUTABLE = frozenset({*CALLING, NoticeReason.SECOND_LOOK})  # what a silence hold
 _CALLING = [reason.value for reason in CALLING]
 
 
-class Operations(Reads, Orders, Acts, Sending, Quiet, Posts, Digests, Drills, Linked):
+class Operations(Reads, Orders, Acts, Sending, Quiet, Posts, Digests, Drills, Linked, Browsers):
     """Every call is one transaction. ``words`` is ``alerts.messages.notice_words`` when not given.
 
     With ``links`` a notice's link is signed for whoever it goes to.
@@ -112,6 +114,7 @@ class Operations(Reads, Orders, Acts, Sending, Quiet, Posts, Digests, Drills, Li
                     return before.revision
                 revision = before.revision + 1
                 write_registry(connection, registry)
+                end_of_others(connection, {person.id for person in registry.people}, now)
                 connection.execute(update(t.cell).values(name=registry.cell, revision=revision))
                 row = {
                     "revision": revision,

@@ -14,6 +14,7 @@ from alerts.notify.outcome import Outcome
 from alerts.registry.model import Address, ChannelKind, Person, Registry
 from alerts.store import outbox
 from alerts.store import tables as t
+from alerts.store.browser_rows import in_browsers, is_copy, tried, with_browsers
 from alerts.store.incident_rows import (
     considered_row,
     notice_of,
@@ -74,6 +75,7 @@ class Sending(Part):
                     detail=notice.detail,
                 )
             )
+            tried(connection, notice, outcome, now)
             if notice.state is NoticeState.ACCEPTED and notice.reason in CALLING:
                 self._heard(connection, row, now)
             elif settled.lost and row.state != NoticeState.OVERTAKEN.value:
@@ -97,6 +99,8 @@ class Sending(Part):
             ).first()
             if row is None or row.state not in UNSENT or row.reason not in _CALLING:
                 return False
+            if is_copy(row):
+                return False  # the person's own notice goes a second way
             registry = self._registry(connection)
             person, untried, tried = self._addresses_left(connection, row, registry)
             if tried > 1 or not untried:
@@ -122,8 +126,8 @@ class Sending(Part):
 
     def _hand_on(self, connection: Connection, row: Any, now: datetime) -> None:
         """To the person's next address; else, when nobody of the tier is reached, a tier up."""
-        if row.reason == NoticeReason.HUSHED.value:
-            return  # silence is for this announcer alone
+        if row.reason == NoticeReason.HUSHED.value or is_copy(row):
+            return  # silence is for this announcer alone; beside a copy stands the person's own notice
         registry = self._registry(connection)
         person, untried, _ = self._addresses_left(connection, row, registry)
         reason = who.Reason.NEXT_ADDRESS if untried else who.Reason.NOT_ACCEPTED
@@ -150,8 +154,11 @@ class Sending(Part):
     ) -> tuple[Person | None, list[Address], int]:
         """Who was told, at which addresses not yet, and at how many already."""
         n = t.notice.c
+        reason = NoticeReason(row.reason)
         person = next((p for p in registry.people if p.id == row.person), None)
-        tried = {
+        if person is not None:
+            person = with_browsers(person, in_browsers(connection), reason)
+        known = {
             (other.channel, other.to)
             for other in connection.execute(
                 select(n.channel, n.to).where(*_same_call(row), n.person == row.person)
@@ -159,10 +166,10 @@ class Sending(Part):
         }
         untried = [
             address
-            for address in (who.addresses_for(person, NoticeReason(row.reason)) if person else ())
-            if (address.channel.value, address.to) not in tried
+            for address in (who.addresses_for(person, reason) if person else ())
+            if (address.channel.value, address.to) not in known
         ]
-        return person, untried, len(tried)
+        return person, untried, len(known)
 
     def _tell_there(
         self,

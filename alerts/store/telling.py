@@ -1,7 +1,8 @@
 """Writing down who is told: considered rows, and notices with their words fixed."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -17,6 +18,7 @@ from alerts.phrases import DRILL_MARK
 from alerts.registry.model import Address, ChannelKind, Person, Registry
 from alerts.speech import bounded, spoken_words
 from alerts.store import tables as t
+from alerts.store.browser_rows import InBrowsers, in_browsers, reachable
 from alerts.store.incident_rows import considered_row, notice_row_anew, story_row
 from alerts.store.who_rows import handed, snoozes_of
 from alerts.words import Language
@@ -60,9 +62,12 @@ class Teller:
     ) -> datetime | None:
         """Write it all down (a ``silence`` tells nobody); when the first of the incident's tier is told, if any is."""
         is_first = reason is NoticeReason.OPENED  # nobody has its words yet
-        verdicts = self.verdicts(connection, incident, reason, registry, now, silence)
+        browsers = in_browsers(connection)
+        verdicts = self.verdicts(connection, incident, reason, registry, now, silence, browsers)
         rule = rulebook.rules.get(incident.words_of) if rulebook else None
-        taken = set() if is_first else self._addresses_told(connection, incident, reason)
+        known = set() if is_first else self._addresses_told(connection, incident, reason)
+        taken = {where for where, step in known if step == incident.step}
+        beside = {where for where, step in known if step == who.BESIDE}
         rows: list[dict[str, Any]] = []
         told: list[str] = []
         for verdict in verdicts:
@@ -73,11 +78,20 @@ class Teller:
             address = who.addresses_for(verdict.person, reason)[0]
             if address.channel is ChannelKind.ANNOUNCER and reason in _SAID_BY_SILENCE:
                 continue  # ``hush`` tells it
-            if (address.channel.value, address.to) in taken:
+            where, step = (address.channel.value, address.to), _step_of(verdict, incident)
+            if where in taken or (step == who.BESIDE and where in beside):
                 continue  # two people behind one group address: one message
-            taken.add((address.channel.value, address.to))
+            taken.add(where)
             row = self.row(incident, reason, verdict.person, address, registry, rule, now)
-            rows.append(row | {"due_at": verdict.due_at, "step": _step_of(verdict, incident)})
+            rows.append(row | {"due_at": verdict.due_at, "step": step})
+        # Besides, each of their browsers. No climb waits for it, and nothing follows if it fails.
+        for person, due_at in _heard(verdicts, incident, registry, now):
+            for address in browsers.get(person.id, ()):
+                where = (address.channel.value, address.to)
+                if where in taken | beside:
+                    continue
+                row = self.row(incident, reason, person, address, registry, rule, now)
+                rows.append(row | {"due_at": due_at, "step": who.BESIDE})
         _consider(connection, incident, verdicts, now)
         if rows:
             connection.execute(insert(t.notice), rows)
@@ -127,9 +141,16 @@ class Teller:
         registry: Registry,
         now: datetime,
         silence: Silence | None = None,
+        browsers: InBrowsers | None = None,
     ) -> list[who.Verdict]:
         """Everybody who might be told; nothing is written."""
         is_first = reason is NoticeReason.OPENED  # nobody can have been told before
+        roster = Roster(registry=registry, handed=handed(connection))
+        if browsers is None:
+            browsers = in_browsers(connection)
+        lonely = [one.id for one in registry.people if one.is_post and one.id in browsers
+                  and roster.holder(one, now) is None]  # fmt: skip
+        registry = reachable(registry, browsers, reason, lonely)
         return who.consider(
             incident,
             reason,
@@ -137,7 +158,7 @@ class Teller:
             now,
             who.History() if is_first else self.history(connection, incident),
             self._quiet(connection, incident, reason, silence, now),
-            Roster(registry=registry, handed=handed(connection)),
+            replace(roster, registry=registry),
         )
 
     def _link_for(self, incident: Incident, person: Person, address: Address, now: datetime) -> str:
@@ -269,23 +290,37 @@ class Teller:
 
     def _addresses_told(
         self, connection: Connection, incident: Incident, reason: NoticeReason
-    ) -> set[tuple[str, str]]:
+    ) -> set[tuple[tuple[str, str], int]]:
+        """Where they had this before, and of which step: of this one, or beside the climb."""
         n = t.notice.c
         rows = connection.execute(
-            select(n.channel, n.to).where(
+            select(n.channel, n.to, n.step).where(
                 n.incident == incident.id,
                 n.reason == reason.value,
-                n.step == incident.step,
+                n.step.in_((incident.step, who.BESIDE)),
                 n.round == incident.relapses,
                 n.level == level_of(incident, reason),
             )
         )
-        return {(row.channel, row.to) for row in rows}
+        return {((row.channel, row.to), row.step) for row in rows}
 
 
 def _step_of(verdict: who.Verdict, incident: Incident) -> int:
     """Of those beside the climb none is waited for."""
     return verdict.step if verdict.step == who.BESIDE else incident.step
+
+
+def _heard(
+    verdicts: Sequence[who.Verdict], incident: Incident, registry: Registry, now: datetime
+) -> Iterator[tuple[Person, datetime]]:
+    """Whose browsers are told, and when: of all who are, and of a post that is told through its holder."""
+    for verdict in verdicts:
+        if verdict.due_at is not None:
+            yield verdict.person, verdict.due_at
+        elif verdict.reason is who.Reason.ON_ROTA_TOLD:
+            zone = who.zone_of(verdict.person.site, registry)
+            until = who.quiet_until(verdict.person, incident.cls, zone, now)
+            yield verdict.person, until or now
 
 
 def level_of(incident: Incident, reason: NoticeReason) -> int:
