@@ -7,6 +7,7 @@ allowed by name in the configuration; redirects stay on their host; time and siz
 
 import ipaddress
 import socket
+import ssl
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from types import TracebackType
@@ -57,10 +58,12 @@ class Outbound:
         total_s: float = TOTAL_S,
         connect_s: float = CONNECT_S,
         resolver: AbstractResolver | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self._allow = frozenset(entry.lower() for entry in allow)
         self._timeout = aiohttp.ClientTimeout(total=total_s, sock_connect=connect_s)
         self._resolver = resolver
+        self._tls = tls
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -93,7 +96,7 @@ class Outbound:
         how long it stays open, but a ping that is not answered closes it.
         """
         scheme, colon, rest = url.partition(":")
-        self._checked({"wss": "https", "ws": "http"}.get(scheme, "") + colon + rest)
+        checked({"wss": "https", "ws": "http"}.get(scheme, "") + colon + rest, self._allow)
         return self._open().ws_connect(
             url, heartbeat=heartbeat_s, max_msg_size=ANSWER_MOST, autoping=True
         )
@@ -101,7 +104,7 @@ class Outbound:
     async def _request(
         self, method: str, text: str, body: bytes | None, headers: Mapping[str, str]
     ) -> Answer:
-        url = self._checked(text)
+        url = checked(text, self._allow)
         for _ in range(REDIRECTS_MOST + 1):
             try:
                 async with self._open().request(
@@ -137,31 +140,13 @@ class Outbound:
                 connector=aiohttp.TCPConnector(
                     resolver=_Pinned(self._resolver or ThreadedResolver(), self._allow),
                     use_dns_cache=False,
+                    ssl=self._tls or True,
                     limit_per_host=8,
                 ),
                 timeout=self._timeout,
                 cookie_jar=aiohttp.DummyCookieJar(),
             )
         return self._session
-
-    def _checked(self, text: str) -> URL:
-        if not text.isprintable() or " " in text:
-            raise Refused("a URL holds no blanks and no control signs")
-        try:
-            url = URL(text)
-            host, port = url.host, url.port
-        except ValueError as error:
-            raise Refused("not a URL; write https://host/path") from error
-        if url.scheme not in SCHEMES or not host:
-            raise Refused(f"{url.scheme or 'no'} scheme; write https://host/path")
-        try:
-            address = ipaddress.ip_address(host.partition("%")[0])
-        except ValueError:
-            return url  # a name: the resolver judges what it stands for
-        # aiohttp asks no resolver about a literal address.
-        if not is_public(str(address)) and _spell(host, port or 0) not in self._allow:
-            raise Refused(_not_public(host, port or 0))
-        return url
 
     def _next(self, method: str, status: int, url: URL, target: str) -> URL:
         try:
@@ -173,6 +158,27 @@ class Outbound:
         if method != "GET" and status not in (307, 308):
             raise Refused(f"{url.host}: redirects with {status}, which drops the message")
         return there
+
+
+def checked(text: str, allow: Collection[str] = (), schemes: Collection[str] = SCHEMES) -> URL:
+    """The URL, as far as it can be judged before its name is looked up; else Refused."""
+    if not text.isprintable() or " " in text:
+        raise Refused("a URL holds no blanks and no control signs")
+    try:
+        url = URL(text)
+        host, port = url.host, url.port
+    except ValueError as error:
+        raise Refused("not a URL; write https://host/path") from error
+    if url.scheme not in schemes or not host:
+        raise Refused(f"{url.scheme or 'no'} scheme; write https://host/path")
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return url  # a name: the resolver judges what it stands for
+    # aiohttp asks no resolver about a literal address.
+    if not is_public(str(address)) and _spell(host, port or 0) not in allow:
+        raise Refused(_not_public(host, port or 0))
+    return url
 
 
 def is_public(address: str) -> bool:

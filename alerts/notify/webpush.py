@@ -129,15 +129,21 @@ def subscription(text: str) -> Subscription:
     """A PushSubscription's JSON; Misfit for anything else."""
     try:
         read = json.loads(text)
-        endpoint = read["endpoint"]
-        keys = {name: _bytes(read["keys"][name]) for name in ("p256dh", "auth")}
+        return subscription_of(read["endpoint"], read["keys"]["p256dh"], read["keys"]["auth"])
+    except Misfit:
+        raise
     except (ValueError, KeyError, TypeError, RecursionError):
         raise Misfit(
             "no push subscription; write its JSON: endpoint, keys.p256dh, keys.auth"
         ) from None
-    if not isinstance(endpoint, str) or len(keys["p256dh"]) != 65 or len(keys["auth"]) != 16:
+
+
+def subscription_of(endpoint: str, p256dh: str, auth: str) -> Subscription:
+    """Out of its parts, the keys in base64url; Misfit for keys of another length."""
+    keys = (_bytes(p256dh), _bytes(auth))
+    if not isinstance(endpoint, str) or [len(key) for key in keys] != [65, 16]:
         raise Misfit("no push subscription; its keys have 65 and 16 bytes")
-    return Subscription(endpoint=endpoint, **keys)
+    return Subscription(endpoint=endpoint, p256dh=keys[0], auth=keys[1])
 
 
 def private_key(pem: str) -> "EllipticCurvePrivateKey":

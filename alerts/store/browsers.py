@@ -57,9 +57,11 @@ class Browsers(Part):
             connection.execute(insert(t.browser), row | keys | {"endpoint": reached.endpoint})
             return made
 
-    def remove_browser(self, browser: str, now: datetime) -> Browser | Refused:
-        """No more notices there; what reached it is forgotten."""
+    def remove_browser(self, browser: str, who: str, now: datetime) -> Browser | Refused:
+        """No more notices there, says ``who``; what reached it is forgotten."""
         with self._database.write() as connection:
+            if not any(person.id == who for person in self._registry(connection).people):
+                return Refused(Refusal.UNKNOWN_PERSON)
             end(connection, [browser], Ending.REMOVED, now)
             row = connection.execute(select(t.browser).where(t.browser.c.id == browser)).first()
             return browser_of_row(row) if row is not None else Refused(Refusal.UNKNOWN_BROWSER)

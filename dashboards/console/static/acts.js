@@ -1,11 +1,11 @@
 // People's acts. Until sign-in comes, the browser remembers who acts.
-import { fill, say, words } from "./common.js";
+import { fill, post, say, why, words } from "./common.js";
 
 const KEY = "shouwang-who";
 const dialog = document.getElementById("who");
 let chosen = null;
 
-function remembered() {
+export function remembered() {
   try {
     const id = JSON.parse(localStorage.getItem(KEY))?.id;
     const button = dialog.querySelector(`[data-person="${CSS.escape(id ?? "")}"]`);
@@ -19,9 +19,10 @@ function show() {
   const who = remembered();
   const badge = document.getElementById("iam");
   badge.textContent = who ? fill(words.iam, who) : badge.dataset.otherwise;
+  document.dispatchEvent(new Event("iam"));
 }
 
-function ask() {
+export function ask() {
   return new Promise((resolve) => {
     chosen = resolve;
     dialog.showModal();
@@ -34,14 +35,9 @@ async function act(path, body, control, changed) {
   if (control) control.disabled = true;
   say(words.acting);
   try {
-    const answer = await fetch(path, {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ ...body, who: who.id }),
-    });
-    const told = await answer.json();
-    if (!answer.ok) {
-      say(fill(words.failed, { why: [told.title, told.remedy].filter(Boolean).join(" · ") }), true);
+    const { ok, told } = await post(path, { ...body, who: who.id });
+    if (!ok) {
+      say(fill(words.failed, { why: why(told) }), true);
       return false;
     }
     say(words.done);

@@ -114,10 +114,12 @@ def test_the_eldest_of_too_many_gives_way(operations):
     assert [one.id for one in operations.browsers(NOW) if one.person == "mei"] == kept[2:]
 
 
-def test_nobody_unknown_has_a_browser_and_an_unknown_one_is_not_removed(operations):
+def test_nobody_unknown_has_or_removes_a_browser_and_an_unknown_one_is_not_removed(operations):
+    kept = keep(operations, "mei")
+    assert operations.remove_browser(kept.id, "x", NOW) == Refused(Refusal.UNKNOWN_PERSON)
     refused = operations.keep_browser("nobody", reached("x"), "", NOW)
     assert refused == Refused(Refusal.UNKNOWN_PERSON)
-    assert operations.remove_browser("00", NOW) == Refused(Refusal.UNKNOWN_BROWSER)
+    assert operations.remove_browser("00", "mei", NOW) == Refused(Refusal.UNKNOWN_BROWSER)
 
 
 def test_what_reaches_a_browser_is_forgotten_with_it_and_stands_in_no_word_about_it(operations):
@@ -126,7 +128,7 @@ def test_what_reaches_a_browser_is_forgotten_with_it_and_stands_in_no_word_about
     operations.take([says(1)], PACKS, NOW)
     operations.climb(CLIMB)
     assert "push.example" not in repr(operations.notices(incident=1))
-    removed = operations.remove_browser(browser.id, SOON)
+    removed = operations.remove_browser(browser.id, "wen", SOON)
     assert (removed.gone_at, removed.ending) == (SOON, Ending.REMOVED)
     with operations._database.read() as connection:
         row = connection.execute(select(t.browser)).one()
@@ -295,7 +297,7 @@ def test_a_browser_that_withdrew_is_told_no_more_and_is_shown_as_such_for_a_whil
     assert len([row for row in told(operations, "severity") if row[2]]) == 1
     assert len(operations.browsers(CLIMB + SHOWN)) == 1
     operations.clean_up(CLIMB + KEPT + timedelta(seconds=1))
-    assert operations.remove_browser(phone.id, CLIMB) == Refused(Refusal.UNKNOWN_BROWSER)
+    assert operations.remove_browser(phone.id, "wen", CLIMB) == Refused(Refusal.UNKNOWN_BROWSER)
 
 
 # Whoever has no other address
