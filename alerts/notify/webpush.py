@@ -129,19 +129,21 @@ def subscription(text: str) -> Subscription:
     """A PushSubscription's JSON; Misfit for anything else."""
     try:
         read = json.loads(text)
-        return subscription_of(read["endpoint"], read["keys"]["p256dh"], read["keys"]["auth"])
-    except Misfit:
-        raise
+        parts = [read["endpoint"], read["keys"]["p256dh"], read["keys"]["auth"]]
     except (ValueError, KeyError, TypeError, RecursionError):
-        raise Misfit(
-            "no push subscription; write its JSON: endpoint, keys.p256dh, keys.auth"
-        ) from None
+        parts = []
+    if not parts or not all(isinstance(part, str) for part in parts):
+        raise Misfit("no push subscription; write its JSON: endpoint, keys.p256dh, keys.auth")
+    return subscription_of(*parts)
 
 
 def subscription_of(endpoint: str, p256dh: str, auth: str) -> Subscription:
     """Out of its parts, the keys in base64url; Misfit for keys of another length."""
-    keys = (_bytes(p256dh), _bytes(auth))
-    if not isinstance(endpoint, str) or [len(key) for key in keys] != [65, 16]:
+    try:
+        keys = (_bytes(p256dh), _bytes(auth))
+    except ValueError:
+        keys = (b"", b"")
+    if [len(key) for key in keys] != [65, 16]:
         raise Misfit("no push subscription; its keys have 65 and 16 bytes")
     return Subscription(endpoint=endpoint, p256dh=keys[0], auth=keys[1])
 
