@@ -1,7 +1,8 @@
 """Web Push to a browser: encrypted for it alone (RFC 8291), signed by VAPID (RFC 8292); extra ``push``.
 
-``to`` is a PushSubscription as JSON, a reference to one, or a browser that registered itself. The push services of browsers are
-outside the country, so nothing goes there unless ``notices.abroad`` allows it.
+``to`` is a PushSubscription as JSON, a reference to one, or a browser that registered itself. The
+push services of browsers are outside the country, so nothing goes there unless ``notices.abroad``
+allows it.
 """
 
 import asyncio

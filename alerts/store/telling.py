@@ -88,8 +88,9 @@ class Teller:
         for person, due_at in _heard(verdicts, incident, registry, now):
             for address in browsers.get(person.id, ()):
                 where = (address.channel.value, address.to)
-                if where in taken | beside:
+                if where in taken or where in beside:
                     continue
+                beside.add(where)
                 row = self.row(incident, reason, person, address, registry, rule, now)
                 rows.append(row | {"due_at": due_at, "step": who.BESIDE})
         _consider(connection, incident, verdicts, now)
