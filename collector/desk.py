@@ -18,6 +18,8 @@ from pathlib import Path
 from aiohttp import web
 
 from alerts.links import Links
+from alerts.notify.webpush import Misfit, page_key
+from alerts.secrets import SecretError, resolve
 from alerts.store.errors import StoreMisfit, StoreUnavailable
 from alerts.store.operations import Operations
 from collector import health, records
@@ -39,6 +41,7 @@ from dashboards.ports import (
     History,
     HouseFigures,
     Part,
+    Push,
     Settings,
     WatchStatus,
 )
@@ -169,7 +172,24 @@ def make_desk(config: Config, history: History, operations: Operations, clock: C
         meter=WatchMeter(config.watch_path),
         inbox=InboxFile(Path(inbox)) if inbox else None,
         links=Links(link_key(config.state)),
+        push=web_push(config),
     )
+
+
+def web_push(config: Config) -> Push | None:
+    """How browsers register themselves; None where the key is not given, or is none."""
+    if not config.webpush.key:
+        return None
+    try:
+        key = page_key(resolve(config.webpush.key).reveal())
+    except (SecretError, Misfit) as error:
+        log.error("browsers cannot register themselves: %s", error)
+        return None
+    except ImportError:
+        log.error("browsers cannot register themselves; install the extra: shouwang[push]")
+        return None
+    allow = frozenset(entry.lower() for entry in config.notices.allow)
+    return Push(key=key, abroad=config.notices.abroad, allow=allow)
 
 
 async def serve(config: Config, clock: Clock) -> None:

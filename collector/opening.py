@@ -16,6 +16,7 @@ from alerts.notify.outbound import Outbound
 from alerts.notify.port import Channel, Speaker
 from alerts.notify.voice import Pressed
 from alerts.notify.webhook import Webhook
+from alerts.notify.webpush import Browsers
 from alerts.notify.wecom import WecomRobot
 from alerts.registry.model import ChannelKind
 from alerts.secrets import resolve
@@ -88,10 +89,12 @@ def open_channels(
     speaker: Speaker,
     pressed: Pressed,
     links: Links | None = None,
+    browsers: Browsers | None = None,
 ) -> dict[ChannelKind, Channel]:
     """The channels that are set up; ``pressed`` hears who took over by a key of the phone.
 
-    ``links`` makes the codes that an SMS has room for.
+    ``links`` makes the codes that an SMS has room for; ``browsers`` knows what reaches a browser
+    that registered itself.
     """
     outbound = Outbound(allow=config.notices.allow)
     channels: dict[ChannelKind, Channel] = {
@@ -102,7 +105,7 @@ def open_channels(
         ChannelKind.FEISHU: FeishuRobot(outbound, clock),
         ChannelKind.LOG: LogLine(),
         ChannelKind.ANNOUNCER: Announcer(speaker),
-        **open_services(config.services, outbound, clock, pressed, links),
+        **open_services(config.services, outbound, clock, pressed, links, browsers),
     }
     mail = config.mail
     if mail.host:

@@ -229,7 +229,12 @@ class Services:
 
 
 def open_services(
-    given: Services, outbound: Outbound, clock: Clock, pressed: Pressed, links: Links | None = None
+    given: Services,
+    outbound: Outbound,
+    clock: Clock,
+    pressed: Pressed,
+    links: Links | None = None,
+    browsers: webpush.Browsers | None = None,
 ) -> dict[ChannelKind, Channel]:
     """The channels that are set up."""
     channels: dict[ChannelKind, Channel] = {
@@ -261,6 +266,7 @@ def open_services(
             key=given.webpush.key,
             subject=given.webpush.subject,
             abroad=given.abroad,
+            browsers=browsers,
         )
     if given.wecom.corp_id:
         channels[ChannelKind.WECOM_APP] = wecom_app.WecomApp(

@@ -152,14 +152,16 @@ class Watch:
         config, clock = self.config, self.clock
         self.commanding = Commanding(lambda: self.listening.link)
         links = Links(link_key(config.state))
-        channels = open_channels(config, clock, self.commanding, self._pressed, links)
-        for channel in channels.values():
-            stack.push_async_callback(channel.close)
         operations = Operations(
             config.operations_url.reveal(),
             link_base=config.public_url,
             links=links,
         )
+        channels = open_channels(
+            config, clock, self.commanding, self._pressed, links, operations.subscription
+        )
+        for channel in channels.values():
+            stack.push_async_callback(channel.close)
         holder = f"{socket.gethostname()}/{self.journaling.id}"
         lease = operations.lease(holder, self.journaling.id)
         self.operating = Operating(operations, channels, clock, lease)

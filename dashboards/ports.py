@@ -14,6 +14,7 @@ from alerts.incidents.roster import HandOver, Roster
 from alerts.incidents.silences import Silence, Snooze
 from alerts.links import Links
 from alerts.messages import Spoken
+from alerts.notify.browsers import Browser, Subscription
 from alerts.notify.notice import Considered, Notice
 from alerts.registry.model import Names, Place, Registry
 from alerts.rules.rule import RuleSource, Where
@@ -193,6 +194,16 @@ class Operations(Protocol):
     def snooze(
         self, who: str, incident: int | None, until: datetime, now: datetime
     ) -> Snooze | Refused: ...
+
+    def browsers(self, now: datetime) -> Sequence[Browser]:
+        """Those that get notices, and those that have of late withdrawn."""
+        ...
+
+    def keep_browser(
+        self, who: str, reached: Subscription, label: str, now: datetime, *, replaces: str = ""
+    ) -> Browser | Refused: ...
+
+    def remove_browser(self, browser: str, who: str, now: datetime) -> Browser | Refused: ...
 
     def reporters(self, incident: int) -> Sequence[Report]: ...
 
@@ -487,6 +498,19 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Push:
+    """How browsers register themselves for notices. ``key`` is what a page subscribes with.
+
+    Push services abroad are taken only with ``abroad``; hosts that are not public only when they
+    stand in ``allow`` (``host:port``).
+    """
+
+    key: str
+    abroad: bool = False
+    allow: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
     """Everything the pages read and the acts write."""
 
@@ -501,3 +525,5 @@ class Desk:
     meter: Meter | None = None
     inbox: Inbox | None = None
     links: Links | None = None
+    push: Push | None = None
+    """None where Web Push is not set up: nothing is offered then."""

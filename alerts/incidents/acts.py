@@ -21,6 +21,7 @@ class Refusal(StrEnum):
     SAME_PERSON = "same-person"
     UNKNOWN_SILENCE = "unknown-silence"
     UNKNOWN_PLACE = "unknown-place"
+    UNKNOWN_BROWSER = "unknown-browser"
     DRILL_UNDER_WAY = "drill-under-way"
     NO_ADDRESS = "no-address"
     NOT_REACHED = "not-reached"
@@ -95,6 +96,10 @@ _TEXTS = {
     Refusal.UNKNOWN_PLACE: {
         Language.ZH: "没有这个监测点或设备。",
         Language.EN: "There is no such place or device.",
+    },
+    Refusal.UNKNOWN_BROWSER: {
+        Language.ZH: "没有登记这台浏览器。",
+        Language.EN: "This browser is not registered.",
     },
     Refusal.DRILL_UNDER_WAY: {
         Language.ZH: "同样的演练还没结束。",

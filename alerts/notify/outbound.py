@@ -8,6 +8,7 @@ allowed by name in the configuration; redirects stay on their host; time and siz
 import asyncio
 import ipaddress
 import socket
+import ssl
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -62,11 +63,13 @@ class Outbound:
         connect_s: float = CONNECT_S,
         answer_most: int = ANSWER_MOST,
         resolver: AbstractResolver | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self._allow = frozenset(entry.lower() for entry in allow)
         self._timeout = aiohttp.ClientTimeout(total=total_s, sock_connect=connect_s)
         self._answer_most = answer_most
         self._resolver = resolver
+        self._tls = tls
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -102,7 +105,7 @@ class Outbound:
         how long it stays open, but a ping that is not answered closes it.
         """
         scheme, colon, rest = url.partition(":")
-        self._checked({"wss": "https", "ws": "http"}.get(scheme, "") + colon + rest)
+        checked({"wss": "https", "ws": "http"}.get(scheme, "") + colon + rest, self._allow)
         return self._open().ws_connect(
             url, heartbeat=heartbeat_s, max_msg_size=ANSWER_MOST, autoping=True
         )
@@ -110,7 +113,7 @@ class Outbound:
     async def _request(
         self, method: str, text: str, body: bytes | None, headers: Mapping[str, str]
     ) -> Answer:
-        url = self._checked(text)
+        url = checked(text, self._allow)
         for _ in range(REDIRECTS_MOST + 1):
             try:
                 async with self._open().request(
@@ -146,31 +149,13 @@ class Outbound:
                 connector=aiohttp.TCPConnector(
                     resolver=_Pinned(self._resolver or _Names(), self._allow),
                     use_dns_cache=False,
+                    ssl=self._tls or True,
                     limit=0,  # whoever calls counts; here those to one host would hold up the rest
                 ),
                 timeout=self._timeout,
                 cookie_jar=aiohttp.DummyCookieJar(),
             )
         return self._session
-
-    def _checked(self, text: str) -> URL:
-        if not text.isprintable() or " " in text:
-            raise Refused("a URL holds no blanks and no control signs")
-        try:
-            url = URL(text)
-            host, port = url.host, url.port
-        except ValueError as error:
-            raise Refused("not a URL; write https://host/path") from error
-        if url.scheme not in SCHEMES or not host:
-            raise Refused(f"{url.scheme or 'no'} scheme; write https://host/path")
-        try:
-            address = ipaddress.ip_address(host.partition("%")[0])
-        except ValueError:
-            return url  # a name: the resolver judges what it stands for
-        # aiohttp asks no resolver about a literal address.
-        if not is_public(str(address)) and _spell(host, port or 0) not in self._allow:
-            raise Refused(_not_public(host, port or 0))
-        return url
 
     def _next(self, method: str, status: int, url: URL, target: str) -> URL:
         try:
@@ -182,6 +167,27 @@ class Outbound:
         if method != "GET" and status not in (307, 308):
             raise Refused(f"{url.host}: redirects with {status}, which drops the message")
         return there
+
+
+def checked(text: str, allow: Collection[str] = (), schemes: Collection[str] = SCHEMES) -> URL:
+    """The URL, as far as it can be judged before its name is looked up; else Refused."""
+    if not text.isprintable() or " " in text:
+        raise Refused("a URL holds no blanks and no control signs")
+    try:
+        url = URL(text)
+        host, port = url.host, url.port
+    except ValueError as error:
+        raise Refused("not a URL; write https://host/path") from error
+    if url.scheme not in schemes or not host:
+        raise Refused(f"{url.scheme or 'no'} scheme; write https://host/path")
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return url  # a name: the resolver judges what it stands for
+    # aiohttp asks no resolver about a literal address.
+    if not is_public(str(address)) and _spell(host, port or 0) not in allow:
+        raise Refused(_not_public(host, port or 0))
+    return url
 
 
 def is_public(address: str) -> bool:

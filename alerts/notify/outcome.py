@@ -21,9 +21,10 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """Never: the same message would be refused again."""
+    """Never: the same message would be refused again; ``gone``: nor will any other be taken there."""
 
     why: str
+    gone: bool = False
 
 
 Outcome = Accepted | Retry | Rejected

@@ -67,8 +67,35 @@ CHANNELS
   over, and the climb goes on.
 - Robots of groups, WeChat and SMS prove only that the service took it. The link is what people answer by.
 - apprise proves least: it looks at the HTTP status alone.
-- Not built in: acknowledging in the chat itself (DingTalk's Stream mode, Feishu's long connection), and the
-  console's part of Web Push: a browser's subscription has to be registered by hand.
+- `dingtalk-app` and `feishu-app` are answered in the chat itself ([chat-replies.md](chat-replies.md)); the robots
+  of their groups are not.
+
+## In a browser
+
+On the page of the people whoever uses the console has notices shown by that browser too, also while no page is
+open, and switches it off there again. The browser asks for leave at the press of the button, never before.
+
+- Each of a person's browsers (ten at most; the eldest gives way) gets a copy of whatever the person is told, at
+  the same time: quiet hours, snoozes and silences hold for it too. It stands beside the climb: no tier waits for
+  it, and if it fails, nothing is handed on, since the person's own address has a notice of its own. It comes with
+  the digest, too, and with a link that was asked for.
+- Whoever has no other address is told there as at an address: the climb waits for it, and if it is refused, their
+  next browser or the next tier is told. The same for an ending, where the only address is a phone. A post without
+  an address is told through whoever has it, and in its own browser; there alone when nobody has it.
+- A newer notice of an incident takes the place of the older one; it sounds again only if it is grave. A press on it
+  opens its link: the same signed link as in every other notice.
+- 404 and 410 mean that the browser has withdrawn. It gets no more, and the page says so for 30 days.
+- A browser shows one person's notices: on a shared computer, those of whoever pressed last.
+- What reaches a browser stands in the operations database (and so in its backups), in no page, log or export, and
+  is forgotten once it is gone. An import leaves browsers alone, but for those of people who are no longer
+  registered: access follows who leaves.
+- The browser maker's push service carries the notice; it is encrypted for that browser alone. A push service that is
+  known to be abroad is refused with the remedy unless [notices.abroad](config.md#notices) is set; an endpoint is https,
+  and is reached by the same rules as a webhook.
+- Not possible, and said on the page: plain http other than localhost, WeChat's own browser, and browsers without
+  push. Fire that is told from memory while the operations database is away goes to registered addresses alone:
+  browsers stand in that database, and are told once it is back. iPhones show notices only of pages that are on the
+  home screen as an app, which the console is not.
 
 ## Receipts of calls and SMS
 

@@ -1,25 +1,28 @@
 """Web Push to a browser: encrypted for it alone (RFC 8291), signed by VAPID (RFC 8292); extra ``push``.
 
-``to`` is a PushSubscription as JSON, or a reference to one. The push services of browsers are
-outside the country, so nothing goes there unless ``notices.abroad`` allows it.
+``to`` is a PushSubscription as JSON, a reference to one, or a browser that registered itself. The
+push services of browsers are outside the country, so nothing goes there unless ``notices.abroad``
+allows it.
 """
 
+import asyncio
 import json
 import os
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from alerts.notify.answers import hiding, refusal, send
+from alerts.notify.browsers import Subscription
 from alerts.notify.cutting import fitted
 from alerts.notify.limits import ABOUT
 from alerts.notify.notice import Notice
 from alerts.notify.outbound import Answer, Outbound
 from alerts.notify.outcome import Accepted, Outcome, Rejected, Retry
-from alerts.registry.addresses import is_abroad
-from alerts.registry.model import ChannelKind
+from alerts.registry.addresses import browser_of, is_abroad
+from alerts.registry.model import Address, ChannelKind
 from alerts.secrets import SecretError, resolve
 from alerts.words import Severity
 from edge.clock import Clock
@@ -33,18 +36,12 @@ RECORD = 4096  # bytes of the one record; a push service takes no more
 WORDS_MOST = ABOUT[ChannelKind.WEBPUSH].bytes_most  # title and text; the whole fits the record
 _GONE = frozenset({404, 410})
 
+Browsers = Callable[[str], Subscription | None]
+"""What reaches a browser that registered itself, by its id; None when it is gone. Called in a thread."""
+
 
 class Misfit(ValueError):
     """No subscription, or no key; says what it wants. Never the thing itself."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subscription:
-    """Where a browser is reached, and the keys that it gave for it."""
-
-    endpoint: str
-    p256dh: bytes
-    auth: bytes
 
 
 class WebPush:
@@ -58,6 +55,7 @@ class WebPush:
         key: str,
         subject: str,
         abroad: bool = False,
+        browsers: Browsers | None = None,
         real: Clock = Clock(),  # noqa: B008 - frozen
     ) -> None:
         self._outbound = outbound
@@ -65,11 +63,14 @@ class WebPush:
         self._key = key
         self._subject = subject
         self._abroad = abroad
+        self._browsers = browsers
         self._real = real
 
     async def send(self, notice: Notice) -> Outcome:
         try:
-            there = subscription(resolve(notice.address.to).reveal())
+            there = await self._there(notice.address)
+            if there is None:
+                return Rejected("this browser wants no more notices", gone=True)
             if is_abroad(there.endpoint) and not self._abroad:
                 host = urlsplit(there.endpoint).hostname
                 return Rejected(f"{host} is outside the country; set notices.abroad to allow it")
@@ -94,18 +95,32 @@ class WebPush:
         if not isinstance(answer, Answer):
             return answer
         if answer.status in _GONE:
-            return Rejected(f"HTTP {answer.status}: the browser has withdrawn its subscription")
+            why = f"HTTP {answer.status}: the browser has withdrawn its subscription"
+            return Rejected(why, gone=True)
         return refusal(answer, self._clock, hide) or Accepted(f"HTTP {answer.status}")
 
     async def close(self) -> None:
         await self._outbound.close()
+
+    async def _there(self, address: Address) -> Subscription | None:
+        if (browser := browser_of(address)) is None:
+            return subscription(resolve(address.to).reveal())
+        if self._browsers is None:
+            return None
+        return await asyncio.to_thread(self._browsers, browser[0])
 
 
 def payload(notice: Notice) -> bytes:
     """What the service worker shows."""
     title = fitted(notice.title, WORDS_MOST // 4, _in_json)
     body = fitted(notice.text, WORDS_MOST * 3 // 4, _in_json)
-    message = {"id": notice.id, "incident": notice.incident, "title": title, "body": body}
+    message = {
+        "id": notice.id,
+        "incident": notice.incident,
+        "title": title,
+        "body": body,
+        "urgent": notice.severity >= Severity.MAJOR,
+    }
     if notice.link.startswith(("https://", "http://")) and len(notice.link) < 500:
         message["link"] = notice.link
     return json.dumps(message, ensure_ascii=False).encode(errors="replace")
@@ -115,15 +130,23 @@ def subscription(text: str) -> Subscription:
     """A PushSubscription's JSON; Misfit for anything else."""
     try:
         read = json.loads(text)
-        endpoint = read["endpoint"]
-        keys = {name: _bytes(read["keys"][name]) for name in ("p256dh", "auth")}
+        parts = [read["endpoint"], read["keys"]["p256dh"], read["keys"]["auth"]]
     except (ValueError, KeyError, TypeError, RecursionError):
-        raise Misfit(
-            "no push subscription; write its JSON: endpoint, keys.p256dh, keys.auth"
-        ) from None
-    if not isinstance(endpoint, str) or len(keys["p256dh"]) != 65 or len(keys["auth"]) != 16:
+        parts = []
+    if not parts or not all(isinstance(part, str) for part in parts):
+        raise Misfit("no push subscription; write its JSON: endpoint, keys.p256dh, keys.auth")
+    return subscription_of(*parts)
+
+
+def subscription_of(endpoint: str, p256dh: str, auth: str) -> Subscription:
+    """Out of its parts, the keys in base64url; Misfit for keys of another length."""
+    try:
+        keys = (_bytes(p256dh), _bytes(auth))
+    except ValueError:
+        keys = (b"", b"")
+    if [len(key) for key in keys] != [65, 16]:
         raise Misfit("no push subscription; its keys have 65 and 16 bytes")
-    return Subscription(endpoint=endpoint, **keys)
+    return Subscription(endpoint=endpoint, p256dh=keys[0], auth=keys[1])
 
 
 def private_key(pem: str) -> "EllipticCurvePrivateKey":
@@ -139,6 +162,11 @@ def private_key(pem: str) -> "EllipticCurvePrivateKey":
         raise Misfit("webpush.key is no EC P-256 key in PEM; make one: openssl ecparam "
                      "-name prime256v1 -genkey -noout")  # fmt: skip
     return key
+
+
+def page_key(pem: str) -> str:
+    """What a page gives to ``pushManager.subscribe``: the public key in base64url; else Misfit."""
+    return _text(public(private_key(pem)))
 
 
 def encrypted(
@@ -192,7 +220,7 @@ def vapid(key: "EllipticCurvePrivateKey", endpoint: str, subject: str, now: date
 
 
 def public(key: "EllipticCurvePrivateKey") -> bytes:
-    """The uncompressed point: what a page gives to ``pushManager.subscribe``."""
+    """The uncompressed point."""
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
     return key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)

@@ -19,6 +19,7 @@ _EVERYBODY = frozenset({"all", "everyone", "here"})
 _ABROAD = (
     "ntfy.sh",
     "googleapis.com",  # push to Chrome
+    "google.com",
     "push.services.mozilla.com",
     "push.apple.com",
     "notify.windows.com",
@@ -31,6 +32,7 @@ _PATTERNS = {
     ChannelKind.SMS: (MOBILE, "mobile number", "13800001111"),
     ChannelKind.VOICE: (MOBILE, "mobile number", "13800001111"),
 }
+_BROWSER = "browser:"
 _ROBOT_REMEDY = "put the robot's URL in the environment or a file and write env:NAME or file:PATH"
 
 
@@ -77,6 +79,19 @@ def is_abroad(url: str) -> bool:
     host = url.partition("://")[2].partition("/")[0].rpartition("@")[2].partition(":")[0]
     host = host.lower().rstrip(".")
     return any(host == name or host.endswith(f".{name}") for name in _ABROAD)
+
+
+def browser_address(browser: str, label: str) -> Address:
+    """A browser that registered itself: its row, never what reaches it; the label is for people."""
+    return Address(channel=ChannelKind.WEBPUSH, to=f"{_BROWSER}{browser} {label}".rstrip())
+
+
+def browser_of(address: Address) -> tuple[str, str] | None:
+    """(id, label) of a browser that registered itself; None for every other address."""
+    if address.channel is not ChannelKind.WEBPUSH or not address.to.startswith(_BROWSER):
+        return None
+    browser, _, label = address.to.removeprefix(_BROWSER).partition(" ")
+    return browser, label
 
 
 def where(address: Address) -> tuple[ChannelKind, str]:

@@ -13,6 +13,7 @@ from alerts.incidents.who import place_of, zone_of
 from alerts.notify.notice import Considered, NoticeReason
 from alerts.registry.model import ChannelKind, Place, Registry
 from alerts.store import tables as t
+from alerts.store.browser_rows import forget, in_browsers
 from alerts.store.incident_rows import considered_row, incident_of, story_row
 from alerts.store.part import Part
 
@@ -58,6 +59,7 @@ class Digests(Part):
         rules = self._rulebook().rules
         first, told = incidents[0], []
         taken: set[tuple[str, str]] = set()
+        browsers = in_browsers(connection)
         for verdict in self._teller.verdicts(connection, first, NoticeReason.DIGEST, registry, now):
             connection.execute(
                 insert(t.considered), considered_row(verdict.considered(first.id, now))
@@ -65,30 +67,32 @@ class Digests(Part):
             if verdict.due_at is None or verdict.step not in (0, who.BESIDE):
                 continue
             person = verdict.person
-            address = who.addresses_for(person, NoticeReason.DIGEST)[0]
+            own = who.addresses_for(person, NoticeReason.DIGEST)[0]
             told.append(person.id)
-            if address.channel is ChannelKind.ANNOUNCER:
-                continue  # nothing to say aloud
-            if (address.channel.value, address.to) in taken:
-                continue  # two people behind one group address: one message
-            taken.add((address.channel.value, address.to))
-            made = self._teller.row(
-                first, NoticeReason.DIGEST, person, address, registry, rules.get(first.rule), now
-            )
             link = self._teller.link(f"/places/{place.site}/{place.id}")
             title, text = digest_words(place, incidents, rules, registry, person.language, link)
-            connection.execute(
-                insert(t.notice),
-                made
-                | {
-                    "title": title,
-                    "text": text,
-                    "link": link,
-                    "due_at": verdict.due_at,
-                    "step": who.BESIDE,
-                    "round": day.toordinal(),
-                },
-            )
+            for address in (own, *browsers.get(person.id, ())):
+                if address.channel is ChannelKind.ANNOUNCER:
+                    continue  # nothing to say aloud
+                if (address.channel.value, address.to) in taken:
+                    continue  # two people behind one group address: one message
+                taken.add((address.channel.value, address.to))
+                rule = rules.get(first.rule)
+                made = self._teller.row(
+                    first, NoticeReason.DIGEST, person, address, registry, rule, now
+                )
+                connection.execute(
+                    insert(t.notice),
+                    made
+                    | {
+                        "title": title,
+                        "text": text,
+                        "link": link,
+                        "due_at": verdict.due_at,
+                        "step": who.BESIDE,
+                        "round": day.toordinal(),
+                    },
+                )
         self._record(connection, incidents, told, now)
         return len(taken)
 
@@ -123,11 +127,13 @@ class Digests(Part):
             connection.execute(insert(t.considered), rows)
 
     def clean_up(self, now: datetime) -> None:
-        """What nobody will ask for again: marks of digests and reminders, snoozes that have run out."""
+        """What nobody will ask for again: marks of digests and reminders, old snoozes, browsers long
+        gone."""
         with self._database.write() as connection:
             connection.execute(delete(t.digest).where(t.digest.c.at < now - KEPT))
             connection.execute(delete(t.reminder).where(t.reminder.c.at < now - REMINDED))
             connection.execute(delete(t.snooze).where(t.snooze.c.until <= now))
+            forget(connection, now)
 
 
 def _due(connection: Connection, registry: Registry, now: datetime) -> Any:

@@ -14,6 +14,7 @@ from alerts.incidents.model import DutyKind, Incident, State, StoryKind
 from alerts.notify.notice import TELLING, NoticeReason, NoticeState
 from alerts.registry.model import Registry
 from alerts.store import tables as t
+from alerts.store.browser_rows import in_browsers
 from alerts.store.incident_rows import story_row
 from alerts.store.part import Part
 
@@ -127,7 +128,7 @@ class Linked(Part):
         return self._tell(connection, incident, NoticeReason.SECOND_LOOK, registry, now)
 
     def send_link(self, incident_id: int, who: str, now: datetime) -> Result:
-        """A link of their own to ``who``, at their first personal address; once a round."""
+        """A link of their own to ``who``, at their first personal address and in their browsers."""
         n = t.notice.c
         with self._database.write() as connection:
             incident, registry, refused = self._open_act(connection, incident_id, who, None)
@@ -135,19 +136,21 @@ class Linked(Part):
                 return refused or Refused(Refusal.UNKNOWN_INCIDENT)
             person = next(each for each in registry.people if each.id == who)
             reachable = told_who.addresses_for(person, NoticeReason.LINK)
-            address = next((one for one in reachable if not one.group), None)
+            own = [one for one in reachable if not one.group][:1]
+            own += in_browsers(connection).get(who, ())
             if person.site != incident.subject.site:
                 return Refused(Refusal.NOT_OF_THIS_SITE)
-            if address is None:
+            if not own:
                 return Refused(Refusal.NO_ADDRESS)
             rule = self._rulebook().rules.get(incident.words_of)
-            row: dict[str, Any] = self._teller.row(
-                incident, NoticeReason.LINK, person, address, registry, rule, now
-            ) | {"due_at": now, "step": told_who.BESIDE}
-            known = select(n.id).where(
-                *(n[name] == row[name] for name in ("incident", "channel", "to", "reason")),
-                *(n[name] == row[name] for name in ("step", "round", "level")),
-            )
-            if connection.execute(known).first() is None:
-                connection.execute(insert(t.notice), row)
+            for address in own:  # once a round
+                row: dict[str, Any] = self._teller.row(
+                    incident, NoticeReason.LINK, person, address, registry, rule, now
+                ) | {"due_at": now, "step": told_who.BESIDE}
+                known = select(n.id).where(
+                    *(n[name] == row[name] for name in ("incident", "channel", "to", "reason")),
+                    *(n[name] == row[name] for name in ("step", "round", "level")),
+                )
+                if connection.execute(known).first() is None:
+                    connection.execute(insert(t.notice), row)
             return Done(incident)

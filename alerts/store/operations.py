@@ -22,6 +22,8 @@ from alerts.rules.transition import Transition
 from alerts.store import events
 from alerts.store import tables as t
 from alerts.store.acts import Acts, call_on
+from alerts.store.browser_rows import end_of_others
+from alerts.store.browsers import Browsers
 from alerts.store.database import Database
 from alerts.store.digests import Digests
 from alerts.store.drills import Drills
@@ -60,7 +62,19 @@ _CALLING = [reason.value for reason in CALLING]
 
 
 class Operations(
-    Reads, Orders, Receipted, Acts, Sending, Quiet, Posts, Digests, Drills, Linked, Reminders, Turns
+    Reads,
+    Orders,
+    Receipted,
+    Acts,
+    Sending,
+    Quiet,
+    Posts,
+    Digests,
+    Drills,
+    Linked,
+    Browsers,
+    Reminders,
+    Turns,
 ):
     """Every call is one transaction. ``words`` is ``alerts.messages.notice_words`` when not given.
 
@@ -125,6 +139,7 @@ class Operations(
                     return before.revision
                 revision = before.revision + 1
                 write_registry(connection, registry)
+                end_of_others(connection, {person.id for person in registry.people}, now)
                 connection.execute(update(t.cell).values(name=registry.cell, revision=revision))
                 row = {
                     "revision": revision,

@@ -7,6 +7,7 @@ from sqlalchemy import insert
 from alerts.incidents.acts import Refusal, Refused
 from alerts.incidents.roster import HandOver, Roster
 from alerts.store import tables as t
+from alerts.store.browser_rows import in_browsers, reachable
 from alerts.store.part import Part
 from alerts.store.who_rows import handed
 
@@ -31,4 +32,5 @@ class Posts(Part):
     def roster(self) -> Roster:
         """Who answers for whom."""
         with self._database.read() as connection:
-            return Roster(registry=self._registry(connection), handed=handed(connection))
+            registry = reachable(self._registry(connection), in_browsers(connection))
+            return Roster(registry=registry, handed=handed(connection))

@@ -15,6 +15,7 @@ from alerts.notify.outcome import Outcome
 from alerts.registry.model import Address, ChannelKind, Person, Registry
 from alerts.store import outbox
 from alerts.store import tables as t
+from alerts.store.browser_rows import in_browsers, is_copy, is_in_browser, tried, with_browsers
 from alerts.store.incident_rows import (
     considered_row,
     notice_of,
@@ -100,6 +101,7 @@ class Sending(Part):
                     detail=notice.detail,
                 )
             )
+            tried(connection, notice, outcome, now)
             if notice.state is NoticeState.ACCEPTED and notice.reason in CALLING:
                 self._heard(connection, row, now)
             elif settled.lost and row.state != NoticeState.OVERTAKEN.value:
@@ -123,6 +125,8 @@ class Sending(Part):
             ).first()
             if row is None or row.state not in UNSENT or row.reason not in _CALLING:
                 return False
+            if is_copy(row):
+                return False  # the person's own notice goes a second way
             registry = self._registry(connection)
             person, untried, tried = self._addresses_left(connection, row, registry)
             if tried > 1:
@@ -154,8 +158,8 @@ class Sending(Part):
         due_at: datetime | None = None,
     ) -> None:
         """To the person's next address; else, when nobody of the tier is reached, a tier up."""
-        if row.reason == NoticeReason.HUSHED.value:
-            return  # silence is for this announcer alone
+        if row.reason == NoticeReason.HUSHED.value or is_copy(row):
+            return  # silence is for this announcer alone; beside a copy stands the person's own notice
         person, untried, _ = self._addresses_left(connection, row, registry)
         if self._tell_next(connection, row, person, untried, registry, now, due_at):
             return
@@ -193,7 +197,8 @@ class Sending(Part):
         lost = [
             row.id
             for row in connection.execute(unsent.order_by(n.id))
-            if (row.person, row.channel, row.to) not in known
+            # A browser is no address of the registry, and goes with its person (``Browsers``).
+            if (row.person, row.channel, row.to) not in known and not is_in_browser(row)
         ]
         for id in lost:
             one = select(t.notice).where(n.id == id, n.state.in_(UNSENT)).with_for_update()
@@ -247,15 +252,18 @@ class Sending(Part):
     ) -> tuple[Person | None, Sequence[Address], int]:
         """Who was told, at which addresses not yet, and at how many already."""
         n = t.notice.c
+        reason = NoticeReason(row.reason)
         person = next((p for p in registry.people if p.id == row.person), None)
-        tried = {
+        if person is not None:
+            person = with_browsers(person, in_browsers(connection), reason)
+        known = {
             (other.channel, other.to)
             for other in connection.execute(
                 select(n.channel, n.to).where(*_same_call(row), n.person == row.person)
             )
         }
-        untried = _others(person, NoticeReason(row.reason), tried, registry) if person else ()
-        return person, untried, len(tried)
+        untried = _others(person, reason, known, registry) if person else ()
+        return person, untried, len(known)
 
     def _tell_next(
         self,

@@ -16,6 +16,7 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     SmallInteger,
     String,
@@ -500,6 +501,27 @@ snooze = Table(
     Column("incident", BigInteger, primary_key=True, autoincrement=False),
     Column("until", Instant, nullable=False),
     Column("made_at", Instant, nullable=False),
+)
+
+# Browsers that registered themselves. No part of the registry: an import does not end them, and an
+# export does not tell what reaches them.
+browser = Table(
+    "browser",
+    METADATA,
+    Column("id", WORD, primary_key=True),
+    Column("person", WORD, nullable=False),
+    Column("label", Text, nullable=False),
+    # The three by which it is reached: secret, and forgotten when it is gone.
+    Column("endpoint", Text),
+    Column("p256dh", LargeBinary),
+    Column("auth", LargeBinary),
+    Column("made_at", Instant, nullable=False),
+    Column("tried_at", Instant),
+    Column("outcome", WORD, nullable=False),
+    Column("gone_at", Instant),
+    Column("ending", WORD, nullable=False),
+    UniqueConstraint("endpoint"),
+    Index(None, "gone_at"),
 )
 
 considered = Table(

@@ -1,7 +1,8 @@
 """Writing down who is told: considered rows, and notices with their words fixed."""
 
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -19,6 +20,7 @@ from alerts.phrases import DRILL_MARK
 from alerts.registry.model import Address, ChannelKind, Person, Registry
 from alerts.speech import bounded, spoken_words
 from alerts.store import tables as t
+from alerts.store.browser_rows import InBrowsers, in_browsers, reachable
 from alerts.store.incident_rows import considered_row, notice_row_anew, story_row
 from alerts.store.who_rows import handed, snoozes_of
 from alerts.words import Language
@@ -75,8 +77,9 @@ class Teller:
         Without ``verdicts`` it is decided here who is told.
         """
         is_first = reason is NoticeReason.OPENED  # nobody has its words yet
+        browsers = in_browsers(connection)
         if verdicts is None:
-            verdicts = self.verdicts(connection, incident, reason, registry, now, silence)
+            verdicts = self.verdicts(connection, incident, reason, registry, now, silence, browsers)
         rule = rulebook.rules.get(incident.words_of) if rulebook else None
         before = self._before(connection, incident, reason, registry, now)
         known = set() if is_first else self._addresses_told(connection, incident, reason)
@@ -98,6 +101,15 @@ class Teller:
             taken.add(there)
             row = self.row(incident, reason, verdict.person, address, registry, rule, now, before)
             rows.append(row | {"due_at": verdict.due_at, "step": step})
+        # Besides, each of their browsers. No climb waits for it, and nothing follows if it fails.
+        for person, due_at in _heard(verdicts, incident, registry, now):
+            for address in browsers.get(person.id, ()):
+                there = (address.channel.value, address.to)
+                if there in taken or (*there, who.BESIDE) in known:
+                    continue
+                taken.add(there)
+                row = self.row(incident, reason, person, address, registry, rule, now, before)
+                rows.append(row | {"due_at": due_at, "step": who.BESIDE})
         _consider(connection, incident, verdicts, now)
         if rows:
             if reason in CALLING and not is_first:
@@ -149,9 +161,16 @@ class Teller:
         registry: Registry,
         now: datetime,
         silence: Silence | None = None,
+        browsers: InBrowsers | None = None,
     ) -> list[who.Verdict]:
         """Everybody who might be told; nothing is written."""
         is_first = reason is NoticeReason.OPENED  # nobody can have been told before
+        roster = Roster(registry=registry, handed=handed(connection))
+        if browsers is None:
+            browsers = in_browsers(connection)
+        lonely = [one.id for one in registry.people if one.is_post and one.id in browsers
+                  and roster.holder(one, now) is None]  # fmt: skip
+        registry = reachable(registry, browsers, reason, lonely)
         return who.consider(
             incident,
             reason,
@@ -159,7 +178,7 @@ class Teller:
             now,
             who.History() if is_first else self.history(connection, incident),
             self._quiet(connection, incident, reason, silence, now),
-            Roster(registry=registry, handed=handed(connection)),
+            replace(roster, registry=registry),
         )
 
     def link_for(self, incident: Incident, person: Person, address: Address, now: datetime) -> str:
@@ -358,6 +377,7 @@ class Teller:
     def _addresses_told(
         self, connection: Connection, incident: Incident, reason: NoticeReason
     ) -> set[tuple[str, str, int]]:
+        """Where they had this before in this round, and of which step."""
         n = t.notice.c
         rows = connection.execute(
             select(n.channel, n.to, n.step).where(
@@ -389,6 +409,19 @@ def _step_of(verdict: who.Verdict, incident: Incident, reason: NoticeReason) -> 
     """Of those beside the climb none is waited for; a second look is asked of tiers of its own."""
     is_own = verdict.step == who.BESIDE or reason is NoticeReason.SECOND_LOOK
     return verdict.step if is_own else incident.step
+
+
+def _heard(
+    verdicts: Sequence[who.Verdict], incident: Incident, registry: Registry, now: datetime
+) -> Iterator[tuple[Person, datetime]]:
+    """Whose browsers are told, and when: of all who are, and of a post that is told through its holder."""
+    for verdict in verdicts:
+        if verdict.due_at is not None:
+            yield verdict.person, verdict.due_at
+        elif verdict.reason is who.Reason.ON_ROTA_TOLD:
+            zone = who.zone_of(verdict.person.site, registry)
+            until = who.quiet_until(verdict.person, incident.cls, zone, now)
+            yield verdict.person, until or now
 
 
 def level_of(incident: Incident, reason: NoticeReason) -> int:

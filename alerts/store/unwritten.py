@@ -1,7 +1,8 @@
 """Fire while nothing can be written down: who is told, by the same decisions, from memory.
 
 An outbox in memory for what the rules say of fire class and the operations database cannot commit in
-time. The people are those of the first tier in which anybody can be told, by the registry known last.
+time. The people are those of the first tier in which anybody can be told, by the registry known last:
+at their registered addresses alone, since their browsers stand in the database.
 When the transition is written down at last, ``sent`` says what went out and ``forget`` ends it here;
 what was not accepted by then is the database's again. A double is allowed, silence is not.
 """

@@ -1,13 +1,18 @@
-"""`shouwang why INCIDENT [PERSON]`: everyone who was considered, and the reason."""
+"""`shouwang why INCIDENT [PERSON]`: everyone who was considered, the reason, and what became of it."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from alerts.incidents.who import Reason, zone_of
+from alerts.notify.notice import Notice
 from alerts.words import Language
 from collector.commands import common
 from collector.config import Config
 from collector.errors import EXIT_CONFIG
+from dashboards.console.cards import channel_words
+from dashboards.console.i18n import Words, words
+
+NOTICES_MOST = 1000  # of one incident; the newest
 
 
 def main(argv: Sequence[str]) -> int:
@@ -36,6 +41,7 @@ def _why(config: Config, incident_id: int, person: str | None, language: Languag
         names = {who.id: who.name for who in registry.people}
         there = zone_of(incident.subject.site, registry)
         considered = operations.considered(incident_id)
+        notices = operations.notices(incident=incident_id, limit=NOTICES_MOST)
     rows = [
         [
             row.at.astimezone(there).strftime("%m-%d %H:%M:%S"),
@@ -54,7 +60,27 @@ def _why(config: Config, incident_id: int, person: str | None, language: Languag
         else ["when", "step", "who", "told", "reason"]
     )
     print(common.printable(common.table(head, rows)))
+    told = [one for one in reversed(notices) if person is None or one.person == person]
+    if told:
+        print(common.printable(common.table(*_sent(told, names, words(language)))))
     return 0
+
+
+def _sent(
+    notices: Sequence[Notice], names: Mapping[str, str], t: Words
+) -> tuple[list[str], list[list[str]]]:
+    """What was sent where, and what the channel says of it, in the words of the pages."""
+    rows = [
+        [
+            one.created_at.astimezone().strftime("%m-%d %H:%M:%S"),
+            names.get(one.person, one.person),
+            channel_words(one.address, t),
+            t(f"notice.{one.state.value}"),
+            one.detail,
+        ]
+        for one in notices
+    ]
+    return [t(f"why.{name}") for name in ("when", "who", "by", "state", "detail")], rows
 
 
 def _reason(word: str, language: Language) -> str:

@@ -18,8 +18,10 @@ from alerts.messages import Headline
 from alerts.notify import delays
 from alerts.notify.notice import Considered, Notice
 from alerts.notify.receipts import in_language, is_noted
-from alerts.registry.model import Tier
+from alerts.registry.addresses import browser_of
+from alerts.registry.model import Address, Tier
 from alerts.words import Severity
+from dashboards.console.i18n import Words
 from dashboards.console.scene import Scene
 from edge.contract.subject import SubjectKind
 
@@ -255,7 +257,7 @@ def slip(notice: Notice, scene: Scene, site: str) -> Slip:
         notice=notice,
         time=scene.when(notice.created_at, site),
         to=scene.person(notice.person) if notice.person else scene.t("notice.group"),
-        channel=scene.t(f"channel.{notice.address.channel.value}"),
+        channel=channel_words(notice.address, scene.t),
         state=scene.t(f"notice.{notice.state.value}"),
         settled=scene.when(notice.settled_at, site) if notice.settled_at else "",
         tone=NOTICE_TONES.get(notice.state.value, "grey"),
@@ -266,6 +268,14 @@ def slip(notice: Notice, scene: Scene, site: str) -> Slip:
             for word, n in delays.read(notice.detail)
         ),
     )
+
+
+def channel_words(address: Address, t: Words) -> str:
+    """By what it goes, and of a browser by which."""
+    known = browser_of(address)
+    if known is not None and known[1]:
+        return t("channel.browser", label=known[1])
+    return t(f"channel.{address.channel.value}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

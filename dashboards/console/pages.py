@@ -20,6 +20,7 @@ from alerts.incidents.who import tiers_of
 from alerts.registry.model import Device, Person, Place, PlaceKind, PostRole
 from alerts.words import IncidentClass, Severity
 from dashboards.console import accounts as accounts_in_words
+from dashboards.console import browsers as browsers_in_words
 from dashboards.console import cards, grounds
 from dashboards.console import house as house_in_words
 from dashboards.console.door import Asked, in_thread
@@ -184,6 +185,7 @@ async def people(asked: Asked) -> web.Response:
     order = list(PostRole)
     roster = await in_thread(asked.desk.operations.roster)
     missing = {person.id: gap for person, gap in gaps(roster, scene.now)}
+    known = await in_thread(asked.desk.operations.browsers, scene.now)
     rows = [
         {
             "person": person,
@@ -198,6 +200,9 @@ async def people(asked: Asked) -> web.Response:
             if roster.is_away(person, scene.now)
             else "",
             "gap": missing[person.id].text(scene.language) if person.id in missing else "",
+            "browsers": [
+                browsers_in_words.row(one, scene) for one in known if one.person == person.id
+            ],
             "channels": scene.t("list.comma").join(
                 dict.fromkeys(scene.t(f"channel.{a.channel.value}") for a in person.addresses)
             ),
@@ -503,6 +508,7 @@ def show(
             script_words=json.dumps(scene.t.section("script"), ensure_ascii=False),
             version=settings.version,
             path=asked.request.path,
+            push=asked.desk.push,
             other_language=_other_language(asked, scene),
             **values,
         )

@@ -7,11 +7,13 @@ from typing import Any
 
 from aiohttp import web
 
-from dashboards.console import api, events, health, linked, pages, quiet, rules
+from dashboards.console import api, browsers, events, health, linked, pages, quiet, rules
 from dashboards.console.door import Asked
 from dashboards.console.takes import (
     AcknowledgeBody,
     AssignBody,
+    BrowserBody,
+    ByBrowser,
     ByDevice,
     ByDuty,
     ByIncident,
@@ -50,6 +52,7 @@ from dashboards.console.takes import (
     SnoozeBody,
 )
 from dashboards.console.wire import (
+    BrowserOut,
     Chart,
     CompletenessOut,
     DutyList,
@@ -327,6 +330,29 @@ ROUTES: tuple[Route, ...] = (
         "No notices to oneself for some hours",
         body=SnoozeBody,
         response=SnoozeOut,
+    ),
+    Route(
+        method="GET",
+        path="/worker.js",
+        handler=browsers.worker,
+        summary="What shows notices in a browser while no page is open",
+        right=Right.READ,
+        media="text/javascript",
+    ),
+    _post(
+        "/browsers",
+        browsers.keep,
+        "Get notices in this browser",
+        body=BrowserBody,
+        response=BrowserOut,
+    ),
+    _post(
+        "/browsers/{browser}/remove",
+        browsers.remove,
+        "Get no more notices in a browser",
+        path_type=ByBrowser,
+        body=ByWhomBody,
+        response=BrowserOut,
     ),
     _get("/rules", api.rules, "The rules, and how often each was right", response=RuleList),
     _get("/duties", api.duties, "Duties that are open", response=DutyList),

@@ -73,6 +73,12 @@ class BySilence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ByBrowser:
+    __pydantic_config__: ClassVar = STRICT
+    browser: Id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ByPost:
     __pydantic_config__: ClassVar = STRICT
     post: Id
@@ -262,6 +268,21 @@ class SnoozeBody:
     who: Id
     hours: Annotated[float, Field(ge=0, le=24)]
     incident: PositiveInt | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrowserBody:
+    """A browser's PushSubscription: ``who`` wants notices there, and nobody else from now on.
+
+    ``replaces`` is the id that this very browser had before.
+    """
+
+    __pydantic_config__: ClassVar = STRICT
+    who: Id
+    endpoint: Annotated[str, StringConstraints(min_length=1, max_length=2000)]
+    p256dh: Annotated[str, StringConstraints(pattern="^[A-Za-z0-9_-]{87}=?$")]
+    auth: Annotated[str, StringConstraints(pattern="^[A-Za-z0-9_-]{22}(==)?$")]
+    replaces: Id | Literal[""] = ""
 
 
 # By a link: who acts stands in the link.

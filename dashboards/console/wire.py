@@ -371,6 +371,17 @@ class OpenedOut:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BrowserOut:
+    """A browser that gets notices, or got them until ``gone_at``. What reaches it stays inside."""
+
+    id: str
+    person: str
+    label: str
+    made_at: datetime
+    gone_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HandOverOut:
     post: str
     holder: str

@@ -12,16 +12,22 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from alerts.notify.webpush import page_key
 from alerts.packs import shipped
 from alerts.rules.packs import read_packs
 from alerts.rules.transition import Change, Transition
 from alerts.store.operations import Operations
 from alerts.words import IncidentClass, Severity
+from collector.config import Config, NoticesConfig
 from collector.delays import Delays
 from collector.demo.house import free_port
-from collector.desk import figures, main
+from collector.desk import figures, main, web_push
 from collector.health import Part
+from collector.services import WebPushConfig
+from dashboards.ports import Push
 from edge.contract.subject import Subject
 from tests.collector.test_health import STATUS
 from tests.collector.village import PLACE, SITE, settle
@@ -109,6 +115,27 @@ def test_a_port_that_is_taken_is_one_line_with_the_remedy_and_exit_3(tmp_path, c
     assert len([line for line in told if not line.startswith("{")]) == 1
     assert f"port {port}" in told[-1]
     assert "[desk]" in told[-1]
+
+
+def test_browsers_register_themselves_where_the_key_is_one_and_else_the_desk_says_why(
+    monkeypatch, caplog
+):
+    key = ec.generate_private_key(ec.SECP256R1())
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    config = Config(
+        webpush=WebPushConfig(key="env:PUSH_KEY", subject="mailto:a@example.org"),
+        notices=NoticesConfig(allow=("Push.lan:443",), abroad=True),
+    )
+    monkeypatch.setenv("PUSH_KEY", pem)
+    assert web_push(config) == Push(
+        key=page_key(pem), abroad=True, allow=frozenset({"push.lan:443"})
+    )
+    assert web_push(Config()) is None
+    for wrong, why in (("geheim-geheim", "webpush.key is no EC P-256 key"), (None, "PUSH_KEY")):
+        monkeypatch.setenv("PUSH_KEY", wrong) if wrong else monkeypatch.delenv("PUSH_KEY")
+        assert web_push(config) is None
+        assert why in caplog.text
+        assert "geheim" not in caplog.text
 
 
 def test_the_page_of_the_house_shows_what_the_watch_has_written():

@@ -27,6 +27,7 @@ from alerts.incidents.precision import Precision
 from alerts.incidents.roster import HandOver, Roster
 from alerts.incidents.silences import Silence, Snooze
 from alerts.messages import notice_words
+from alerts.notify.browsers import Browser, Subscription
 from alerts.notify.notice import Considered, Notice, NoticeReason, NoticeState
 from alerts.registry.model import (
     Address,
@@ -58,6 +59,7 @@ from dashboards.ports import (
     HouseFigures,
     Message,
     Part,
+    Push,
     Settings,
     WatchStatus,
 )
@@ -209,6 +211,11 @@ PACKS = Packs(
         ),
     }
 )
+
+PUSH = Push(
+    key="BI5TO2-gv3tGJbswZnwB-2B--fi4qA_vWzAGKHAxh7Kjc-sdveAzGDZtBp-DpvWQAFPHNjPLBBshxV4ahsH0ALQ"
+)
+"""The public half of a key that signs nothing."""
 
 _LOG = Address(channel=ChannelKind.LOG, to="log")
 _MAIL = Address(channel=ChannelKind.EMAIL, to="someone@example.org")
@@ -405,6 +412,8 @@ class MemoryOperations:
         self._notices: list[Notice] = []
         self._considered: list[Considered] = []
         self._duties: dict[int, Duty] = {}
+        self.known_browsers: dict[str, Browser] = {}
+        self.reached: dict[str, Subscription] = {}
 
     def put(self, incident: Incident, *story: StoryLine) -> None:
         self._incidents[incident.id] = incident
@@ -554,6 +563,24 @@ class MemoryOperations:
         self, who: str, incident: int | None, until: datetime, now: datetime
     ) -> Snooze | Refused:
         return Snooze(person=who, incident=incident, until=until)
+
+    def browsers(self, now: datetime) -> list[Browser]:
+        return sorted(self.known_browsers.values(), key=lambda one: one.made_at)
+
+    def keep_browser(
+        self, who: str, reached: Subscription, label: str, now: datetime, *, replaces: str = ""
+    ) -> Browser | Refused:
+        self.known_browsers.pop(replaces, None)
+        number = f"{len(self.reached) + 1:016x}"
+        kept = Browser(id=number, person=who, label=label, made_at=now)
+        self.known_browsers[number], self.reached[number] = kept, reached
+        self._mark += 1
+        return kept
+
+    def remove_browser(self, browser: str, who: str, now: datetime) -> Browser | Refused:
+        found = self.known_browsers.pop(browser, None)
+        self._mark += 1
+        return Refused(Refusal.UNKNOWN_BROWSER) if found is None else replace(found, gone_at=now)
 
     def reporters(self, incident: int) -> list[Report]:
         return []
@@ -902,6 +929,7 @@ def house(*, demo: bool = True, frozen: bool = True, **settings: object) -> Hous
         accounts=MemoryAccounts(),
         meter=MemoryMeter(),
         inbox=inbox if demo else None,
+        push=PUSH,
     )
     return House(desk, operations, history, live, watch)
 

@@ -1,5 +1,5 @@
 // People's acts. Until sign-in comes, the browser remembers who acts.
-import { fill, say, words } from "./common.js";
+import { fill, post, say, why, words } from "./common.js";
 
 const KEY = "shouwang-who";
 const ON_ONE = /^\/api\/v1\/(incidents|duties)\//; // what may be entered for somebody else
@@ -7,7 +7,7 @@ const dialog = document.getElementById("who");
 const behalf = document.getElementById("behalf");
 let chosen = null;
 
-function remembered() {
+export function remembered() {
   try {
     const id = JSON.parse(localStorage.getItem(KEY))?.id;
     const button = dialog.querySelector(`[data-person="${CSS.escape(id ?? "")}"]`);
@@ -21,9 +21,10 @@ function show() {
   const who = remembered();
   const badge = document.getElementById("iam");
   badge.textContent = who ? fill(words.iam, who) : badge.dataset.otherwise;
+  document.dispatchEvent(new Event("iam"));
 }
 
-function ask() {
+export function ask() {
   return new Promise((resolve) => {
     chosen = resolve;
     dialog.showModal();
@@ -37,14 +38,9 @@ async function act(path, body, control, changed) {
   if (control) control.disabled = true;
   say(words.acting);
   try {
-    const answer = await fetch(path, {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ ...body, who: who.id, ...(other && { on_behalf_of: other }) }),
-    });
-    const told = await answer.json();
-    if (!answer.ok) {
-      say(fill(words.failed, { why: [told.title, told.remedy].filter(Boolean).join(" · ") }), true);
+    const { ok, told } = await post(path, { ...body, who: who.id, ...(other && { on_behalf_of: other }) });
+    if (!ok) {
+      say(fill(words.failed, { why: why(told) }), true);
       return false;
     }
     say(other ? fill(words["done-for"], { who: other }) : words.done);

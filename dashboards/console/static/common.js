@@ -21,6 +21,17 @@ export function span(seconds) {
   return fill(words["span-hm"], { h: Math.floor(seconds / 3600), m: Math.floor((seconds % 3600) / 60) });
 }
 
+export async function post(path, body) {
+  const answer = await fetch(path, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(body),
+  });
+  return { ok: answer.ok, told: await answer.json() };
+}
+
+export const why = (told) => [told.title, told.remedy].filter(Boolean).join(" · ");
+
 export function say(text, bad = false) {
   const line = document.getElementById("say");
   line.textContent = text;

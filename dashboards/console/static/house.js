@@ -34,7 +34,7 @@ setInterval(tick, 250);
 const QUIET_MS = 2000; // readings come often; incidents are shown at once
 let due = null, dueAt = Infinity, busy = false, again = false;
 
-function refresh(delay) {
+export function refresh(delay) {
   const at = performance.now() + delay;
   if (at >= dueAt) return;
   clearTimeout(due);
@@ -66,6 +66,7 @@ async function draw() {
       if (held) old.querySelector(`[data-act="${held}"], [href="${held}"]`)?.focus();
     }
     document.title = fresh.title;
+    document.dispatchEvent(new Event("drawn"));
     tick();
   } catch {
     // The stream says that the connection is gone, and asks again when it is back.

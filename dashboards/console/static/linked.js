@@ -1,21 +1,12 @@
 // The phone page behind a link: who acts stands in the cookie, so nothing is asked.
-import { fill, say, words } from "./common.js";
-
-async function post(path, body) {
-  const answer = await fetch(path, {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify(body),
-  });
-  return { ok: answer.ok, told: await answer.json() };
-}
+import { fill, post, say, why, words } from "./common.js";
 
 async function act(path, body, control) {
   control.disabled = true;
   say(words.acting);
   try {
     const { ok, told } = await post(path, body);
-    if (!ok) return say(fill(words.failed, { why: [told.title, told.remedy].filter(Boolean).join(" · ") }), true);
+    if (!ok) return say(fill(words.failed, { why: why(told) }), true);
     say(words.done);
     setTimeout(() => location.reload(), 900);
   } catch (error) {

@@ -7,6 +7,7 @@ import asyncio
 import hashlib
 import hmac
 import json
+import ssl
 import time
 import unicodedata
 from base64 import b64encode, urlsafe_b64decode, urlsafe_b64encode
@@ -71,14 +72,14 @@ class Service:
         return await self.answer(request, body)
 
     @asynccontextmanager
-    async def there(self) -> AsyncIterator[Any]:
+    async def there(self, tls: ssl.SSLContext | None = None) -> AsyncIterator[Any]:
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", self._handle)
         self.runner = web.AppRunner(app, shutdown_timeout=0.1, access_log=None)
         await self.runner.setup()
-        await web.TCPSite(self.runner, "127.0.0.1", 0).start()
+        await web.TCPSite(self.runner, "127.0.0.1", 0, ssl_context=tls).start()
         self.host = f"127.0.0.1:{self.runner.addresses[0][1]}"
-        self.url = f"http://{self.host}{self.path}"
+        self.url = f"{'https' if tls else 'http'}://{self.host}{self.path}"
         yield self
         await self.runner.cleanup()
 
@@ -354,7 +355,7 @@ class PushService(Service):
 
     @property
     def subscription(self) -> str:
-        keys = {"p256dh": _base64(public(self.key)), "auth": _base64(self.auth)}
+        keys = {"p256dh": base64url(public(self.key)), "auth": base64url(self.auth)}
         return json.dumps({"endpoint": self.url, "expirationTime": None, "keys": keys})
 
     async def answer(self, request: web.Request, body: bytes) -> web.Response:
@@ -368,7 +369,7 @@ class PushService(Service):
         signed = f"{head}.{claims}".encode()
         theirs.verify(encode_dss_signature(r, s), signed, ec.ECDSA(hashes.SHA256()))
         told = json.loads(urlsafe_b64decode(claims + "=="))
-        if scheme != "vapid" or told["aud"] != f"http://{self.host}":
+        if scheme != "vapid" or told["aud"] != self.url.removesuffix(self.path):
             return web.Response(status=403, text="bad vapid")
         if self.mode == "busy":
             return web.Response(status=429, text="slow down", headers={"Retry-After": "30"})
@@ -398,7 +399,7 @@ def decrypted(body: bytes, key: ec.EllipticCurvePrivateKey, auth: bytes) -> byte
     return AESGCM(content).decrypt(nonce, sealed, None).rstrip(b"\0").removesuffix(b"\x02")
 
 
-def _base64(raw: bytes) -> str:
+def base64url(raw: bytes) -> str:
     return urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 

@@ -14,9 +14,11 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 
+from alerts.notify.browsers import Subscription
 from alerts.notify.outbound import Outbound
 from alerts.notify.outcome import Accepted, Rejected, Retry
-from alerts.notify.webpush import Subscription, WebPush, encrypted, payload, public
+from alerts.notify.webpush import WebPush, encrypted, payload, public, subscription
+from alerts.registry.addresses import browser_address, browser_of
 from alerts.registry.model import Address, ChannelKind
 from alerts.words import Severity
 from edge.clock import Clock
@@ -82,6 +84,26 @@ async def test_a_browser_can_read_it_and_nobody_else(browser: PushService) -> No
         "incident-7",
         "aes128gcm",
     )
+
+
+async def test_one_that_registered_itself_is_looked_up_when_it_is_sent(
+    browser: PushService,
+) -> None:
+    known = {"0a1b": subscription(browser.subscription)}
+    push = channel(browser, browsers=known.get)
+    here = browser_address("0a1b", "Chrome · Windows")
+    assert browser_of(here) == ("0a1b", "Chrome · Windows")
+    assert await push.send(notice(here)) == Accepted("HTTP 201")
+    assert browser.taken[0][1]["urgent"] is True
+    browser.mode = "refusing"
+    outcome = await push.send(notice(here))
+    assert isinstance(outcome, Rejected)
+    assert outcome.gone
+    known.clear()
+    outcome = await push.send(notice(here))
+    assert outcome == Rejected("this browser wants no more notices", gone=True)
+    assert TOKEN not in repr(subscription(browser.subscription))
+    await push.close()
 
 
 async def test_the_longest_message_fits_one_record(browser: PushService) -> None:

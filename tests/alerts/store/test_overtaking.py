@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from alerts.incidents.duties import SecondLook
+from alerts.incidents.roster import Roster
 from alerts.notify.delays import BY_NEWER, GONE
 from alerts.notify.notice import NoticeState
 from alerts.notify.outcome import Accepted, Rejected, Retry

@@ -1,6 +1,7 @@
 """Quiet that holds a notice back holds up no news that it does not hold."""
 
 from datetime import timedelta
+from typing import Any
 
 from alerts.notify.notice import NoticeState
 from alerts.rules.transition import Change
@@ -9,7 +10,7 @@ from tests.alerts.incidents.community import NOW, says
 from tests.alerts.store.conftest import PACKS
 
 MINUTE = timedelta(minutes=1)
-POLLUTION = {"cls": IncidentClass.POLLUTION, "severity": Severity.MINOR}
+POLLUTION: dict[str, Any] = {"cls": IncidentClass.POLLUTION, "severity": Severity.MINOR}
 
 
 def test_a_rise_goes_out_past_what_a_snooze_holds_and_takes_its_place(operations):

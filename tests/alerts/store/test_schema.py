@@ -45,7 +45,7 @@ def test_notices_of_before_survive_that_some_are_of_no_incident(database, url):
     config.set_main_option("script_location", str(MIGRATIONS))
     with database.begin() as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, "0010")
+        command.upgrade(config, "0011")
         connection.execute(text("INSERT INTO cell (id, name, revision, mark) VALUES (1, '', 0, 0)"))
     with Operations(url, packs=PACKS) as operations:
         operations.save_registry(replace(REGISTRY, rotas=(ROTA,)), "x", "y", NOW)

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from alerts.notify.browsers import Subscription
 from alerts.packs import shipped
 from alerts.rules.inputs import Tick
 from alerts.rules.packs import read_packs
@@ -64,6 +65,8 @@ def cell(bare) -> Path:
     """A village with one incident, a journal, and a dead letter with a terminal's words in it."""
     settle(bare, "mqtt://127.0.0.1:1")
     with Operations(f"sqlite:///{bare / 'state' / 'operations.db'}") as operations:
+        reached = Subscription(endpoint="https://push.example/secret", p256dh=b"", auth=b"")
+        operations.keep_browser("mei", reached, "Chrome · Windows", datetime.now(UTC))
         operations.take([RAISED], read_packs(shipped()), datetime.now(UTC))
     with Journal(bare / "state" / "journal.db") as journal:
         journal.append([row(at_ms, Tick()) for at_ms in range(3)])
@@ -160,8 +163,12 @@ def test_without_a_cell(bare, say, words, code, told):
 
 
 CELL = [
-    (["why", "1"], 0, ["#1 riv-do-low", "梅", "原因"]),
-    (["why", "1", "mei", "--lang", "en"], 0, ["梅", "reason"]),
+    (["why", "1"], 0, ["#1 riv-do-low", "梅", "原因", "浏览器（Chrome · Windows）  待发"]),
+    (
+        ["why", "1", "mei", "--lang", "en"],
+        0,
+        ["梅", "reason", "browser (Chrome · Windows)  waiting"],
+    ),
     (["why", "9"], 2, ["there is no incident 9"]),
     (["device", "list"], 0, ["riverside/box", "not heard", "is `shouwang serve` running?"]),
     (["device", "riverside/box", "settings"], 0, ["wished: nothing", "reported: nothing"]),
