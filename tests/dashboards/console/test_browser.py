@@ -396,8 +396,14 @@ async def test_in_a_storm_the_duties_are_one_tap_away_on_a_phone(phone: Visitor,
 
 
 async def test_the_header_is_one_row_on_a_desk_and_its_tools_no_row_of_their_own_on_a_phone(
-    desktop: Visitor, phone: Visitor
+    desktop: Visitor, phone: Visitor, here: House
 ):
+    known = here.operations.registry()
+    long = replace(known.people[0], name="Emma Novak-Weatherby")
+    here.operations._registry = replace(known, people=(long, *known.people[1:]))
+    for visitor in (desktop, phone):
+        await visitor.go("/")
+        await _as(visitor.page, long.name)
     for language in ("zh", "en"):
         await desktop.go(f"/?lang={language}")
         header = "document.querySelector('body > header').getBoundingClientRect().height"
