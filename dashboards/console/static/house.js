@@ -40,7 +40,7 @@ function refresh(delay) {
 // To the same button or link as before the section was drawn again; when it has gone, to what it was about.
 function focusAgain(section, held) {
   const same = (one) => one.tagName === held.tagName && one.dataset.act === held.dataset.act && one.dataset.body === held.dataset.body
-    && one.getAttribute("href") === held.getAttribute("href");
+    && one.getAttribute("href") === held.getAttribute("href") && !one.closest("[hidden]");
   const around = held.closest("article")?.id;
   const next = [...section.querySelectorAll("a, button, summary")].find(same)
     ?? (around && section.querySelector(`#${around} a`)) ?? section;
@@ -56,6 +56,7 @@ async function draw() {
     const answer = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store", signal: patience() });
     if (!answer.ok) return;
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    let left = null;
     for (const old of document.querySelectorAll("[data-live]")) {
       const next = fresh.getElementById(old.id);
       if (!next) { old.replaceChildren(); continue; }
@@ -71,12 +72,13 @@ async function draw() {
       old.innerHTML = next.innerHTML;
       old.querySelectorAll(".screen").forEach((one, i) => { one.scrollTop = scrolled[i] ?? 0; });
       old.querySelectorAll("details").forEach((one, i) => { one.open = unfolded[i] ?? false; });
-      if (held) focusAgain(old, held);
+      if (held) left = [old, held];
     }
     for (const one of document.querySelectorAll("input[name=version]")) {
       one.value = fresh.querySelector("input[name=version]")?.value ?? one.value;
     }
     suit();
+    if (left) focusAgain(...left);
     document.title = fresh.title;
     tick();
   } catch {

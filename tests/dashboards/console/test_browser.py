@@ -306,6 +306,7 @@ async def test_ones_own_quiet_shows_to_oneself_with_the_way_back(desktop: Visito
     await ask.click()
     ends = page.get_by_text("19:36 前不通知您这件事")
     await ends.wait_for()
+    assert await page.evaluate("document.activeElement.id") == "snoozes"  # not lost with it
     assert not await ask.is_visible()
     await _as(page, "社区小李")
     await ends.wait_for(state="hidden")
