@@ -167,12 +167,13 @@ def tone(incident: Incident) -> str:
 
 
 def in_order_of_need(incidents: list[Incident]) -> list[Incident]:
-    """What burns first: not taken over, then by severity, then the newest."""
+    """What burns first: not taken over, then by severity, then the newest; drills after that."""
     rank = {State.OPEN: 0, State.ACKNOWLEDGED: 1, State.RECOVERED: 2}
     return sorted(
         incidents,
         key=lambda i: (
             i.severity is Severity.INFO,
+            i.is_drill,
             rank.get(i.state, 3),
             -i.severity,
             -i.opened_at.timestamp(),

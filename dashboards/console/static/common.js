@@ -71,7 +71,7 @@ export async function send(path, body, control, done = words.done) {
     else say(fill(words.failed, { why: [told.title, told.remedy].filter(Boolean).join(" · ") }), true);
     return { ok: answer.ok, status: answer.status };
   } catch (error) {
-    const why = { TypeError: words.unsent, AbortError: words.unanswered }[error.name];
+    const why = { TypeError: words.unsent, AbortError: words.unanswered, SyntaxError: words.unanswered }[error.name];
     say(why ?? fill(words.failed, { why: error.message }), true, true);
     return { ok: false, status: 0 };
   } finally {

@@ -130,7 +130,10 @@ def test_an_event_of_hundreds_shows_its_worst_parts_and_counts_the_others(here: 
     assert shown.related[0].incident.id == 199
 
 
-def test_a_drill_is_nobodys_trouble(here: House):
+def test_a_drill_is_nobodys_trouble_and_stands_before_none(here: House):
+    drill = replace(hot(here), id=9, severity=Severity.CRITICAL, drill_until=NOW + MINUTE)
+    held = replace(hot(here), state=State.ACKNOWLEDGED)
+    assert [row.leader.id for row in as_one([drill, held])] == [6, 9]
     assert untaken(hot(here))
     assert not untaken(replace(hot(here), drill_until=NOW + MINUTE))
 
