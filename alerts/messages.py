@@ -291,21 +291,23 @@ def phone_line(
     incident: Incident, registry: Registry, words: Phrases, language: Language, to: Person | None
 ) -> str:
     """Whom to phone, other than ``to`` himself; of fire the brigade too."""
-    place = place_of(incident, registry)
-    roles = _HELPERS_BY_WATER if place and place.kind is PlaceKind.REACH else _HELPERS
-    people = [
-        person
-        for person in _with_roles(incident, registry, roles)
-        if person.phone and (to is None or person.id != to.id)
-    ]
     parts = []
-    if people:
-        who = people[0]
+    if who := helper(incident, registry, to):
         role = ROLES[language][who.role]
         parts.append(words.ask.format(name=clean(who.name), role=role, phone=clean(who.phone)))
     if incident.cls is IncidentClass.FIRE and not incident.is_drill:
         parts.append(words.fire_brigade)
     return words.between.join(parts)
+
+
+def helper(incident: Incident, registry: Registry, to: Person | None) -> Person | None:
+    """Whom a message names to phone: the first who has a number and is not ``to`` himself."""
+    place = place_of(incident, registry)
+    roles = _HELPERS_BY_WATER if place and place.kind is PlaceKind.REACH else _HELPERS
+    for person in _with_roles(incident, registry, roles):
+        if person.phone and (to is None or person.id != to.id):
+            return person
+    return None
 
 
 _HELPERS = (PostRole.PROPERTY, PostRole.COMMUNITY, PostRole.SUBDISTRICT)

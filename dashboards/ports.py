@@ -191,6 +191,10 @@ class Operations(Protocol):
         self, post: str, holder: str, who: str, origin: str, now: datetime
     ) -> HandOver | Refused: ...
 
+    def snoozed(self, incident: int, now: datetime) -> Sequence[Snooze]:
+        """Who wants no notices of this one incident now."""
+        ...
+
     def snooze(
         self, who: str, incident: int | None, until: datetime, now: datetime
     ) -> Snooze | Refused: ...

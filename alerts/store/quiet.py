@@ -136,6 +136,11 @@ class Quiet(Part):
         with self._database.read() as connection:
             return snoozes_of(connection, now, person)
 
+    def snoozed(self, incident: int, now: datetime) -> list[Snooze]:
+        """Who wants no notices of this one incident now."""
+        with self._database.read() as connection:
+            return [one for one in snoozes_of(connection, now) if one.incident == incident]
+
     def _known_silence(
         self, connection: Connection, silence_id: int, who: str
     ) -> Silence | Refused:

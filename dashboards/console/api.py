@@ -449,10 +449,13 @@ def incident_out(one: Incident, scene: Scene) -> IncidentOut:
     )
 
 
-async def ended(asked: Asked, result: Result) -> web.Response:
-    """How the act ended, as an answer: 200, 409 with what holds now, or a refusal with its reason."""
+async def ended(asked: Asked, result: Result, otherwise: Language = Language.ZH) -> web.Response:
+    """How the act ended, as an answer: 200, 409 with what holds now, or a refusal with its reason.
+
+    ``otherwise``: the language of a browser that has chosen none.
+    """
     await asked.hub.look()
-    language = language_of(None, asked.request.cookies.get("lang"))
+    language = language_of(None, asked.request.cookies.get("lang"), otherwise)
     scene = await _scene(asked, language)
     if isinstance(result, Done):
         return answer(IncidentOut, incident_out(result.incident, scene))
@@ -461,7 +464,7 @@ async def ended(asked: Asked, result: Result) -> web.Response:
         raise Problem(
             409,
             scene.t(
-                "error.conflict",
+                "error.conflict" if now.acknowledged_by else "error.conflict-nobody",
                 state=scene.t(f"state.{now.state.value}"),
                 who=scene.person(now.acknowledged_by),
             ),

@@ -1,8 +1,10 @@
 """Incidents and duties as the pages show them: a sentence, who has it, what happens next and when."""
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from alerts.figures import minutes, number
 from alerts.incidents.model import (
     Duty,
     DutyKind,
@@ -32,6 +34,8 @@ TONES = {
     Severity.MINOR: "amber",
     Severity.INFO: "grey",
 }
+MOST_PARTS = 3  # of one event in its row; a power cut has hundreds
+Stories = Mapping[int, Sequence[StoryLine]]  # by incident
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +50,7 @@ class Card:
     device_href: str
     state: str
     holder: str
+    holder_name: str
     until: str
     ended: str
     muted: str
@@ -53,28 +58,59 @@ class Card:
     next_at_ms: int | None
     next_role: str
     can_take: bool
+    can_renew: bool
+    """Somebody has it: another may take it from them, and they may have it for longer."""
     can_wait: bool
     """Nobody is asked for it: it goes into the digest."""
     second_look: Duty | None
     source: tuple[str, str] | None
     related: tuple["Card", ...] = ()
-    """What is told as one with it."""
+    """What is told as one with it: the ``MOST_PARTS`` in most need."""
+    more_related: int = 0
+    """How many others are."""
 
 
-def as_one(incidents: list[Incident], scene: Scene, duties: list[Duty]) -> list[Card]:
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What is open and told as one: the leader, and its parts in order of need."""
+
+    leader: Incident
+    parts: Sequence[Incident]
+
+
+def as_one(incidents: Sequence[Incident]) -> list[Row]:
     """What is open in order of need, each with what is a part of it."""
     leaders = {one.id for one in incidents if one.part_of is None}
-    parts: dict[int, list[Card]] = {}
+    parts: dict[int, list[Incident]] = {}
     for one in incidents:
         if one.part_of in leaders and one.part_of is not None:
-            parts.setdefault(one.part_of, []).append(card(one, scene, duties))
+            parts.setdefault(one.part_of, []).append(one)
     return [
-        replace(card(one, scene, duties), related=tuple(parts.get(one.id, ())))
+        Row(one, in_order_of_need(parts.get(one.id, [])))
         for one in in_order_of_need([o for o in incidents if o.part_of not in leaders])
     ]
 
 
-def card(incident: Incident, scene: Scene, duties: list[Duty] | None = None) -> Card:
+def row_card(row: Row, scene: Scene, duties: list[Duty], stories: Stories) -> Card:
+    return replace(
+        card(row.leader, scene, duties, stories.get(row.leader.id, ())),
+        related=tuple(card(one, scene, duties) for one in row.parts[:MOST_PARTS]),
+        more_related=max(0, len(row.parts) - MOST_PARTS),
+    )
+
+
+def untaken(incident: Incident) -> bool:
+    """Nobody has it, and somebody should; a drill asks nobody who reads a count of troubles."""
+    return _can_take(incident) and not _can_wait(incident) and not incident.is_drill
+
+
+def card(
+    incident: Incident,
+    scene: Scene,
+    duties: list[Duty] | None = None,
+    story: Sequence[StoryLine] = (),
+) -> Card:
+    """``story``: its own, where it is at hand; it knows for whom somebody took over (代填)."""
     site = incident.subject.site
     device = scene.devices.get((site, incident.device))
     subject = incident.subject
@@ -95,7 +131,8 @@ def card(incident: Incident, scene: Scene, duties: list[Duty] | None = None) -> 
         place_href=f"/places/{site}/{incident.place}" if incident.place else "",
         device_href=f"/devices/{site}/{subject.name}" if is_device else "",
         state=scene.t("state.assigned" if incident.assigned else f"state.{incident.state.value}"),
-        holder=_holder(incident, scene),
+        holder=_holder(incident, scene, story),
+        holder_name=scene.person(incident.acknowledged_by),
         until=(
             scene.t(
                 "card.answer" if incident.assigned else "card.until",
@@ -111,14 +148,15 @@ def card(incident: Incident, scene: Scene, duties: list[Duty] | None = None) -> 
             else ""
         ),
         lasted=(
-            scene.t("card.lasted", span=lasted(incident.lasted.total_seconds(), scene))
+            scene.t("card.lasted", span=minutes(incident.lasted.total_seconds(), scene.language))
             if incident.lasted is not None
             else ""
         ),
         next_at_ms=ms(incident.next_step_at) if rung and incident.next_step_at else None,
         next_role=scene.role(rung.role) if rung else "",
-        can_take=incident.state is State.OPEN or incident.assigned,
-        can_wait=incident.state is State.OPEN and incident.severity is Severity.INFO,
+        can_take=_can_take(incident),
+        can_renew=incident.state is State.ACKNOWLEDGED and not incident.assigned,
+        can_wait=_can_wait(incident),
         second_look=waits[0] if waits else None,
         source=scene.source(device),
     )
@@ -133,12 +171,13 @@ def tone(incident: Incident) -> str:
 
 
 def in_order_of_need(incidents: list[Incident]) -> list[Incident]:
-    """What burns first: not taken over, then by severity, then the newest."""
+    """What burns first: not taken over, then by severity, then the newest; drills after that."""
     rank = {State.OPEN: 0, State.ACKNOWLEDGED: 1, State.RECOVERED: 2}
     return sorted(
         incidents,
         key=lambda i: (
             i.severity is Severity.INFO,
+            i.is_drill,
             rank.get(i.state, 3),
             -i.severity,
             -i.opened_at.timestamp(),
@@ -165,8 +204,13 @@ class Errand:
 
 
 def errand(
-    duty: Duty, incident: Incident | None, scene: Scene, report: Report | None = None
+    duty: Duty,
+    incident: Incident | None,
+    scene: Scene,
+    report: Report | None = None,
+    story: Sequence[StoryLine] = (),
 ) -> Errand:
+    """``story``: the incident's, where it is at hand; it knows for whom it was done (代填)."""
     site = incident.subject.site if incident else ""
     head = scene.headline(incident) if incident else None
     late = duty.done_at is None and duty.due_at is not None and duty.due_at < scene.now
@@ -177,7 +221,7 @@ def errand(
             who=scene.person(duty.done_by),
             at=scene.when(duty.done_at, site),
             how=scene.t.either(f"outcome.{duty.outcome}", duty.outcome),
-        )
+        ) + _on_behalf(story, (StoryKind.DUTY_DONE,), duty.done_by, duty.done_at, scene)
     return Errand(
         duty=duty,
         tone="grey" if duty.done_at else "amber" if late else "teal",
@@ -316,14 +360,14 @@ def ms(at: datetime) -> int:
 
 
 def lasted(seconds: float, scene: Scene) -> str:
-    """A length of time as a neighbour would say it: 2 分 10 秒, 3 小时, 2 天."""
+    """A length of time as a neighbour would say it: 50 秒, 90 分钟, 5.5 小时, 2 天."""
     whole = max(0, int(seconds))
     if whole < 60:
         return scene.t("span.seconds", n=whole)
     if whole < 7200 and whole % 3600:
         return scene.t("span.minutes", n=whole // 60)
     if whole < 48 * 3600:
-        return scene.t("span.hours", n=whole // 3600)
+        return scene.t("span.hours", n=number(whole / 3600, 1, plain=True))
     return scene.t("span.days", n=timedelta(seconds=whole).days)
 
 
@@ -338,7 +382,18 @@ def _next_rung(incident: Incident, scene: Scene) -> Tier | None:
     return tiers[incident.step + 1] if incident.step + 1 < len(tiers) else None
 
 
-def _holder(incident: Incident, scene: Scene) -> str:
+def _can_take(incident: Incident) -> bool:
+    return incident.state is State.OPEN or incident.assigned
+
+
+def _can_wait(incident: Incident) -> bool:
+    return incident.state is State.OPEN and incident.severity is Severity.INFO
+
+
+_TAKING = (StoryKind.ACKNOWLEDGED, StoryKind.ASSIGNED, StoryKind.FALSE_ALARM)
+
+
+def _holder(incident: Incident, scene: Scene, story: Sequence[StoryLine]) -> str:
     if not incident.acknowledged_by or incident.state is State.OPEN:
         return ""
     at = incident.acknowledged_at
@@ -346,7 +401,21 @@ def _holder(incident: Incident, scene: Scene) -> str:
         "card.given" if incident.assigned else "card.holder",
         who=scene.person(incident.acknowledged_by),
         at=scene.when(at, incident.subject.site) if at else "",
-    )
+    ) + _on_behalf(story, _TAKING, None, at, scene)
+
+
+def _on_behalf(
+    story: Sequence[StoryLine],
+    kinds: Collection[StoryKind],
+    who: str | None,
+    at: datetime | None,
+    scene: Scene,
+) -> str:
+    """For whom this was entered, by its line in the story; empty for oneself."""
+    for line in story:
+        if line.at == at and line.kind in kinds and line.on_behalf_of and who in (None, line.who):
+            return scene.t("story.on-behalf", who=scene.person(line.on_behalf_of))
+    return ""
 
 
 def _ended(incident: Incident, scene: Scene) -> str:
@@ -402,8 +471,8 @@ def _told(line: StoryLine, incident: Incident, scene: Scene) -> Told:
         text = t("story.because", text=text, because=because)
     if line.on_behalf_of:
         text += t("story.on-behalf", who=scene.person(line.on_behalf_of))
-    origin, _, where = line.origin.partition(":")
-    text += t.either(f"origin.{origin}", "").format(where=where)
+    if line.origin and not (line.on_behalf_of and line.origin == "console"):  # as entries are made
+        text += _origin(line.origin, incident, scene)
     return Told(
         at=line.at,
         time=scene.when(line.at, incident.subject.site),
@@ -411,6 +480,19 @@ def _told(line: StoryLine, incident: Incident, scene: Scene) -> Told:
         text=text,
         words=own,
     )
+
+
+def _origin(origin: str, incident: Incident, scene: Scene) -> str:
+    """From where somebody did it; what has no word here stands as it is."""
+    kind, _, where = origin.partition(":")
+    if kind == "button":
+        site, _, name = where.partition("/")
+        device = scene.devices.get((site, name))
+        where = device.names.by(scene.language) if device else where
+    key = f"origin.{kind}"
+    if key in scene.t.texts:
+        return scene.t(key, where=where)
+    return scene.t("origin.other", where=scene.t.either(f"channel.{kind}", kind))
 
 
 def _role_of_step(step: float | str | None, incident: Incident, scene: Scene) -> str:

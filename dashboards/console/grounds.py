@@ -139,7 +139,7 @@ def spark_path(curve: Curve, since_ms: int, until_ms: int) -> str:
 def _badge(
     incidents: Sequence[Incident], latest: Sequence[LatestPoint], scene: Scene
 ) -> tuple[str, str]:
-    asking = [i for i in incidents if i.severity > Severity.INFO]
+    asking = [i for i in incidents if i.severity > Severity.INFO and not i.is_drill]
     burning = [i for i in asking if i.state in (State.OPEN, State.ACKNOWLEDGED)]
     if burning:
         worst = max(i.severity for i in burning)
@@ -148,6 +148,8 @@ def _badge(
         return scene.t("place.attention"), "amber"
     if asking:
         return scene.t("place.second-look"), "teal"
+    if any(i.is_drill for i in incidents):
+        return scene.t("place.drill"), "blue"
     if not latest:
         return scene.t("place.no-data"), "grey"
     return scene.t("place.fine"), "green"
@@ -193,7 +195,10 @@ def _socket(
     power = newest.get((port.id, "power"))
     relay = newest.get((port.id, "relay"))
     watts = power.value if power and power.quality not in WITHHELD else None
-    mine = [i for i in incidents if i.port == port.id and i.severity > Severity.INFO]
+    mine = [
+        i for i in incidents
+        if i.port == port.id and i.severity > Severity.INFO and not i.is_drill
+    ]  # fmt: skip
     trouble = ""
     if mine:
         burning = [i for i in mine if i.state is not State.RECOVERED]

@@ -5,7 +5,9 @@ nothing and counts for nothing, since chat apps fetch links before people do.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,17 +18,17 @@ from alerts.incidents.duties import SecondLook
 from alerts.incidents.model import DutyKind, Incident
 from alerts.incidents.who import tiers_of
 from alerts.links import AFTER_CLOSE, LONGEST, MAY, PREFIX, Deed, Link, LinkKind, is_good
+from alerts.messages import helper
 from alerts.words import IncidentClass
-from dashboards.console import cards
+from dashboards.console import cards, pages
 from dashboards.console.api import ended
 from dashboards.console.door import Asked, answer, in_thread
-from dashboards.console.pages import set_scene, show
+from dashboards.console.pages import language_asked, set_scene, show
 from dashboards.console.problems import Problem
 from dashboards.console.scene import Scene
 from dashboards.console.wire import OpenedOut
 
 ORIGIN = "link"
-SNOOZE = timedelta(hours=1)
 
 
 async def enter(asked: Asked) -> web.Response:
@@ -58,15 +60,17 @@ async def enter(asked: Asked) -> web.Response:
 
 
 async def page(asked: Asked) -> web.Response:
-    scene = await set_scene(asked)
+    scene = await _scene(asked)
     found = await _allowed(asked, Deed.LOOK, scene)
     if isinstance(found, str):
         return show(asked, scene, "linked-closed.html", tab="", why=found, status=403)
     link, incident = found
     operations = asked.desk.operations
     duties = list(await in_thread(operations.duties, incident=incident.id))
-    card = cards.card(incident, scene, duties)
     lines = list(await in_thread(operations.story, incident.id))
+    card = cards.card(incident, scene, duties, lines)
+    reader = scene.people[link.person]
+    snoozed = await in_thread(operations.snoozed, incident.id, scene.now)
     return show(
         asked,
         scene,
@@ -76,7 +80,18 @@ async def page(asked: Asked) -> web.Response:
         told=cards.story(lines, incident, scene),
         may={deed.value for deed in MAY[link.kind]},
         me=scene.person(link.person),
+        mine=incident.acknowledged_by == link.person and link.kind is not LinkKind.GROUP,
         fire=incident.cls is IncidentClass.FIRE,
+        ask=None if incident.closed_at else helper(incident, scene.registry, reader),
+        kind=pages.kind_at(scene, incident),
+        snoozed=next(
+            (
+                scene.when(one.until, incident.subject.site)
+                for one in snoozed
+                if one.person == link.person
+            ),
+            "",
+        ),
         neighbours=_neighbours(incident, scene) if link.kind is LinkKind.GROUP else [],
         until=scene.when(incident.closed_at + AFTER_CLOSE, incident.subject.site)
         if incident.closed_at
@@ -85,13 +100,14 @@ async def page(asked: Asked) -> web.Response:
 
 
 async def opened(asked: Asked) -> web.Response:
-    link, incident = await _acting(asked, Deed.OPENED)
+    link, incident, _ = await _acting(asked, Deed.OPENED)
     count = await in_thread(asked.desk.operations.opened, incident.id, link.person)
     return answer(OpenedOut, OpenedOut(notices=count))
 
 
 async def acknowledge(asked: Asked) -> web.Response:
-    return await _do(asked, Deed.TAKE_OVER, asked.desk.operations.acknowledge)
+    call = partial(asked.desk.operations.acknowledge, version=asked.body.version)
+    return await _do(asked, Deed.TAKE_OVER, call)
 
 
 async def decline(asked: Asked) -> web.Response:
@@ -108,53 +124,67 @@ async def false_alarm(asked: Asked) -> web.Response:
 
 
 async def look_again(asked: Asked) -> web.Response:
-    link, incident = await _acting(asked, Deed.LOOK_AGAIN)
+    link, incident, scene = await _acting(asked, Deed.LOOK_AGAIN)
     operations, now = asked.desk.operations, asked.desk.clock.now()
     duties = await in_thread(operations.duties, open=True, incident=incident.id)
     duty = next((one for one in duties if one.kind is DutyKind.SECOND_LOOK), None)
     if duty is None:
-        scene = await set_scene(asked)
         raise Problem(409, scene.t("linked.nothing-to-look-at"), remedy=scene.t("error.look-again"))
     outcome, note = SecondLook(asked.body.outcome), asked.body.note
     call = operations.confirm_second_look
-    return await ended(
-        asked, await in_thread(call, duty.id, link.person, outcome, note, now, ORIGIN)
-    )
+    done = await in_thread(call, duty.id, link.person, outcome, note, now, ORIGIN)
+    return await ended(asked, done, scene.language)
 
 
 async def snooze(asked: Asked) -> web.Response:
-    link, incident = await _acting(asked, Deed.SNOOZE)
+    link, incident, _ = await _acting(asked, Deed.SNOOZE)
     now = asked.desk.clock.now()
-    await in_thread(asked.desk.operations.snooze, link.person, incident.id, now + SNOOZE, now)
+    until = now + timedelta(hours=asked.body.hours)
+    await in_thread(asked.desk.operations.snooze, link.person, incident.id, until, now)
     return answer(OpenedOut, OpenedOut(notices=0))
 
 
 async def ask_for_own(asked: Asked) -> web.Response:
     """Somebody in the group says who they are: a link of their own goes to their own address."""
-    _, incident = await _acting(asked, Deed.ASK_FOR_OWN)
+    _, incident, scene = await _acting(asked, Deed.ASK_FOR_OWN)
     call, now = asked.desk.operations.send_link, asked.desk.clock.now()
-    return await ended(asked, await in_thread(call, incident.id, asked.body.person, now))
+    done = await in_thread(call, incident.id, asked.body.person, now)
+    return await ended(asked, done, scene.language)
 
 
 async def _do(asked: Asked, deed: Deed, call: Callable[..., Result], *words: str) -> web.Response:
-    link, incident = await _acting(asked, deed)
+    link, incident, scene = await _acting(asked, deed)
     now = asked.desk.clock.now()
-    return await ended(asked, await in_thread(call, incident.id, link.person, *words, ORIGIN, now))
+    done = await in_thread(call, incident.id, link.person, *words, ORIGIN, now)
+    return await ended(asked, done, scene.language)
 
 
-async def _acting(asked: Asked, deed: Deed) -> tuple[Link, Incident]:
-    scene = await set_scene(asked)
+async def _acting(asked: Asked, deed: Deed) -> tuple[Link, Incident, Scene]:
+    scene = await _scene(asked)
     found = await _allowed(asked, deed, scene)
     if isinstance(found, str):
         raise Problem(403, found, remedy=scene.t("linked.remedy"))
-    return found
+    return (*found, scene)
+
+
+async def _scene(asked: Asked) -> Scene:
+    """As of any page; a browser that has chosen no language gets that of the link's person."""
+    scene, link = await set_scene(asked), _link(asked)
+    reader = scene.people.get(link.person) if link else None
+    if reader is None:
+        return scene
+    return replace(scene, language=language_asked(asked, reader.language))
+
+
+def _link(asked: Asked) -> Link | None:
+    token = asked.request.cookies.get(_cookie(asked.path.incident), "")
+    return asked.desk.links.read(token) if asked.desk.links and token else None
 
 
 async def _allowed(asked: Asked, deed: Deed, scene: Scene) -> tuple[Link, Incident] | str:
     """The link and its incident, or why this may not be done."""
     number = asked.path.incident
-    token = asked.request.cookies.get(_cookie(number), "")
-    link = asked.desk.links.read(token) if asked.desk.links and token else None
+    link = _link(asked)
     if link is None or link.incident != number:
         return scene.t("linked.none")
     incident: Incident | None = await in_thread(asked.desk.operations.incident, number)

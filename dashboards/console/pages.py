@@ -3,7 +3,7 @@
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
@@ -14,11 +14,11 @@ from typing import Any, TypeVar
 from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from alerts.incidents.model import Duty, Incident, State
+from alerts.incidents.model import Duty, Incident, State, StoryLine
 from alerts.incidents.roster import Roster, gaps
 from alerts.incidents.who import tiers_of
 from alerts.registry.model import Device, Person, Place, PlaceKind, PostRole
-from alerts.words import IncidentClass, Severity
+from alerts.words import IncidentClass, Language, Severity
 from dashboards.console import accounts as accounts_in_words
 from dashboards.console import browsers as browsers_in_words
 from dashboards.console import cards, grounds
@@ -42,6 +42,7 @@ HOUR_MS = 3_600_000
 SPARK_HOURS = 30
 SPARK_POINTS = 120
 PAGE_SIZE = 50
+FIRST_ROWS = 20  # on the overview, whatever happens: the next section must be within reach
 STORE_S = 5.0  # real seconds; a page is not held up by a store that does not answer
 GRID = ("relay", "port-state")
 DEFAULT_RANGE = {PlaceKind.REACH: "24h", PlaceKind.SHED: "6h", PlaceKind.RISK_POINT: "24h"}
@@ -55,19 +56,33 @@ async def overview(asked: Asked) -> web.Response:
     done = [
         duty
         for duty in await in_thread(operations.duties, open=False)
-        if duty.done_at and (scene.now - duty.done_at).total_seconds() < 24 * 3600
+        if duty.done_at
+        # What the house ended itself was nobody's errand.
+        and duty.done_by
+        and (scene.now - duty.done_at).total_seconds() < 24 * 3600
     ][:5]
     by_id = await _incidents_of([*duties, *done], open_now, asked)
     everything = await _grounds(asked, scene, open_now)
-    cards_now = cards.as_one(open_now, scene, duties)
+    rows = cards.as_one(open_now)
+    drills = sum(1 for row in rows if row.leader.is_drill)
+    stories = await _stories(
+        [row.leader for row in rows[:FIRST_ROWS]], [duty.incident for duty in done], asked
+    )
     return show(
         asked,
         scene,
         "overview.html",
         tab="overview",
-        cards=cards_now,
-        untaken=sum(1 for c in cards_now if c.can_take and not c.can_wait),
-        errands=[cards.errand(d, by_id.get(d.incident), scene) for d in [*duties, *done]],
+        cards=[cards.row_card(row, scene, duties, stories) for row in rows[:FIRST_ROWS]],
+        rest=max(0, len(rows) - FIRST_ROWS),
+        drills=drills,
+        count=len(rows) - drills,
+        untaken=sum(1 for row in rows if cards.untaken(row.leader)),
+        errands=[
+            cards.errand(d, by_id.get(d.incident), scene, story=stories.get(d.incident, ()))
+            for d in [*duties, *done]
+        ],
+        first_errands=FIRST_ROWS,
         undone=len(duties),
         reaches=[g for g in everything if g.place.kind is PlaceKind.REACH],
         sheds=[g for g in everything if g.place.kind is PlaceKind.SHED],
@@ -119,7 +134,10 @@ async def incidents(asked: Asked) -> web.Response:
     scene = await set_scene(asked)
     operations = asked.desk.operations
     before = int(asked.query.before) if asked.query.before else None
-    open_now = [] if before else list(await in_thread(operations.open_incidents))
+    after = int(asked.query.after or 0)
+    rows = [] if before else cards.as_one(list(await in_thread(operations.open_incidents)))
+    shown = rows[after : after + PAGE_SIZE]
+    stories = await _stories([row.leader for row in shown], [], asked)
     closed = list(
         await in_thread(operations.incidents, open=False, before=before, limit=PAGE_SIZE + 1)
     )
@@ -131,9 +149,12 @@ async def incidents(asked: Asked) -> web.Response:
         scene,
         "incidents.html",
         tab="incidents",
-        cards=cards.as_one(open_now, scene, duties),
+        cards=[cards.row_card(row, scene, duties, stories) for row in shown],
+        count=len(rows),
+        more_open=after + PAGE_SIZE if len(rows) > after + PAGE_SIZE else None,
         closed=[cards.card(i, scene) for i in closed],
         first=before is None,
+        start=before is None and not after,
         next=closed[-1].id if more else None,
     )
 
@@ -193,7 +214,10 @@ async def people(asked: Asked) -> web.Response:
             "places": scene.t("list.comma").join(scene.place(person.site, p) for p in person.places)
             or scene.t("people.everywhere"),
             "holder": _holder(person, roster, scene),
-            "shift": [p for p in scene.registry.people if p.site == person.site and not p.is_post],
+            "shift": sorted(
+                (p for p in scene.registry.people if p.site == person.site and not p.is_post),
+                key=lambda p, role=person.role: p.role is not role,  # type: ignore[misc]
+            ),
             "away": scene.t("people.away", who=scene.person(person.stand_in))
             if person.stand_in and roster.is_away(person, scene.now)
             else scene.t("people.away-alone")
@@ -304,9 +328,38 @@ def _device_row(
     }
 
 
+def or_missing(
+    handler: Callable[[Asked], Awaitable[web.StreamResponse]],
+) -> Callable[[Asked], Awaitable[web.StreamResponse]]:
+    """The page; of what is not there a page that says so, since a person looks at it."""
+
+    async def look(asked: Asked) -> web.StreamResponse:
+        try:
+            return await handler(asked)
+        except Problem as problem:
+            if problem.status != 404:
+                raise
+            scene = await set_scene(asked)
+            return show(asked, scene, "missing.html", tab="", why=problem.title, status=404)
+
+    return look
+
+
+def kind_at(scene: Scene, incident: Incident) -> str:
+    """The kind of its place, as the words name it; “other” for what has none."""
+    known = scene.places.get((incident.subject.site, incident.place))
+    return known.kind.value if known else "other"
+
+
+def language_asked(asked: Asked, otherwise: Language = Language.ZH) -> Language:
+    """By the address, else by the browser's cookie, else ``otherwise``."""
+    wish = getattr(asked.query, "lang", None)
+    return language_of(wish, asked.request.cookies.get("lang"), otherwise)
+
+
 async def set_scene(asked: Asked) -> Scene:
     """The registry, language and time that this call sees."""
-    language = language_of(getattr(asked.query, "lang", None), asked.request.cookies.get("lang"))
+    language = language_asked(asked)
     registry = await in_thread(asked.desk.operations.registry)
     status = await in_thread(asked.desk.watch.read)
     return Scene(registry, asked.desk.packs, language, asked.desk.clock.now(), status)
@@ -332,9 +385,17 @@ async def _dossier(asked: Asked, scene: Scene, found: Incident) -> dict[str, Any
     past = (await in_thread(operations.precision, found.rule)).get(found.rule)
     return {
         "track": record(past, scene) if past and found.rule in scene.packs.rules else "",
-        "card": cards.card(found, scene, duties),
+        "card": cards.card(found, scene, duties, lines),
+        "kind": kind_at(scene, found),
+        "snoozes": [
+            {"person": one.person, "until": scene.when(one.until, site)}
+            for one in await in_thread(operations.snoozed, found.id, scene.now)
+        ],
         "told": cards.story(lines, found, scene),
-        "errands": [cards.errand(duty, found, scene, reports.get(duty.id)) for duty in duties],
+        "errands": [
+            cards.errand(duty, found, scene, reports.get(duty.id), lines)
+            for duty in sorted(duties, key=lambda duty: duty.done_at is not None)
+        ],
         "related": [
             cards.card(one, scene)
             for one in await in_thread(operations.event, found.id)
@@ -351,6 +412,15 @@ async def _dossier(asked: Asked, scene: Scene, found: Incident) -> dict[str, Any
         "class_name": scene.t(f"class.{found.cls.value}"),
         "fire": found.cls is IncidentClass.FIRE,
     }
+
+
+async def _stories(
+    shown: Sequence[Incident], others: Sequence[int], asked: Asked
+) -> dict[int, Sequence[StoryLine]]:
+    """The stories of what somebody has, and of ``others``: they know for whom it was entered."""
+    held = [one.id for one in shown if one.acknowledged_by]
+    story = asked.desk.operations.story
+    return {number: await in_thread(story, number) for number in dict.fromkeys([*held, *others])}
 
 
 async def _incidents_of(

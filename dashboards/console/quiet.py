@@ -7,6 +7,8 @@ from aiohttp import web
 
 from alerts.incidents.acts import Refusal, Refused
 from alerts.incidents.silences import Silence, SilenceKind
+from alerts.rules.rule import Where
+from alerts.words import IncidentClass
 from dashboards.console.api import ORIGIN
 from dashboards.console.door import Asked, answer, in_thread
 from dashboards.console.i18n import language_of
@@ -30,6 +32,10 @@ async def page(asked: Asked) -> web.Response:
         rows=[row for row in rows if not row["over"]],
         past=[row for row in rows if row["over"]][:PAST],
         kinds=list(SilenceKind),
+        rules=sorted(
+            ((name, rule.names.by(scene.language)) for name, rule in scene.packs.rules.items()),
+            key=lambda one: one[1],
+        ),
     )
 
 
@@ -129,6 +135,19 @@ def _out(one: Silence, scene: Scene) -> SilenceOut:
     )
 
 
+def _about_fire(one: Silence, scene: Scene) -> bool:
+    """Whether it can be in the way of a fire: only there a second person has to agree."""
+    fire = [rule for rule in scene.packs.rules.values() if rule.cls is IncidentClass.FIRE]
+    if one.rule:
+        known = scene.packs.rules.get(one.rule)
+        fire = [known] if known and known.cls is IncidentClass.FIRE else []
+    place = scene.places.get((one.site, one.place))
+    if place is None:
+        return bool(fire)
+    where = Where(place.kind.value)
+    return any(rule.applies(where, "") or rule.applies(where, "any") for rule in fire)
+
+
 def _row(one: Silence, scene: Scene) -> dict[str, Any]:
     device = scene.devices.get((one.site, one.device))
     rule = scene.packs.rules.get(one.rule)
@@ -146,8 +165,15 @@ def _row(one: Silence, scene: Scene) -> dict[str, Any]:
         "span": scene.t(
             "quiet.span", a=scene.when(one.since, one.site), b=scene.when(one.until, one.site)
         ),
-        "who": scene.person(one.who),
-        "confirmed": scene.person(one.confirmed_by) if one.confirmed_by else "",
+        "who": scene.t("quiet.made", who=scene.person(one.who)),
+        "confirmed": scene.t(
+            "quiet.confirmed",
+            who=scene.person(one.confirmed_by),
+            at=scene.when(one.confirmed_at, one.site),
+        )
+        if one.confirmed_by and one.confirmed_at
+        else "",
+        "may_confirm": not one.confirmed_by and _about_fire(one, scene),
         "ended": scene.t(
             "quiet.ended", who=scene.person(one.ended_by), at=scene.when(one.ended_at, one.site)
         )

@@ -39,6 +39,8 @@ from dashboards.console.takes import (
     LinkedCommentBody,
     LinkedFalseAlarmBody,
     LinkedLookBody,
+    LinkedSnoozeBody,
+    LinkedTakeBody,
     LinkedWhoBody,
     NothingBody,
     NothingPath,
@@ -115,6 +117,7 @@ def _page(
     path: str, handler: Handler, summary: str, right: Right = Right.READ, **more: Any
 ) -> Route:
     more.setdefault("query", PageQuery)
+    handler = pages.or_missing(handler)
     return Route(
         method="GET",
         path=path,
@@ -213,14 +216,16 @@ ROUTES: tuple[Route, ...] = (
         path_type=ByIncident,
     ),
     _linked("opened", linked.opened, "Somebody looked at it", NothingBody, OpenedOut),
-    _linked("acknowledge", linked.acknowledge, "Take it over", NothingBody, IncidentOut),
+    _linked("acknowledge", linked.acknowledge, "Take it over", LinkedTakeBody, IncidentOut),
     _linked("decline", linked.decline, "Cannot come: ask the next", NothingBody, IncidentOut),
     _linked("comments", linked.comment, "Add a line", LinkedCommentBody, IncidentOut),
     _linked(
         "false-alarm", linked.false_alarm, "Judge it a false alarm", LinkedFalseAlarmBody, IncidentOut
     ),
     _linked("look-again", linked.look_again, "Confirm the second look", LinkedLookBody, IncidentOut),
-    _linked("snooze", linked.snooze, "No notices of it for an hour", NothingBody, OpenedOut),
+    _linked(
+        "snooze", linked.snooze, "No notices of it for an hour, or again", LinkedSnoozeBody, OpenedOut
+    ),
     _linked("who", linked.ask_for_own, "Say who is there", LinkedWhoBody, IncidentOut),
     _get(
         "/incidents",

@@ -9,7 +9,7 @@ from dashboards.console import cards
 from dashboards.console.door import Asked, in_thread
 from dashboards.console.pages import set_scene, show
 from dashboards.console.problems import Problem
-from dashboards.console.records import record
+from dashboards.console.records import record, right_share
 from dashboards.console.scene import Scene
 from dashboards.ports import Rule
 
@@ -57,4 +57,5 @@ def _row(name: str, rule: Rule, precision: Precision, scene: Scene) -> dict[str,
         "blind_to": rule.blind_to.by(scene.language),
         "precision": precision,
         "record": record(precision, scene),
+        "share": right_share(precision),
     }

@@ -113,6 +113,8 @@ class PlacePageQuery:
 class IncidentsPageQuery:
     lang: Lang | None = None
     before: Cursor | None = None
+    after: Cursor | None = None
+    """So many of the open ones are left out: they stand on the pages before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -289,6 +291,22 @@ class BrowserBody:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NothingBody:
     __pydantic_config__: ClassVar = STRICT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkedTakeBody:
+    """With the ``version`` that was seen it may be taken over from somebody, or kept for longer."""
+
+    __pydantic_config__: ClassVar = STRICT
+    version: PositiveInt | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkedSnoozeBody:
+    """``hours`` 0 takes it back."""
+
+    __pydantic_config__: ClassVar = STRICT
+    hours: Literal[0, 1] = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -414,6 +414,7 @@ class MemoryOperations:
         self._duties: dict[int, Duty] = {}
         self.known_browsers: dict[str, Browser] = {}
         self.reached: dict[str, Subscription] = {}
+        self._snoozes: list[Snooze] = []
 
     def put(self, incident: Incident, *story: StoryLine) -> None:
         self._incidents[incident.id] = incident
@@ -562,7 +563,15 @@ class MemoryOperations:
     def snooze(
         self, who: str, incident: int | None, until: datetime, now: datetime
     ) -> Snooze | Refused:
-        return Snooze(person=who, incident=incident, until=until)
+        wish = Snooze(person=who, incident=incident, until=until)
+        self._snoozes = [
+            one for one in self._snoozes if (one.person, one.incident) != (who, incident)
+        ]
+        self._snoozes.append(wish)
+        return wish
+
+    def snoozed(self, incident: int, now: datetime) -> list[Snooze]:
+        return [one for one in self._snoozes if one.incident == incident and one.until > now]
 
     def browsers(self, now: datetime) -> list[Browser]:
         return sorted(self.known_browsers.values(), key=lambda one: one.made_at)
@@ -666,7 +675,9 @@ class MemoryOperations:
         found = self._incidents.get(incident_id)
         if found is None:
             return Refused(Refusal.UNKNOWN_INCIDENT)
-        if found.state is not State.OPEN:
+        if version not in (None, found.version):
+            return Conflict(found)
+        if found.state is not State.OPEN and version is None:
             return Conflict(found)
         taken = replace(
             found,
@@ -677,7 +688,13 @@ class MemoryOperations:
             next_step_at=None,
             version=found.version + 1,
         )
-        line = StoryLine(at=now, kind=StoryKind.ACKNOWLEDGED, who=who, on_behalf_of=on_behalf_of)
+        line = StoryLine(
+            at=now,
+            kind=StoryKind.ACKNOWLEDGED,
+            who=who,
+            on_behalf_of=on_behalf_of,
+            origin=origin,
+        )
         self.put(taken, line)
         return Done(taken)
 

@@ -1,5 +1,5 @@
 // People's acts. Until sign-in comes, the browser remembers who acts.
-import { fill, post, say, why, words } from "./common.js";
+import { fill, filled, send, words } from "./common.js";
 
 const KEY = "shouwang-who";
 const ON_ONE = /^\/api\/v1\/(incidents|duties)\//; // what may be entered for somebody else
@@ -22,6 +22,15 @@ function show() {
   const badge = document.getElementById("iam");
   badge.textContent = who ? fill(words.iam, who) : badge.dataset.otherwise;
   document.dispatchEvent(new Event("iam"));
+  suit();
+}
+
+// What is for whoever has it, or for everybody else: the server does not know who looks.
+export function suit() {
+  const me = remembered()?.id;
+  for (const one of document.querySelectorAll("[data-whose]")) {
+    one.hidden = one.dataset.whose.split(" ").includes(me) !== ("mine" in one.dataset);
+  }
 }
 
 export function ask() {
@@ -35,24 +44,11 @@ async function act(path, body, control, changed) {
   const who = remembered() ?? (await ask());
   if (!who) return false;
   const other = ON_ONE.test(path) ? (behalf?.value.trim() ?? "") : "";
-  if (control) control.disabled = true;
-  say(words.acting);
-  try {
-    const { ok, told } = await post(path, { ...body, who: who.id, ...(other && { on_behalf_of: other }) });
-    if (!ok) {
-      say(fill(words.failed, { why: why(told) }), true);
-      return false;
-    }
-    say(other ? fill(words["done-for"], { who: other }) : words.done);
-    if (other) behalf.value = ""; // for this one act only
-    return true;
-  } catch (error) {
-    say(fill(words.failed, { why: error.message }), true);
-    return false;
-  } finally {
-    if (control) control.disabled = false;
-    changed();
-  }
+  const { ok } = await send(path, { ...body, who: who.id, ...(other && { on_behalf_of: other }) }, control,
+    other ? fill(words["done-for"], { who: other }) : words.done);
+  if (ok && other) behalf.value = ""; // for this one act only
+  changed();
+  return ok;
 }
 
 export function attend(changed) {
@@ -83,8 +79,7 @@ export function attend(changed) {
     const form = event.target.closest("form[data-act]");
     if (!form) return;
     event.preventDefault();
-    const filled = [...new FormData(form)].filter(([, value]) => value !== "");
-    const done = await act(form.dataset.act, Object.fromEntries(filled), form.querySelector("button"), changed);
-    if (done) form.reset();
+    const said = filled(form);
+    if (said && (await act(form.dataset.act, said, form.querySelector("button"), changed))) form.reset();
   });
 }

@@ -1,18 +1,13 @@
 // Every page: the house clock, countdowns, language, who acts, and sections that follow the stream.
-import { attend } from "./acts.js";
-import { now, setClock, words, fill, span } from "./common.js";
+import { attend, suit } from "./acts.js";
+import { fill, now, patience, setClock, span, words } from "./common.js";
 import { listen } from "./stream.js";
 
 const body = document.body;
 
-const asked = new URLSearchParams(location.search).get("lang");
-if (asked === "zh" || asked === "en") {
-  document.cookie = `lang=${asked}; path=/; max-age=31536000; samesite=lax`;
-}
-
 const clock = document.getElementById("clock");
 const spelled = new Intl.DateTimeFormat(document.documentElement.lang, {
-  timeZone: body.dataset.zone, month: "short", day: "numeric", weekday: "short", hour: "2-digit", minute: "2-digit", hour12: false,
+  timeZone: body.dataset.zone, month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hour12: false,
 });
 
 function tick() {
@@ -42,29 +37,48 @@ export function refresh(delay) {
   due = setTimeout(draw, delay);
 }
 
+// To the same button or link as before the section was drawn again; when it has gone, to what it was about.
+function focusAgain(section, held) {
+  const same = (one) => one.tagName === held.tagName && one.dataset.act === held.dataset.act && one.dataset.body === held.dataset.body
+    && one.getAttribute("href") === held.getAttribute("href") && !one.closest("[hidden]");
+  const around = held.closest("article")?.id;
+  const next = [...section.querySelectorAll("a, button, summary")].find(same)
+    ?? (around && section.querySelector(`#${around} a`)) ?? section;
+  if (next === section) section.tabIndex = -1;
+  next.focus({ preventScroll: true });
+}
+
 async function draw() {
   dueAt = Infinity;
   if (busy) { again = true; return; }
   busy = true;
   try {
-    const answer = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store" });
+    const answer = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store", signal: patience() });
     if (!answer.ok) return;
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    let left = null;
     for (const old of document.querySelectorAll("[data-live]")) {
       const next = fresh.getElementById(old.id);
       if (!next) { old.replaceChildren(); continue; }
       old.className = next.className;
       const drawn = old.cloneNode(true);
       for (const line of drawn.querySelectorAll("[data-until-ms]")) line.textContent = "";
+      for (const one of drawn.querySelectorAll("[data-whose]")) one.hidden = "mine" in one.dataset;
+      for (const one of drawn.querySelectorAll("[aria-disabled]")) one.removeAttribute("aria-disabled");
       if (drawn.innerHTML === next.innerHTML || old.contains(document.activeElement) && document.activeElement.matches("input")) continue;
-      const held = old.contains(document.activeElement) ? document.activeElement.dataset.act || document.activeElement.getAttribute("href") : null;
+      const held = old.contains(document.activeElement) ? document.activeElement : null;
       const unfolded = [...old.querySelectorAll("details")].map((one) => one.open);
       const scrolled = [...old.querySelectorAll(".screen")].map((one) => one.scrollTop);
       old.innerHTML = next.innerHTML;
       old.querySelectorAll(".screen").forEach((one, i) => { one.scrollTop = scrolled[i] ?? 0; });
       old.querySelectorAll("details").forEach((one, i) => { one.open = unfolded[i] ?? false; });
-      if (held) old.querySelector(`[data-act="${held}"], [href="${held}"]`)?.focus();
+      if (held) left = [old, held];
     }
+    for (const one of document.querySelectorAll("input[name=version]")) {
+      one.value = fresh.querySelector("input[name=version]")?.value ?? one.value;
+    }
+    suit();
+    if (left) focusAgain(...left);
     document.title = fresh.title;
     document.dispatchEvent(new Event("drawn"));
     tick();

@@ -1,19 +1,34 @@
 // The phone page behind a link: who acts stands in the cookie, so nothing is asked.
-import { fill, post, say, why, words } from "./common.js";
+import { filled, patience, say, send, words } from "./common.js";
 
-async function act(path, body, control) {
-  control.disabled = true;
-  say(words.acting);
+const main = document.getElementById("main");
+
+// The page as it is now, in place of what stands here; what is being written stays, and so does
+// what is said. Where nothing comes, what stands is kept: it may be all that somebody has.
+async function renew() {
   try {
-    const { ok, told } = await post(path, body);
-    if (!ok) return say(fill(words.failed, { why: why(told) }), true);
-    say(words.done);
-    setTimeout(() => location.reload(), 900);
-  } catch (error) {
-    say(fill(words.failed, { why: error.message }), true);
-  } finally {
-    control.disabled = false;
+    const answer = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store", signal: patience() });
+    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const next = fresh.getElementById("main");
+    if (!next) return;
+    const writing = [...main.querySelectorAll("input[id]")].map(({ id, value }) => [id, value]);
+    const focused = document.activeElement?.id;
+    main.innerHTML = next.innerHTML;
+    document.title = fresh.title;
+    for (const [id, value] of writing) {
+      const field = document.getElementById(id);
+      if (field) field.value = value;
+    }
+    if (focused && focused !== "main") document.getElementById(focused)?.focus();
+  } catch {
+    say(words.adrift, true, true);
   }
+}
+
+async function act(path, body, control, form) {
+  const { ok, status } = await send(path, body, control);
+  if (ok) form?.reset();
+  if (status) await renew(); // after a refusal too: something else is so than stood here
 }
 
 document.addEventListener("click", (event) => {
@@ -24,15 +39,20 @@ document.addEventListener("submit", (event) => {
   const form = event.target.closest("form[data-act]");
   if (!form) return;
   event.preventDefault();
-  act(form.dataset.act, Object.fromEntries(new FormData(form)), form.querySelector("button"));
+  const said = filled(form);
+  if (said) act(form.dataset.act, said, form.querySelector("button"), form);
 });
 
 // Only eyes count: an app that fetches the page runs no script, and one that does shows it to nobody.
-const seen = document.querySelector("[data-opened]");
-const count = () => {
-  if (!seen || document.visibilityState !== "visible") return;
-  document.removeEventListener("visibilitychange", count);
-  post(seen.dataset.opened, {}).catch(() => {});
-};
-document.addEventListener("visibilitychange", count);
-count();
+const seen = document.querySelector("[data-opened]")?.dataset.opened;
+let told = false;
+function look() {
+  if (!seen || told || document.visibilityState !== "visible") return;
+  told = true;
+  fetch(seen, { method: "POST", headers: { "Content-Type": "application/json" }, body: "{}" }).catch(() => {});
+}
+document.addEventListener("visibilitychange", () => {
+  look();
+  if (document.visibilityState === "visible") renew();
+});
+look();

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -96,7 +97,7 @@ async def test_who_takes_over_is_asked_once_and_the_page_says_who_has_it(
     await page.locator("#who").get_by_role("button", name="王经理").click()
     await hot.get_by_text("王经理 18:36 接手").wait_for()
     assert await hot.locator(".due").count() == 0
-    assert await page.locator("#iam").text_content() == "我是 王经理"
+    assert await page.locator("#iam").text_content() == "我是王经理"
     found = here.operations.incident(6)
     assert found is not None
     assert (found.state, found.acknowledged_by) == (State.ACKNOWLEDGED, "wang")
@@ -201,8 +202,8 @@ async def test_what_somebody_phoned_in_is_entered_for_them_and_only_that(
     await page.locator("#who").get_by_role("button", name="社区小李").click()
     await page.get_by_label("代谁填").fill("王大爷")
     await page.locator("#sentence").get_by_role("button", name="我来处理").click()
-    await page.get_by_text("好了，记成代 王大爷 填").wait_for()
-    await page.locator("#tale").get_by_text("（代 王大爷 填）").wait_for()
+    await page.get_by_text("好了，记成代王大爷填").wait_for()
+    await page.locator("#tale").get_by_text("（代王大爷填）").wait_for()
     assert await page.get_by_label("代谁填").input_value() == ""
     await page.get_by_label("说一句").fill("已断电")
     await page.get_by_role("button", name="写上").click()
@@ -235,3 +236,192 @@ async def test_every_page_loads_clean_at_desktop_width_too(desktop: Visitor):
         await desktop.page.wait_for_load_state("load")
         title = await desktop.page.title()
         assert re.search("守望$", title), title
+
+
+async def _as(page: Page, name: str) -> None:
+    await page.locator("#iam").click()
+    await page.locator("#who").get_by_role("button", name=name).click()
+
+
+async def test_whoever_uses_the_keyboard_stays_where_they_were(desktop: Visitor, here: House):
+    page = desktop.page
+    await desktop.go("/incidents/3")
+    await _as(page, "张河长")
+    still = page.locator("#errands").get_by_role("button", name="还有问题")
+    await still.focus()
+    # The section is drawn again: a line more in it.
+    owed = here.operations.duties(incident=3)[0]
+    here.operations.owe(replace(owed, id=2, note="桥东也看看"))
+    here.operations.comment(3, "guard", "已到", "phone", NOW)
+    await page.get_by_text("桥东也看看").first.wait_for()
+    focused = "document.activeElement.dataset.body"
+    assert json.loads(await page.evaluate(focused)) == {"outcome": "still-there"}
+
+
+async def test_the_focus_is_not_lost_by_pressing_a_button(desktop: Visitor, here: House):
+    page = desktop.page
+    await desktop.go("/incidents/6")
+    await _as(page, "王经理")
+    # One that stays: the same button.
+    await page.get_by_label("说一句").fill("我去看看")
+    await page.get_by_role("button", name="写上").focus()
+    await page.keyboard.press("Enter")
+    await page.locator("#tale").get_by_text("我去看看").wait_for()
+    assert await page.evaluate("document.activeElement.textContent") == "写上"
+    # One that goes: the section it stood in.
+    await page.locator("#sentence").get_by_role("button", name="我来处理").focus()
+    await page.keyboard.press("Enter")
+    await page.locator("#sentence").get_by_text("王经理 18:36 接手").wait_for()
+    assert await page.evaluate("document.activeElement.id") == "sentence"
+
+
+async def test_whoever_has_it_may_keep_it_and_everybody_else_take_it(desktop: Visitor, here: House):
+    page = desktop.page
+    here.operations.acknowledge(6, "wang", "phone", NOW)
+    await desktop.go("/incidents/6")
+    theirs = page.get_by_role("button", name="改由我来（接替王经理）")
+    mine = page.get_by_role("button", name="继续由我处理")
+    await theirs.wait_for()
+    assert not await mine.is_visible()
+    await _as(page, "王经理")
+    await mine.wait_for()
+    assert not await theirs.is_visible()
+    await _as(page, "社区小李")
+    await theirs.click()
+    await page.locator("#sentence").get_by_text("社区小李 18:36 接手").wait_for()
+    await mine.wait_for()
+    found = here.operations.incident(6)
+    assert found is not None
+    assert found.acknowledged_by == "xiaoli"
+    # The page drawn again leaves the right one standing.
+    here.operations.comment(6, "guard", "已到棚口", "phone", NOW)
+    await page.get_by_text("已到棚口").wait_for()
+    assert (await mine.is_visible(), await theirs.is_visible()) == (True, False)
+
+
+async def test_ones_own_quiet_shows_to_oneself_with_the_way_back(desktop: Visitor):
+    page = desktop.page
+    await desktop.go("/incidents/6")
+    await _as(page, "王经理")
+    ask = page.get_by_role("button", name="这件事一小时内别通知我")
+    await ask.click()
+    ends = page.get_by_text("19:36 前不通知您这件事")
+    await ends.wait_for()
+    assert await page.evaluate("document.activeElement.id") == "snoozes"  # not lost with it
+    assert not await ask.is_visible()
+    await _as(page, "社区小李")
+    await ends.wait_for(state="hidden")
+    assert await ask.is_visible()
+    await _as(page, "王经理")
+    await page.get_by_role("button", name="恢复通知").click()
+    await ends.wait_for(state="hidden")
+    await ask.wait_for()
+
+
+async def test_a_house_that_falls_silent_is_told_until_it_is_heard_again(
+    desktop: Visitor, here: House
+):
+    page = desktop.page
+    await page.clock.install()
+    await desktop.go("/")
+    await page.locator("#incident-6 .due").wait_for()
+    bar = page.get_by_text("连不上系统，下面可能不是最新的")
+    await page.clock.run_for(10_000)
+    assert not await bar.is_visible()
+    await page.route("**/events*", lambda route: asyncio.sleep(0))  # nobody answers
+    await page.clock.run_for(6_000)
+    await bar.wait_for()
+    assert not await page.get_by_text("系统正常").is_visible()
+    here.operations.acknowledge(6, "wang", "phone", NOW)
+    await page.unroute("**/events*")
+    await page.clock.run_for(16_000)  # asked once more
+    await bar.wait_for(state="hidden")
+    assert await page.get_by_text("系统正常").is_visible()
+    await page.clock.run_for(1_000)
+    await page.locator("#incident-6").get_by_text("王经理 18:36 接手").wait_for()
+
+
+async def test_an_act_that_does_not_arrive_says_so_until_the_next_press(
+    desktop: Visitor, here: House
+):
+    page = desktop.page
+    await desktop.go("/incidents/6")
+    await _as(page, "王经理")
+    await page.clock.install()
+    take = page.locator("#sentence").get_by_role("button", name="我来处理")
+    await page.route("**/acknowledge", lambda route: route.abort())
+    await take.click()
+    unsent = page.get_by_text("没连上，还没提交，请再按一次")
+    await unsent.wait_for()
+    await page.clock.run_for(60_000)
+    assert await unsent.is_visible()
+    # Now the house takes it and says nothing.
+    await page.unroute("**/acknowledge")
+    await page.route("**/acknowledge", lambda route: asyncio.sleep(0))
+    await take.click()
+    await page.get_by_text("正在提交").wait_for()
+    await take.click()  # the second press of an impatient finger
+    await page.clock.run_for(16_000)
+    await page.get_by_text("没有回音，不知道提交上没有，请再按一次").wait_for()
+    await page.unroute("**/acknowledge")
+    await take.click()
+    await page.locator("#sentence").get_by_text("王经理 18:36 接手").wait_for()
+    assert len([line for line in here.operations.story(6) if line.who == "wang"]) == 1
+    desktop.complaints[:] = [one for one in desktop.complaints if "ERR_FAILED" not in one]
+
+
+async def test_a_note_of_blanks_is_asked_for_in_plain_words(desktop: Visitor, here: House):
+    page = desktop.page
+    await desktop.go("/incidents/6")
+    await _as(page, "王经理")
+    before = len(here.operations.story(6))
+    await page.get_by_label("说一句").fill("   ")
+    await page.get_by_role("button", name="写上").click()
+    await page.locator("#say").get_by_text("请写一句话").wait_for()
+    assert await page.evaluate("document.activeElement.id") == "text"
+    assert len(here.operations.story(6)) == before
+
+
+async def test_in_a_storm_the_duties_are_one_tap_away_on_a_phone(phone: Visitor, here: House):
+    page = phone.page
+    model = here.operations.incident(4)
+    assert model is not None
+    for number in range(100, 300):
+        here.operations.put(replace(model, id=number))
+    await phone.go("/")
+    height = await page.evaluate("document.documentElement.scrollHeight")
+    assert height < 12_000, height
+    await page.get_by_role("link", name="任务 1 件").click()
+    await page.wait_for_function(
+        "document.getElementById('duties').getBoundingClientRect().top < innerHeight"
+    )
+
+
+async def test_the_header_is_one_row_on_a_desk_and_its_tools_no_row_of_their_own_on_a_phone(
+    desktop: Visitor, phone: Visitor, here: House
+):
+    known = here.operations.registry()
+    long = replace(known.people[0], name="Emma Novak-Weatherby")
+    here.operations._registry = replace(known, people=(long, *known.people[1:]))
+    for visitor in (desktop, phone):
+        await visitor.go("/")
+        await _as(visitor.page, long.name)
+    for language in ("zh", "en"):
+        await desktop.go(f"/?lang={language}")
+        header = "document.querySelector('body > header').getBoundingClientRect().height"
+        assert await desktop.page.evaluate(header) < 70, language
+        await phone.go(f"/?lang={language}")
+        top = "(one) => document.querySelector(one).getBoundingClientRect().top"
+        tools = await phone.page.evaluate(top, ".tools")
+        assert tools < await phone.page.evaluate(top, "body > header nav") - 20, language
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+async def test_links_in_rows_are_large_enough_for_a_thumb(phone: Visitor, language: str):
+    for path in ("/", "/incidents", "/rules", "/devices"):
+        await phone.go(f"{path}?lang={language}")
+        small = await phone.page.evaluate(
+            """[...document.querySelectorAll("main .inc a, main .list a, main .ground h3 a")]
+            .filter((one) => one.getBoundingClientRect().height < 36).map((one) => one.outerHTML)"""
+        )
+        assert small == [], path

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
+from alerts.incidents.model import Incident
 from alerts.packs import shipped
 from alerts.registry.model import Override, PlaceKind, Source
 from alerts.rules.packs import read_packs
@@ -11,7 +13,7 @@ from alerts.words import Language
 from dashboards.console.grounds import Socket, ground, spark_path
 from dashboards.console.lines import LinesByPlace, alarm_lines
 from dashboards.console.scene import Scene
-from tests.dashboards.desk_fixture import NOW, PACKS, SITE, Curve, Point, Series, registry
+from tests.dashboards.desk_fixture import NOW, PACKS, SITE, Curve, House, Point, Series, registry
 
 REGISTRY = registry()
 SHED = next(place for place in REGISTRY.places if place.id == "shed-2")
@@ -116,3 +118,20 @@ def test_lines_of_many_places_are_those_of_each():
     mine = next(place for place in world.places if place.id == "shed-5")
     assert 650.0 in {line.value for line in lines.of(mine)}
     assert 650.0 not in {line.value for line in lines.of(SHED)}
+
+
+def test_a_place_with_a_drill_says_so_and_is_in_no_trouble(here: House):
+    hot = here.operations.incident(6)
+    assert hot is not None
+    drill = replace(hot, drill_until=NOW + timedelta(minutes=9))
+    points = [_point("power", 200.0, "p07")]
+
+    def badge(*incidents: Incident) -> tuple[str, str]:
+        shown = ground(SHED, points, incidents, [], _scene())
+        return shown.badge, shown.tone
+
+    assert badge(hot) == ("异常", "red")
+    assert badge(drill) == ("演练", "blue")
+    assert badge(drill, hot) == ("异常", "red")
+    assert ground(SHED, points, [drill], [], _scene()).sockets[6].trouble == ""
+    assert ground(SHED, points, [hot], [], _scene()).sockets[6].trouble == "red"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
@@ -20,7 +21,7 @@ from alerts.registry.model import Address, ChannelKind
 from alerts.rules.packs import read_packs
 from alerts.rules.transition import Change
 from alerts.store.operations import Operations
-from alerts.words import IncidentClass, Severity
+from alerts.words import IncidentClass, Language, Severity
 from dashboards.console.app import make_app
 from tests.dashboards.console.test_real_operations import _transition
 from tests.dashboards.desk_fixture import NOW, house, registry
@@ -227,3 +228,92 @@ async def test_a_change_from_another_site_is_refused_with_the_cookie_too(
     )
     assert answer.status == 403
     assert operations.incident(1).state is State.OPEN  # type: ignore[union-attr]
+
+
+def _emma() -> Any:
+    """The guard post reads English, and the manager has a number."""
+    people = tuple(
+        replace(person, name="Emma Novak", language=Language.EN) if person.id == "guard" else person
+        for person in known(group=False).people
+    )
+    return replace(registry(), people=people)
+
+
+async def test_a_link_opens_and_answers_in_its_persons_language_unless_the_browser_has_one(
+    client: TestClient, operations: Operations
+):
+    operations.save_registry(_emma(), "x", "y", NOW)
+    await client.get(raised(operations))
+    page = await (await client.get("/m/incidents/1")).text()
+    for words in ("You are Emma Novak", "I&#39;ll take it", '<html lang="en">'):
+        assert words in page, words
+    await act(client, "acknowledge")
+    late = await act(client, "acknowledge", version=1)
+    assert (late[0], late[1]["title"]) == (409, "Too late: it is now “In hand”, Emma Novak")
+    assert (await act(client, "who", person="zhou"))[1]["title"].startswith("A group's link")
+    assert (await act(client, "look-again", outcome="fine"))[1]["title"].startswith("There is")
+    assert "您是 Emma Novak" in await (await client.get("/m/incidents/1?lang=zh")).text()
+    client.session.cookie_jar.update_cookies({"lang": "zh"}, client.make_url("/"))
+    assert "您是 Emma Novak" in await (await client.get("/m/incidents/1")).text()
+    assert "晚了一步" in (await act(client, "acknowledge", version=1))[1]["title"]
+
+
+async def test_whoever_opens_it_later_may_take_it_from_whoever_has_it_and_they_may_keep_it(
+    client: TestClient, operations: Operations
+):
+    await client.get(raised(operations))
+    operations.acknowledge(1, "wang", "console", NOW)
+    page = await (await client.get("/m/incidents/1")).text()
+    assert "改由我来（接替王经理）" in page
+    assert "act big" not in page  # a quiet second choice
+    version = operations.incident(1).version  # type: ignore[union-attr]
+    assert f"{{&#34;version&#34;: {version}}}" in page or f'{{"version": {version}}}' in page
+    assert (await act(client, "acknowledge"))[0] == 409
+    status, taken = await act(client, "acknowledge", version=version)
+    assert (status, taken["acknowledged_by"]) == (200, "guard")
+    page = await (await client.get("/m/incidents/1")).text()
+    assert "继续由我处理" in page
+    assert "改由我来" not in page
+    assert (await act(client, "acknowledge", version=version))[0] == 409
+    assert (await act(client, "acknowledge", version=version + 1))[0] == 200
+
+
+async def test_the_page_names_whom_to_phone_as_the_message_does(
+    client: TestClient, operations: Operations
+):
+    await client.get(raised(operations))
+    (sent,) = operations.notices()
+    assert "找人问：王经理（物业）13800000000" in sent.text
+    page = await (await client.get("/m/incidents/1")).text()
+    assert "王经理" in page
+    assert re.findall(r'href="(tel:\d+)"', page) == ["tel:119", "tel:13800000000"]
+
+
+async def test_a_drill_behind_a_link_is_marked_in_its_title_and_calls_nobody_to_the_fire(
+    client: TestClient, operations: Operations
+):
+    rule = next(name for name, one in PACKS.rules.items() if one.cls is IncidentClass.FIRE)
+    shed = next(place for place in registry().places if place.id == "shed-2")
+    half = timedelta(minutes=30)
+    operations.open_drill(shed, rule, IncidentClass.FIRE, Severity.MAJOR, half, "wang", "演练", NOW)
+    (notice, *_) = operations.due(NOW, 9)
+    await client.get(notice.link.removeprefix("http://127.0.0.1"))
+    page = await (await client.get("/m/incidents/1")).text()
+    assert "<title>【演练】" in page
+    assert "2 号充电棚 · 守望</title>" in page
+    assert "这是演练，不要真的拨打 119" in page
+    assert "tel:119" not in page
+
+
+async def test_an_hours_quiet_is_shown_with_its_end_and_taken_back(
+    client: TestClient, operations: Operations
+):
+    await client.get(raised(operations))
+    assert (await act(client, "snooze"))[0] == 200
+    page = await (await client.get("/m/incidents/1")).text()
+    assert "19:36 前不通知您这件事" in page
+    assert (await act(client, "snooze", hours=0))[0] == 200
+    page = await (await client.get("/m/incidents/1")).text()
+    assert "前不通知您这件事" not in page
+    assert "这件事一小时内别通知我" in page
+    assert (await act(client, "snooze", hours=9))[0] == 400

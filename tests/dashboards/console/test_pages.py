@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 
 from aiohttp.test_utils import TestClient
 
-from alerts.incidents.model import State
-from alerts.notify.notice import NoticeState
+from alerts.incidents.model import Duty, DutyKind, State
+from alerts.notify.notice import NoticeReason, NoticeState
+from alerts.registry.model import PostRole
 from alerts.words import Severity
 from dashboards.console.cards import in_order_of_need
 from dashboards.ports import Part
@@ -156,3 +158,126 @@ def test_what_burns_and_nobody_has_comes_first(here: House):
     ordered = in_order_of_need([one for one in known if one.state is not State.CLOSED])
     assert [one.id for one in ordered] == [6, 4, 3, 5]
     assert ordered[-1].severity is Severity.INFO
+
+
+def _many(here: House, count: int) -> None:
+    model = here.operations.incident(4)
+    assert model is not None
+    for number in range(100, 100 + count):
+        here.operations.put(replace(model, id=number))
+
+
+async def test_a_storm_leaves_the_overview_short_and_its_count_whole(
+    client: TestClient, here: House
+):
+    _many(here, 200)
+    text = await _text(client, "/")
+    assert text.count('<article class="inc') == 20 + 1  # and the duty
+    assert "204 件未结，202 件没人接" in text
+    assert '<a class="act second" href="/incidents">还有 184 件，看全部</a>' in text
+    assert 'id="incident-6"' in text  # what needs somebody most
+
+
+async def test_all_that_is_open_is_paged_without_gap_or_double(client: TestClient, here: House):
+    _many(here, 120)
+    seen: list[str] = []
+    path: str | None = "/incidents"
+    while path:
+        text = await _text(client, path)
+        section = text.split('id="open"')[1].split("</section>")[0]
+        here_now = re.findall(r'id="incident-(\d+)"', section)
+        assert len(here_now) <= 50
+        seen += here_now
+        following = re.search(r'href="(/incidents\?after=\d+)"', section)
+        path = following and following[1]
+    assert len(seen) == 124
+    assert {int(one) for one in seen} == {*range(100, 220), 3, 4, 5, 6}
+
+
+async def test_a_drill_counts_as_no_trouble_and_nobody_is_asked_to_call_119(
+    client: TestClient, here: House
+):
+    hot = here.operations.incident(6)
+    assert hot is not None
+    assert 'href="tel:119"' in await _text(client, "/incidents/6")
+    here.operations.put(replace(hot, drill_until=NOW + timedelta(minutes=9)))
+    text = await _text(client, "/incidents/6")
+    assert "tel:119" not in text
+    assert "这是演练，不要真的拨打 119" in text
+    overview = await _text(client, "/")
+    for words in ("3 件未结，1 件没人接", "另有 1 件演练", "<title>(1) 总览", ">演练</span>"):
+        assert words in overview, words
+    assert "do not really call 119" in await _text(client, "/incidents/6?lang=en")
+
+
+async def test_what_the_house_ended_itself_is_no_errand_and_open_ones_stand_first(
+    client: TestClient, here: House
+):
+    by_time = Duty(id=7, incident=1, kind=DutyKind.SECOND_LOOK, person="", opened_at=NOW,
+                   done_at=NOW, outcome="unconfirmed")  # fmt: skip
+    here.operations.owe(by_time)
+    here.operations.owe(replace(by_time, id=8, incident=3, done_by="wang", outcome="fine"))
+    here.operations.owe(replace(by_time, id=9, incident=3, done_at=None))
+    text = await _text(client, "/")
+    assert 'id="duty-7"' not in text
+    assert re.findall(r'id="duty-(\d)"', text) == ["1", "9", "8"]
+    assert re.findall(r'id="duty-(\d)"', await _text(client, "/incidents/3")) == ["1", "9", "8"]
+
+
+async def test_what_is_not_there_is_said_on_a_page_and_to_a_program_as_a_problem(
+    client: TestClient,
+):
+    for path, why in (
+        ("/incidents/999", "没有这件事"),
+        ("/places/riverside/nowhere", "没有这个监测点"),
+        ("/devices/riverside/none", "没有这台设备"),
+        ("/rules/none", "没有这条规则"),
+    ):
+        answer = await client.get(path)
+        assert (answer.status, answer.content_type) == (404, "text/html"), path
+        text = await answer.text()
+        assert why in text
+        assert "回到总览" in text
+    told = await client.get("/api/v1/incidents/999")
+    assert (told.status, told.content_type) == (404, "application/problem+json")
+
+
+async def test_each_button_says_what_it_is_about(client: TestClient):
+    for path in ("/", "/incidents/6", "/incidents/3", "/places/riverside/laobakou"):
+        names = re.findall(r'class="act[^>]*aria-label="([^"]+)"', await _text(client, path))
+        assert names, path
+        assert len(names) == len(set(names)), names
+    text = await _text(client, "/")
+    assert 'aria-label="我来处理：2 号充电棚 7 号插座功率 1130 瓦"' in text
+    assert 'aria-label="还有问题：复查：老坝口河段"' in text
+
+
+async def test_the_newest_notices_stand_open_and_whoever_was_not_told_folded(
+    client: TestClient, here: House
+):
+    hot = here.operations.incident(6)
+    assert hot is not None
+    here.operations.tell(hot, "xiaoli", NoticeReason.CLIMBED, NOW, NoticeState.ACCEPTED)
+    text = await _text(client, "/incidents/6")
+    notices = text.split('id="notices"')[1].split("</section>")[0]
+    first, folded = notices.split("<details>")
+    assert re.findall(r"<b>(.+?)</b>", first) == ["社区小李", "王经理"]
+    assert re.findall(r"<b>(.+?)</b>", folded) == ["Chen Wei", "值班岗"]
+    assert "更早的 2 条" in folded
+    shown, untold = text.split('id="weighed"')[1].split("</section>")[0].split("<details>")
+    assert ("王经理" in shown, "张河长" in shown, "张河长" in untold) == (True, False, True)
+
+
+async def test_the_hint_of_a_note_names_what_is_at_such_a_place(client: TestClient):
+    assert "例如：我去看 7 号插座" in await _text(client, "/incidents/6")
+    assert "例如：我去看排口 3" in await _text(client, "/incidents/3")
+
+
+async def test_the_posts_own_people_stand_first_where_it_is_handed_over(
+    client: TestClient, here: House
+):
+    known = here.operations.registry()
+    mate = replace(known.people[0], id="mate", name="保安小赵", role=PostRole.GUARD)
+    here.operations._registry = replace(known, people=(*known.people, mate))
+    names = re.findall(r'<option value="(\w+)">', await _text(client, "/people"))
+    assert names[0] == "mate"

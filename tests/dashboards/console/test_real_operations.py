@@ -115,13 +115,13 @@ async def test_people_give_report_judge_and_call_on(operations: Operations):
         given = await act("incidents/1/assign", to="wang", on_behalf_of="李主任")
         assert (given["acknowledged_by"], given["assigned"]) == ("wang", True)
         page = await (await client.get("/incidents/1")).text()
-        for words in ("社区小李交给王经理", "（代 李主任 填）", "还没接手", "没接手就接着通知别人"):
+        for words in ("社区小李交给王经理", "（代李主任填）", "还没接手", "没接手就接着通知别人"):
             assert words in page, words
         stale = await act("incidents/1/false-alarm", reason="试机", version=1)
         assert (stale["status"], "晚了一步" in stale["title"]) == (409, True)
         await act("incidents/1/reports", reporter="3 号楼王大爷", phone="000-1", words="闻到焦味",
                   on_behalf_of="门岗老李")  # fmt: skip
-        assert "（代 门岗老李 填）" in await (await client.get("/incidents/1")).text()
+        assert "（代门岗老李填）" in await (await client.get("/incidents/1")).text()
         judged = await act("incidents/1/false-alarm", reason="有人试机")
         assert judged["false_alarm"] is True
         assert "3 号楼王大爷" in await (await client.get("/incidents/1")).text()
@@ -159,7 +159,7 @@ async def test_a_silence_is_made_agreed_to_shown_and_ended(operations: Operation
         operations.take([_transition(Change.RAISED, 0, 1130.0)], packs, desk.clock.now())
         assert operations.due(NOW + timedelta(hours=1), 9) == []
         page = await (await client.get("/silences")).text()
-        for words in ("2 号充电棚", "换开关", "社区小李同意", "提前结束"):
+        for words in ("2 号充电棚", "换开关", "王经理设，社区小李 18:36 同意", "提前结束"):
             assert words in page, words
         told = await (await client.get("/incidents/1")).text()
         for words in ("静默到", "暂不通知：有人设了静默"):
@@ -205,3 +205,105 @@ async def test_a_notice_that_waits_for_its_turn_or_has_waited_says_so_in_words(
         text = await page("zh")
         assert "和另外 3 件合成一条发的。 排队等了 420 秒。" in text
         assert "再发" not in text
+
+
+async def test_what_somebody_has_is_taken_or_given_away_by_whoever_saw_that(
+    operations: Operations,
+):
+    packs = read_packs(shipped())
+    desk = replace(house().desk, operations=operations, packs=packs)
+    operations.take([_transition(Change.RAISED, 0, 1130.0)], packs, NOW)
+    operations.acknowledge(1, "wang", "console", NOW, "Emma Novak")
+    async with TestClient(TestServer(make_app(desk))) as client:
+        origin = {"Origin": str(client.make_url("/")).rstrip("/")}
+
+        async def act(deed: str, **body: object) -> dict:
+            answer = await client.post(
+                f"/api/v1/incidents/1/{deed}", json={"who": "xiaoli"} | body, headers=origin
+            )
+            return {"status": answer.status} | await answer.json()
+
+        def version(text: str) -> int:
+            """As the form sends it, and the buttons."""
+            (written,) = re.findall(r'name="version" value="(\d+)"', text)
+            assert text.count(f'{{"version": {written}}}') == 2
+            return int(written)
+
+        page = await (await client.get("/incidents/1")).text()
+        for words in ("改由我来（接替王经理）", "继续由我处理", "接手（代 Emma Novak 填）"):
+            assert words in page, words
+        assert "接手（代 Emma Novak 填）" in await (await client.get("/")).text()
+        assert (await act("assign", to="guard"))["status"] == 409
+        given = await act("assign", to="guard", version=str(version(page)))
+        assert (given["status"], given["acknowledged_by"], given["assigned"]) == (
+            200,
+            "guard",
+            True,
+        )
+        operations.acknowledge(1, "guard", "link", NOW)
+        page = await (await client.get("/incidents/1")).text()
+        assert "值班岗接手（通知里的链接）" in page
+        taken = await act("acknowledge", version=version(page))
+        assert (taken["status"], taken["acknowledged_by"]) == (200, "xiaoli")
+        kept = await act("acknowledge", version=taken["version"])
+        assert (kept["status"], kept["acknowledged_by"]) == (200, "xiaoli")
+
+
+async def test_ones_own_quiet_is_shown_with_its_end_and_taken_back(operations: Operations):
+    packs = read_packs(shipped())
+    desk = replace(house().desk, operations=operations, packs=packs)
+    operations.take([_transition(Change.RAISED, 0, 1130.0)], packs, NOW)
+    async with TestClient(TestServer(make_app(desk))) as client:
+        origin = {"Origin": str(client.make_url("/")).rstrip("/")}
+
+        async def snooze(hours: float) -> str:
+            body = {"who": "wang", "incident": 1, "hours": hours}
+            answer = await client.post("/api/v1/snooze", json=body, headers=origin)
+            assert answer.status == 200
+            return await (await client.get("/incidents/1")).text()
+
+        page = await snooze(1)
+        assert re.search('data-whose="wang" data-mine hidden>19:36 前不通知您这件事', page)
+        assert [one.person for one in operations.snoozed(1, NOW)] == ["wang"]
+        assert operations.snoozed(2, NOW) == []
+        assert operations.snoozed(1, NOW + timedelta(hours=2)) == []
+        assert "前不通知您这件事" not in await snooze(0)
+
+
+async def test_a_second_person_is_asked_only_where_there_can_be_a_fire(operations: Operations):
+    packs = read_packs(shipped())
+    desk = replace(house().desk, operations=operations, packs=packs)
+    fire = next(name for name, rule in packs.rules.items() if rule.cls is IncidentClass.FIRE)
+    other = next(name for name, rule in packs.rules.items() if rule.cls is IncidentClass.UPKEEP)
+    async with TestClient(TestServer(make_app(desk))) as client:
+        origin = {"Origin": str(client.make_url("/")).rstrip("/")}
+        for number, (about, asks) in enumerate(
+            [
+                ({}, True),
+                ({"place": "shed-2"}, True),
+                ({"place": "laobakou"}, False),
+                ({"rule": fire}, True),
+                ({"rule": other}, False),
+            ],
+            start=1,
+        ):
+            body = {"who": "wang", "site": SITE, "hours": 2, "why": "检修", **about}
+            made = await client.post("/api/v1/silences", json=body, headers=origin)
+            assert made.status == 200
+            page = await (await client.get("/silences")).text()
+            assert (f"/silences/{number}/confirm" in page) is asks, about
+        assert f'<option value="{other}">' in page
+
+
+async def test_too_late_for_what_nobody_has_names_nobody(operations: Operations):
+    packs = read_packs(shipped())
+    desk = replace(house().desk, operations=operations, packs=packs)
+    operations.take([_transition(Change.RAISED, 0, 1130.0)], packs, NOW)
+    operations.take([_transition(Change.CLEARED, 1, 20.0)], packs, NOW + timedelta(minutes=1))
+    async with TestClient(TestServer(make_app(desk))) as client:
+        origin = {"Origin": str(client.make_url("/")).rstrip("/")}
+        answer = await client.post(
+            "/api/v1/incidents/1/acknowledge", json={"who": "wang"}, headers=origin
+        )
+        told = await answer.json()
+        assert (answer.status, told["title"]) == (409, "晚了一步：现在是“等待复查”")
