@@ -111,7 +111,9 @@ class Dispatcher:
                 self._woken.clear()
                 await self._take_due()
                 try:
-                    await asyncio.wait_for(self._woken.wait(), self._poll_s)
+                    # wait_for of Python 3.11 loses a cancel that comes with the wake.
+                    async with asyncio.timeout(self._poll_s):
+                        await self._woken.wait()
                 except TimeoutError:
                     pass
         finally:

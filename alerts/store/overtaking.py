@@ -60,18 +60,22 @@ def overtake(
         return
     # Whoever hears of it only now reads one message: to look again says that it is over.
     other = t.notice.alias("other")
-    there = and_(other.c.incident == incident.id, other.c.channel == n.channel, other.c.to == n.to)
-    look = other.c.reason == NoticeReason.SECOND_LOOK.value
+    theirs = and_(other.c.incident == incident.id, other.c.person == n.person)
+    look = and_(
+        other.c.channel == n.channel,
+        other.c.to == n.to,
+        other.c.reason == NoticeReason.SECOND_LOOK.value,
+    )
     told = [reason.value for reason in TELLING]
     connection.execute(
         update(t.notice)
         .where(n.incident == incident.id, n.state.in_(UNSENT))
         .where(n.reason == NoticeReason.RECOVERED.value, n.channel.not_in(_MACHINES))
-        .where(exists(select(other.c.id).where(there, look, other.c.state.in_(UNSENT))))
+        .where(exists(select(other.c.id).where(theirs, look, other.c.state.in_(UNSENT))))
         .where(
             ~exists(
                 select(other.c.id).where(
-                    there, other.c.reason.in_(told), other.c.state.not_in(UNHEARD)
+                    theirs, other.c.reason.in_(told), other.c.state.not_in(UNHEARD)
                 )
             )
         )

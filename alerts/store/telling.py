@@ -354,9 +354,8 @@ class Teller:
         """What becomes of those asked before; None where that is no news to whoever is told."""
         if reason not in (NoticeReason.CLIMBED, NoticeReason.ASSIGNED, NoticeReason.SECOND_LOOK):
             return None
-        names = {person.id: person.name for person in registry.people}
         if declined := self._declined(connection, incident, now):
-            return Before(names=tuple(names.get(one, one) for one in declined), declined=True)
+            return Before(names=_names(registry, declined), declined=True)
         if reason is not NoticeReason.CLIMBED:
             return None
         n = t.notice.c
@@ -370,7 +369,7 @@ class Teller:
         these = [row for row in heard if row.step == incident.step - 1 or row.person in asked]
         since = min((row.at for row in these if row.at), default=now)
         return Before(
-            names=tuple(dict.fromkeys(names.get(row.person, row.person) for row in these)),
+            names=_names(registry, {row.person for row in these}),
             waited=now - since,
         )
 
@@ -403,6 +402,11 @@ def _overtake_quiet(
             .where(n.state == NoticeState.WAITING.value, n.due_at > row["due_at"])
             .values(state=NoticeState.OVERTAKEN.value, settled_at=now, detail=BY_NEWER)
         )
+
+
+def _names(registry: Registry, people: Collection[str]) -> tuple[str, ...]:
+    """In the registry's order."""
+    return tuple(person.name for person in registry.people if person.id in people)
 
 
 def _step_of(verdict: who.Verdict, incident: Incident, reason: NoticeReason) -> int:

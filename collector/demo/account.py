@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from alerts.incidents.model import Incident
 from alerts.notify.notice import Notice, NoticeState
@@ -46,9 +47,12 @@ class Account:
 
 
 def missing(
-    expected: Sequence[Expected], incidents: Sequence[Incident], notices: Sequence[Notice]
+    expected: Sequence[Expected],
+    incidents: Sequence[Incident],
+    notices: Sequence[Notice],
+    now: datetime,
 ) -> tuple[str, ...]:
-    """What the script promises and the house has not done, as sentences."""
+    """What the script promises and the house has not done by ``now``, as sentences."""
     found = []
     for wish in expected:
         ids = {
@@ -69,7 +73,12 @@ def missing(
             for person in wish.told
             if person not in told
         ]
-    late = [notice for notice in notices if notice.state not in SETTLED | {NoticeState.OVERTAKEN}]
+    late = [
+        notice
+        for notice in notices
+        if notice.state not in SETTLED | {NoticeState.OVERTAKEN}
+        and not (notice.state is NoticeState.WAITING and notice.due_at > now)  # for the morning
+    ]
     found += [
         f"notice {notice.id} to {notice.person} is {notice.state.value}: {notice.detail}"
         for notice in late

@@ -223,7 +223,7 @@ async def account(house: House, seconds: float) -> Account:
         seconds=seconds,
         missing=(
             *(f"{device} has not handed over all it measured" for device in unfinished),
-            *missing(scenario.EXPECTED, incidents, notices),
+            *missing(scenario.EXPECTED, incidents, notices, house.clock.now()),
         ),
     )
 

@@ -16,7 +16,7 @@ SITE = "linjiang"
 FAR_MS = 10**9  # beyond both ends of the script
 
 # Rules on silence judge arrival, which a killed watch delays; all others judge observed time.
-ARRIVAL_RULES = frozenset({"riv-offline", "eb-offline", "eb-smoke-silent"})
+ARRIVAL_RULES = frozenset({"riv-offline", "eb-offline", "eb-outage", "eb-smoke-silent"})
 
 Mark = tuple[str, str, str, int, int, float | None]
 

@@ -298,6 +298,17 @@ async def test_a_wake_is_quicker_than_the_poll() -> None:
     await asyncio.gather(task, return_exceptions=True)
 
 
+async def test_a_stop_in_the_very_moment_of_a_wake_is_heard() -> None:
+    dispatcher = Dispatcher(Outbox(), {}, Clock(), poll_s=600)
+    task = asyncio.create_task(dispatcher.run())
+    await asyncio.sleep(0.05)
+    dispatcher.wake()
+    task.cancel()
+    done, _ = await asyncio.wait([task], timeout=2)
+    task.cancel()
+    assert done
+
+
 # -- the limiter's part ----------------------------------------------------------------------------
 
 FIRE = IncidentClass.FIRE

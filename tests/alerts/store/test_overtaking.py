@@ -87,6 +87,17 @@ def test_whoever_heard_the_beginning_hears_the_end_step_by_step(operations):
     assert all_sent(operations, NOW) == [("lao-li", "recovered"), ("lao-li", "second-look")]
 
 
+def test_whoever_heard_the_beginning_at_another_address_hears_the_end_step_by_step(operations):
+    chief = replace(CHIEF, addresses=(mail("gone"), mail("li")))
+    people(operations, chief)
+    operations.take([polluted(1)], PACKS, NOW)
+    (opened,) = operations.due(NOW, 10)
+    operations.settle(opened.id, Rejected("gone"), NOW)
+    assert all_sent(operations, NOW) == [("lao-li", "opened")]
+    operations.take([polluted(2, Change.CLEARED)], PACKS, NOW)
+    assert all_sent(operations, NOW) == [("lao-li", "recovered"), ("lao-li", "second-look")]
+
+
 def test_whoever_heard_the_beginning_in_the_evening_hears_the_end_of_the_night_once(operations):
     evening = NIGHT - timedelta(hours=5)
     operations.take([polluted(1)], PACKS, evening)
