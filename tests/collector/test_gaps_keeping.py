@@ -68,6 +68,7 @@ class World:
 @pytest.fixture
 async def world(tmp_path, monkeypatch) -> AsyncIterator[World]:
     monkeypatch.setattr(gaps_keeping, "SAVE_S", 0.0)
+    monkeypatch.setattr(gaps_keeping, "SAVE_SHARE", 0)  # a slow disk is no reason to wait here
     with Journal(tmp_path / "journal.db") as journal:
         made = World(journal, tmp_path / "gaps.snapshot")
         await made.journaling.write(Work(said=[(T0, RegistryRevised(REGISTRY))]))
