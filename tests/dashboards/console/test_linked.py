@@ -134,6 +134,9 @@ async def test_every_step_of_the_incident_is_done_by_one_link(
     await act(client, "comments", text="到了")
     assert (await act(client, "look-again", outcome="fine"))[0] == 409
     operations.take([_transition(Change.CLEARED, 1, 20.0)], PACKS, NOW + timedelta(minutes=1))
+    page = await (await client.get("/m/incidents/1")).text()
+    assert "还有问题" in page
+    assert "水边" not in page, "a shed is by no water"
     status, looked = await act(client, "look-again", outcome="fine", note="已拔掉")
     assert (status, looked["state"]) == (200, State.CLOSED.value)
     origins = {line.origin for line in operations.story(1) if line.who == "guard"}
