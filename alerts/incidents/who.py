@@ -18,6 +18,7 @@ from alerts.registry.model import (
     PlaceKind,
     PostRole,
     Registry,
+    Subscription,
     Tier,
 )
 from alerts.words import NIGHT_CLASSES, IncidentClass, Language, Severity
@@ -473,7 +474,9 @@ def _verdicts(
     took_over = next((p.id for p in people if p.id == incident.acknowledged_by), "")
     if reason is NoticeReason.ASSIGNED:
         people = tuple(person for person in people if person.id == took_over)
-    looks = {one.id for one in looks_again(incident, registry, history.declined)}
+    looks: Collection[str] = ()
+    if reason is NoticeReason.SECOND_LOOK:
+        looks = {one.id for one in looks_again(incident, registry, history.declined)}
     told: dict[str, Verdict] = {}
     for person in people:
         tier = tier_for(person, steps, place)
@@ -531,6 +534,11 @@ def _verdict(
     return Verdict(person=person, step=step, reason=why, due_at=now)
 
 
+def _is_for(one: Subscription, person: Person) -> bool:
+    """Whose wish it is: a person's, or that of everybody with a role."""
+    return one.person == person.id if one.person else one.role is person.role
+
+
 def _wants(
     person: Person,
     incident: Incident,
@@ -543,7 +551,7 @@ def _wants(
         return False
     site = incident.subject.site
     return any(
-        (one.person == person.id if one.person else one.role is person.role)
+        _is_for(one, person)
         and (site in one.sites if one.sites else site == person.site)
         and (not one.places or (place is not None and place.id in one.places))
         and (not one.classes or incident.cls in one.classes)
@@ -618,9 +626,7 @@ def people_of(incident: Incident, registry: Registry) -> tuple[Person, ...]:
     site = incident.subject.site
     far = [one for one in registry.subscriptions if site in one.sites]
     return tuple(
-        p
-        for p in registry.people
-        if p.site == site or any(one.person == p.id or one.role is p.role for one in far)
+        p for p in registry.people if p.site == site or any(_is_for(one, p) for one in far)
     )
 
 

@@ -380,21 +380,9 @@ def _notice(rule: Rule, reason: NoticeReason, language: Language) -> Notice:
     title, text = notice_words(
         rule, incident, _REGISTRY, language, reason, _LINK, now, to=_CHEN, step=incident.step
     )
-    return Notice(
-        id=7,
-        incident=7,
-        reason=reason,
-        step=incident.step,
-        person="chen",
-        address=_ADDRESS,
-        language=language,
-        cls=rule.cls,
-        severity=incident.severity,
-        title=title,
-        text=text,
-        link=_LINK,
-        created_at=now,
-        due_at=now,
+    said = _said(title, text, _LINK, language, now)
+    return replace(
+        said, reason=reason, step=incident.step, cls=rule.cls, severity=incident.severity
     )
 
 

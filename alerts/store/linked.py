@@ -64,7 +64,7 @@ class Linked(Part):
         self, connection: Connection, incident: Incident, who: str, registry: Registry
     ) -> bool:
         """Whether they are asked now."""
-        declined = self._teller.history(connection, incident).declined
+        declined = self._teller.declined(connection, incident)
         if who in declined:
             return False
         if incident.state is State.RECOVERED:
@@ -97,7 +97,7 @@ class Linked(Part):
             .scalars()
             .first()
         )
-        if giver and giver not in self._teller.history(connection, incident).declined:
+        if giver and giver not in self._teller.declined(connection, incident):
             back = lifecycle.step(
                 incident, Event.ASSIGNED, now, act=replace(act, to=giver), timers=self._timers
             )

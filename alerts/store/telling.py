@@ -315,9 +315,7 @@ class Teller:
             ever=frozenset(row.person for row in heard) | frozenset(shared if told else ()),
             this_round=frozenset(row.person for row in this_round)
             | {one for one, at in shared.items() if began is not None and at >= began},
-            declined=self._declined(
-                connection, incident, incident.recovered_at or incident.told_at
-            ),
+            declined=self.declined(connection, incident),
         )
 
     def _told_without(
@@ -332,6 +330,11 @@ class Teller:
             .group_by(c.person)
         )
         return {row.person: row.at for row in rows if row.person not in known}
+
+    def declined(self, connection: Connection, incident: Incident) -> frozenset[str]:
+        """Who has said that they cannot come, since it recovered or its tier was told."""
+        since = incident.recovered_at or incident.told_at
+        return self._declined(connection, incident, since)
 
     def _declined(
         self, connection: Connection, incident: Incident, since: datetime | None
