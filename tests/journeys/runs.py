@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from alerts.notify.delays import BY_NEWER
 from alerts.notify.notice import NoticeReason, NoticeState
 from alerts.rules.transition import Transition
 from collector.demo.account import Account
@@ -29,7 +30,7 @@ class Left:
     readings: frozenset[tuple[Any, ...]]
     transitions: Counter[Mark]
     told: frozenset[tuple[str, str, str, str]]
-    """(rule, subject, reason, person) of every accepted notice to somebody told at once."""
+    """(rule, subject, reason, person) of every notice that reached somebody told at once."""
     live: list[Transition]
 
 
@@ -67,11 +68,25 @@ async def left_by(house: House, account: Account) -> Left:
 def _told_at_once(house: House) -> Iterator[tuple[str, str, str, str]]:
     """Who climbed into an incident depends on how long it lasted while somebody was awake; who is
     told at once, and then of all that follows, does not.
+
+    A watch that was down for long finds the news and its end together. What it then takes back is
+    told by the newer news, if its person got that.
     """
     incidents = {i.id: i for i in house.operations.incidents(limit=500)}
-    notices = [n for n in house.operations.notices(limit=500) if n.state is NoticeState.ACCEPTED]
-    at_once = {(n.incident, n.person) for n in notices if n.reason is NoticeReason.OPENED}
+    notices = house.operations.notices(limit=500)
+    newest: dict[tuple[int, str], int] = {}
     for notice in notices:
+        if notice.state is NoticeState.ACCEPTED:
+            whose = (notice.incident, notice.person)
+            newest[whose] = max(newest.get(whose, 0), notice.id)
+    heard = [
+        n
+        for n in notices
+        if n.state is NoticeState.ACCEPTED
+        or (n.detail == BY_NEWER and newest.get((n.incident, n.person), 0) > n.id)
+    ]
+    at_once = {(n.incident, n.person) for n in heard if n.reason is NoticeReason.OPENED}
+    for notice in heard:
         incident = incidents[notice.incident]
         if (notice.incident, notice.person) in at_once and incident.rule not in ARRIVAL_RULES:
             yield incident.rule, str(incident.subject), notice.reason.value, notice.person
