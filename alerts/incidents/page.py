@@ -125,7 +125,7 @@ def _lines() -> Iterator[str]:
         f"named no quiet hours hears nothing of it from {USUAL_NIGHT[0]} to {USUAL_NIGHT[1]}, and it "
         "climbs from the morning on. No phone is rung to say that something is over.",
         "",
-        "What is over, or back again, before its notices went out (quiet hours, a channel that is "
+        "What is over, back again or judged a false alarm before its notices went out (quiet hours, a channel that is "
         "away) makes them stale: whoever heard nothing hears the last word at most, and of upkeep, "
         "a false alarm and a drill not even that. Where nobody takes a second look, the first "
         "tier's others are asked, then the next tiers. What waits when an address leaves the "

@@ -37,13 +37,16 @@ def overtake(
     What keeps coming and going is not over until it is calm.
     """
     stale: tuple[NoticeReason, ...] = ()
+    is_judged = incident.false_alarm and not before.false_alarm
     is_same = (incident.state, incident.flapping) == (before.state, before.flapping)
-    if is_same or (incident.flapping and incident.state is State.RECOVERED):
+    if (is_same and not is_judged) or (incident.flapping and incident.state is State.RECOVERED):
         return
     if incident.state is State.RECOVERED:
         stale = TELLING
     elif incident.state is State.CLOSED:
         stale = (*TELLING, *_AFTER)
+    elif is_judged:
+        stale = TELLING  # the rule still says so, and nobody shall go for that
     elif before.state is State.RECOVERED:
         stale = _AFTER
     reasons = [reason.value for reason in stale if reason not in fresh]

@@ -65,15 +65,13 @@ def door(
                 body=await _body(route, request, desk.settings.body_bytes),
             )
             return await route.handler(asked)
-        except Problem as problem:
-            return problem.response()
-        except web.HTTPException:
+        except (Problem, web.HTTPException):
             raise
-        except Exception:
+        except Exception as error:
             logger.exception("the page or call failed: %s", masked(request.path))
-            return Problem(
+            raise Problem(
                 500, "the desk failed at this; alarms go on", remedy="try again; see the log"
-            ).response()
+            ) from error
 
     return enter
 

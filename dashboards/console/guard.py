@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from dashboards.console.drawing import refused
 from dashboards.console.problems import Problem
 from dashboards.ports import Settings
 
@@ -74,12 +75,14 @@ def guard(settings: Settings) -> Middleware:
     async def stand(request: web.Request, handler: Handler) -> web.StreamResponse:
         problem = refusal(request.method, request.headers, settings)
         if problem is not None:
-            response: web.StreamResponse = problem.response()
+            response: web.StreamResponse = refused(request, problem)
         else:
             try:
                 response = await handler(request)
+            except Problem as raised:
+                response = refused(request, raised)
             except web.HTTPException as error:
-                response = _plain(error).response()
+                response = refused(request, _plain(error))
         response.headers.update(HEADERS)
         return response
 

@@ -6,13 +6,10 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import cache
 from itertools import groupby
-from pathlib import Path
 from typing import Any, TypeVar
 
 from aiohttp import web
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from alerts.incidents.model import Duty, Incident, State, StoryLine
 from alerts.incidents.roster import Roster, gaps
@@ -24,6 +21,7 @@ from dashboards.console import browsers as browsers_in_words
 from dashboards.console import cards, grounds
 from dashboards.console import house as house_in_words
 from dashboards.console.door import Asked, in_thread
+from dashboards.console.drawing import templates
 from dashboards.console.i18n import language_of
 from dashboards.console.lines import LinesByPlace, alarm_lines
 from dashboards.console.problems import Problem
@@ -540,18 +538,6 @@ def _devices_at(known: Place, scene: Scene) -> list[dict[str, object]]:
     ]
 
 
-@cache
-def _templates() -> Environment:
-    return Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        enable_async=False,
-    )
-
-
 def show(
     asked: Asked, scene: Scene, template: str, *, status: int = 200, **values: Any
 ) -> web.Response:
@@ -563,7 +549,7 @@ def show(
         )
     ]
     text = (
-        _templates()
+        templates()
         .get_template(template)
         .render(
             scene=scene,

@@ -65,6 +65,8 @@ async function draw() {
       for (const line of drawn.querySelectorAll("[data-until-ms]")) line.textContent = "";
       for (const one of drawn.querySelectorAll("[data-whose]")) one.hidden = "mine" in one.dataset;
       for (const one of drawn.querySelectorAll("[aria-disabled]")) one.removeAttribute("aria-disabled");
+      const version = next.querySelector("input[name=version]")?.getAttribute("value");
+      if (version) drawn.querySelector("input[name=version]")?.setAttribute("value", version); // set below: what was chosen beside it stays
       if (drawn.innerHTML === next.innerHTML || old.contains(document.activeElement) && document.activeElement.matches("input")) continue;
       const held = old.contains(document.activeElement) ? document.activeElement : null;
       const unfolded = [...old.querySelectorAll("details")].map((one) => one.open);

@@ -122,6 +122,21 @@ def test_of_a_false_alarm_nobody_hears_who_did_not_know_of_it(operations):
     assert all_sent(operations, MORNING) == []
 
 
+@pytest.mark.parametrize("taken_over", [False, True])
+def test_of_a_false_alarm_that_the_rule_still_sees_nobody_hears_who_did_not_know_of_it(
+    operations, taken_over
+):
+    operations.take([polluted(1)], PACKS, NIGHT)
+    if taken_over:
+        operations.acknowledge(1, "town", "console", later(minutes=20))
+    operations.false_alarm(1, "town", "a test strip", "console", later(minutes=40))
+    assert all_sent(operations, MORNING) == []
+    (opened,) = operations.notices()
+    assert (opened.state, opened.detail) == (NoticeState.OVERTAKEN, BY_NEWER)
+    cleared(operations, hours=6)
+    assert all_sent(operations, later(hours=7)) == []
+
+
 def test_of_a_fire_that_was_never_delivered_everybody_hears_the_last_word(operations):
     guard = replace(GUARD, addresses=(mail("guard"),))
     operations.save_registry(replace(REGISTRY, people=(guard, MEI, CHIEF)), "me", "x", NOW)

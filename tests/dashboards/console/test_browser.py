@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from aiohttp.test_utils import TestClient
 
-from alerts.incidents.model import State
+from alerts.incidents.model import Duty, DutyKind, State
 from tests.dashboards.desk_fixture import NOW, House, batch
 
 if TYPE_CHECKING:
@@ -121,6 +121,38 @@ async def test_what_somebody_else_does_shows_by_itself(desktop: Visitor, here: H
     await desktop.go("/incidents/6")
     here.operations.comment(6, "guard", "已到棚口", "phone", NOW)
     await desktop.page.get_by_text("已到棚口").wait_for()
+
+
+async def test_what_can_be_done_follows_what_somebody_else_did(desktop: Visitor, here: House):
+    page = desktop.page
+    await desktop.go("/incidents/6")
+    await page.get_by_label("说一句").fill("我去看看")
+    chosen = page.get_by_label("交给谁")
+    await chosen.select_option("guard")
+    here.operations.comment(6, "guard", "已到棚口", "phone", NOW)
+    await page.get_by_text("已到棚口").wait_for()
+    assert await chosen.input_value() == "guard"
+    judged = page.locator("#act-false-alarm button")
+    assert await judged.is_visible()
+    here.operations.false_alarm(6, "guard", "有人烧水", "phone", NOW)
+    await judged.wait_for(state="detached")
+    assert await page.get_by_label("说一句").input_value() == "我去看看"
+
+
+async def test_a_second_look_that_becomes_due_can_be_confirmed_without_loading_the_page_again(
+    desktop: Visitor, here: House
+):
+    page = desktop.page
+    await desktop.go("/incidents/6")
+    assert await page.locator("#errands").is_hidden()
+    found = here.operations.incident(6)
+    assert found is not None
+    here.operations.owe(
+        Duty(id=9, incident=6, kind=DutyKind.SECOND_LOOK, person="guard", opened_at=NOW)
+    )
+    here.operations.put(replace(found, state=State.RECOVERED, recovered_at=NOW))
+    await page.locator("#errands").get_by_role("button", name="没事了").wait_for()
+    await page.locator("#act-close button").wait_for()
 
 
 async def test_what_is_being_written_survives_a_change_of_the_page(desktop: Visitor, here: House):

@@ -77,6 +77,41 @@ async def test_reading_any_page_or_call_changes_nothing(client: TestClient, here
     assert (here.operations.mark(), here.operations.incidents(limit=99)) == before
 
 
+@pytest.mark.parametrize(
+    ("path", "host", "status", "zh", "en"),
+    [
+        ("/nosuch", "", 404, "没有这一页", "There is no such page"),
+        ("/incidents/no", "", 400, "这样打不开", "This call does not fit"),
+        ("/rules?page=1&page=2", "", 400, "这样打不开", "This call does not fit"),
+        ("/api/v1/snooze", "", 405, "不能直接打开", "cannot be opened by itself"),
+        ("/people", "evil.example", 421, "不认这个名字", "does not answer to that name"),
+    ],
+)
+async def test_a_browser_that_is_refused_gets_a_page_and_a_program_a_problem(
+    client: TestClient, path: str, host: str, status: int, zh: str, en: str
+):
+    program = {"Host": host} if host else {}
+    for browser, said in (
+        (program | {"Accept": "text/html,*/*;q=0.8"}, zh),
+        (program | {"Accept": "text/html,*/*;q=0.8", "Cookie": "lang=en"}, en),
+    ):
+        answer = await client.get(path, headers=browser)
+        assert (answer.status, answer.content_type) == (status, "text/html")
+        text = await answer.text()
+        assert said in text
+        assert "zhang" not in text
+        assert HEADERS.items() <= answer.headers.items()
+    answer = await client.get(path, headers=program)
+    assert (answer.status, answer.content_type) == (status, "application/problem+json")
+
+
+async def test_a_page_of_refusal_repeats_no_markup_of_the_address(client: TestClient):
+    headers = {"Accept": "text/html", "Host": "<img src=x>"}
+    answer = await client.get("/incidents/1?lang=%3Cimg%20src%3Dx%3E", headers=headers)
+    assert answer.status == 421
+    assert "<img" not in await answer.text()
+
+
 async def test_every_answer_carries_the_headers(client: TestClient):
     for path in ("/", "/nothing", "/static/house.css", "/api/v1/incidents", "/incidents/no"):
         answer = await client.get(path)
