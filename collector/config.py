@@ -309,6 +309,11 @@ class Config:
         return self.state / "gaps.snapshot"
 
     @property
+    def clock_path(self) -> Path:
+        """A demo's house clock."""
+        return self.state / "clock"
+
+    @property
     def watch_path(self) -> Path:
         return self.state / "watch.json"
 

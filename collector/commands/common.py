@@ -1,6 +1,7 @@
 """What the verbs share: finding ``shouwang.toml``, opening the database, saying what is wrong."""
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from alerts.store.operations import Operations
 from collector.config import OF_THE_WATCH, Config, read_config
 from collector.errors import EXIT_CONFIG, EXIT_OUTSIDE, ConfigError, OutsideError
 from collector.link_key import link_key
+from edge.clock import VARIABLE, Clock
 from edge.errors import JournalError
 
 DEFAULT_CONFIG = Path("shouwang.toml")
@@ -45,6 +47,13 @@ def guarded(run: Callable[[], int]) -> int:
     except (OutsideError, StoreError, JournalError) as error:
         complain([str(error)])
         return EXIT_OUTSIDE
+
+
+def clock(config: Config) -> Clock:
+    """The house clock of that cell: a demo's lies beside its data, which are in its time."""
+    if VARIABLE in os.environ or not config.clock_path.is_file():
+        return Clock.from_environment()
+    return Clock.parse(config.clock_path.read_text("ascii"))
 
 
 def complain(problems: Iterable[object]) -> None:

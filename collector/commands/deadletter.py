@@ -67,7 +67,7 @@ def _run(arguments: argparse.Namespace) -> int:
     selection = Selection(
         topic=arguments.topic,
         reason=arguments.reason,
-        since_ms=_since_ms(arguments.since),
+        since_ms=_since_ms(arguments.since, common.clock(config)),
         id=arguments.id,
     )
     if act == "list":
@@ -88,7 +88,7 @@ def _run(arguments: argparse.Namespace) -> int:
         try:
             journal = Journal(path)
         except JournalBusy:
-            return _ask(operations, selection, arguments)
+            return _ask(operations, selection, arguments, common.clock(config))
         return asyncio.run(_do(journal, selection, act, config, operations.registry()))
 
 
@@ -173,7 +173,7 @@ async def _do(
     writing = asyncio.create_task(journaling.run(), name="journal")
     try:
         intake = Intake(Bindings(registry), journal.ranges())
-        replaying = Replaying(journaling, intake, Clock.from_environment())
+        replaying = Replaying(journaling, intake, common.clock(config))
         if act == "purge":
             said = f"{await replaying.purge(selection)} records purged"
         else:
@@ -191,9 +191,10 @@ async def _do(
     return 0
 
 
-def _ask(operations: Operations, selection: Selection, arguments: argparse.Namespace) -> int:
+def _ask(
+    operations: Operations, selection: Selection, arguments: argparse.Namespace, clock: Clock
+) -> int:
     """The watch runs: it is asked."""
-    clock = Clock.from_environment()
     now = clock.now()
     order = operations.ask(
         Order(
@@ -256,10 +257,10 @@ def _since(text: str) -> datetime | timedelta:
     return at
 
 
-def _since_ms(since: datetime | timedelta | None) -> int:
+def _since_ms(since: datetime | timedelta | None, clock: Clock) -> int:
     if since is None:
         return 0
-    at = since if isinstance(since, datetime) else Clock.from_environment().now() - since
+    at = since if isinstance(since, datetime) else clock.now() - since
     return int(at.timestamp() * 1000)
 
 

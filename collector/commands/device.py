@@ -58,6 +58,7 @@ def _run(arguments: argparse.Namespace) -> int:
         print(common.printable(wrong), file=sys.stderr)
         return EXIT_CONFIG
     config = common.settings(arguments.config)
+    clock = common.clock(config)
     with common.known_operations(config) as operations:
         if arguments.device == "list":
             print(common.printable(devices.listing(operations, config.watch_path)))
@@ -67,7 +68,7 @@ def _run(arguments: argparse.Namespace) -> int:
             print(common.printable(device), file=sys.stderr)
             return EXIT_CONFIG
         if act == "gaps":
-            found = GapsFile(config.gaps_path, Clock.from_environment()).of(device.site, device.id)
+            found = GapsFile(config.gaps_path, clock).of(device.site, device.id)
             zone = next(
                 (s.time_zone for s in operations.registry().sites if s.id == device.site), ""
             )
@@ -84,11 +85,11 @@ def _run(arguments: argparse.Namespace) -> int:
         if act in ("off", "reset") and not (arguments.yes or _is_sure(act, words[0], device)):
             print("nothing was sent", file=sys.stderr)
             return EXIT_CONFIG
-        order = _ask(operations, device, arguments)
+        order = _ask(operations, device, arguments, clock)
         if isinstance(order, str):
             print(common.printable(order), file=sys.stderr)
             return EXIT_CONFIG
-        return _await(operations, order, arguments.wait)
+        return _await(operations, order, arguments.wait, clock)
 
 
 def _wrong(device: str, act: str, words: Sequence[str], wait_s: float) -> str:
@@ -151,8 +152,9 @@ def _is_sure(act: str, target: str, device: Device) -> bool:
         return False
 
 
-def _ask(operations: Operations, device: Device, arguments: argparse.Namespace) -> Order | str:
-    clock = Clock.from_environment()
+def _ask(
+    operations: Operations, device: Device, arguments: argparse.Namespace, clock: Clock
+) -> Order | str:
     now, words = clock.now(), arguments.words
     verb = OrderVerb(arguments.act)
     order = Order(
@@ -173,13 +175,13 @@ def _ask(operations: Operations, device: Device, arguments: argparse.Namespace) 
     return changes if isinstance(changes, str) else operations.wish(order, changes)
 
 
-def _await(operations: Operations, order: Order, wait_s: float) -> int:
+def _await(operations: Operations, order: Order, wait_s: float, clock: Clock) -> int:
     """The answer, printed; what the watch has not taken up by then is withdrawn."""
     until_s = time.monotonic() + wait_s
     unanswered = (OrderState.WAITING, OrderState.SENT)
     while (now := operations.order(order.id) or order).state in unanswered:
         if time.monotonic() >= until_s:
-            return _unanswered(operations, now, wait_s)
+            return _unanswered(operations, now, wait_s, clock)
         time.sleep(LOOK_S)
     said = f"{now.site}/{now.device}: {now.verb.value} {now.target}".rstrip()
     said += f" (revision {now.revision})" if now.revision else ""
@@ -191,13 +193,13 @@ def _await(operations: Operations, order: Order, wait_s: float) -> int:
     return EXIT_CONFIG if now.state is OrderState.REFUSED else EXIT_OUTSIDE
 
 
-def _unanswered(operations: Operations, order: Order, wait_s: float) -> int:
+def _unanswered(operations: Operations, order: Order, wait_s: float, clock: Clock) -> int:
     if order.verb is OrderVerb.SET:
         text = f"revision {order.revision} stands, and the device takes it when it is there; "
         text += f"not answered within {wait_s:g} s"
         if order.state is OrderState.WAITING:
             text += ". The watch has not sent it yet; is `shouwang serve` running?"
-    elif operations.withdraw(order.id, "withdrawn", Clock.from_environment().now()):
+    elif operations.withdraw(order.id, "withdrawn", clock.now()):
         text = "the watch did not take it up, so it is withdrawn; is `shouwang serve` running?"
     else:
         text = f"no answer within {wait_s:g} s; it may have been done. "

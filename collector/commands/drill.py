@@ -22,7 +22,6 @@ from alerts.store.operations import Operations
 from alerts.words import Language, Severity
 from collector.commands import common
 from collector.errors import EXIT_CONFIG, EXIT_OUTSIDE
-from edge.clock import Clock
 
 LOOK_S = 0.2  # real seconds between two looks at the outbox
 WAIT_S = 20.0  # real seconds: an attempt's own limit
@@ -71,7 +70,7 @@ def _run(arguments: argparse.Namespace) -> int:
             timedelta(minutes=arguments.minutes),
             arguments.who,
             arguments.why,
-            Clock.from_environment().now(),
+            common.clock(config).now(),
         )
         if isinstance(begun, Refused):
             return _wrong(begun.reason.text(language))

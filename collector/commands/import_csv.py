@@ -26,7 +26,6 @@ from collector.opening import open_store, retention_of
 from collector.stores.completeness import intervals_of
 from collector.stores.port import Series, StoreMismatch, StoreUnavailable
 from collector.stores.retention import DAY_MS
-from edge.clock import Clock
 
 SAY_S = 2.0  # between two lines of progress
 SHOWN_MOST = 10  # rejected rows that a dry run shows
@@ -70,7 +69,7 @@ def _run(arguments: argparse.Namespace) -> int:
     if not arguments.file.is_file():
         raise ConfigError([f"{arguments.file}: there is no such file; name another"])
     _warn_of_strangers(config, mapping)
-    now_ms = Clock.from_environment().now_ms()
+    now_ms = common.clock(config).now_ms()
     try:
         with Source(arguments.file, mapping) as source:
             table = Table(mapping, source.header, now_ms)

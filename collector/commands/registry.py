@@ -9,7 +9,6 @@ from alerts.registry.problem import Level
 from alerts.registry.toml import examine, write
 from collector.commands import common
 from collector.errors import EXIT_CONFIG
-from edge.clock import Clock
 
 
 def main(argv: Sequence[str]) -> int:
@@ -26,8 +25,9 @@ def _import(argv: Sequence[str]) -> int:
     common.complain(problems)
     if registry is None or any(problem.level is Level.ERROR for problem in problems):
         return EXIT_CONFIG
-    with common.operations(common.settings(arguments.config)) as operations:
-        now = Clock.from_environment().now()
+    config = common.settings(arguments.config)
+    with common.operations(config) as operations:
+        now = common.clock(config).now()
         revision = operations.save_registry(registry, arguments.who, arguments.why, now)
     print(
         f"revision {revision}: {len(registry.sites)} site(s), {len(registry.places)} places, "

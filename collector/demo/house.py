@@ -141,6 +141,7 @@ class House:
         await self._open_inbox()
         await self._open_broker()
         self.config = self._configure()
+        self.config.clock_path.write_text(self.clock.spell(), "ascii")
         self.operations = Operations(
             self.config.operations_url.reveal(), link_base=self.config.public_url
         )

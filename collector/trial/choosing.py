@@ -18,7 +18,6 @@ from collector.trial import asked
 from collector.trial.call import Call, has_store
 from collector.trial.model import Note, Origin, SourceKind
 from collector.trial.sources import JournalEntries, StoreReadings, table_readings
-from edge.clock import Clock
 
 HOUR_MS = 3_600_000
 
@@ -69,7 +68,7 @@ def _journal(call: Call, journal: JournalEntries) -> Chosen:
 
 
 def _store(call: Call, stack: ExitStack, notes: tuple[Note, ...]) -> Chosen:
-    config, clock = call.config, Clock.from_environment()
+    config, clock = call.config, common.clock(call.config)
     if call.since_ms is None:
         raise ConfigError(["--from: is needed to read the store; write e.g. --from 2025-06-01"])
     if not has_store(config):

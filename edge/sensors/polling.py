@@ -21,7 +21,8 @@ FIRST_PAUSE_S = (
 LONGEST_BACKOFF_S = 60.0  # house: between rounds that are tried at all, while none succeeds
 MOST_ASKS = 9  # in one round
 MOST_SKIPPED = 10  # intervals; a longer hole is a clock that was set or a machine that slept
-TARDY_S = 1.0  # house: asked this close after the moment planned, a sample carries that moment
+TARDY_S = 1.0  # house: asked this close after the moment planned, a sample carries that moment;
+# this close before it, once the clock was set, it is not asked again
 
 
 class Answer(NamedTuple):
@@ -135,7 +136,10 @@ class Polling:
 
     def step(self, mark: str, now_ms: int) -> Step:
         due_ms = self._moment(now_ms)
-        last_ms = int(mark) + self._late_ms if mark else None
+        last_ms = int(mark) if mark else None
+        if last_ms is not None and self._late_ms:
+            # Off the grid now: asked just before a moment planned, and that one was not missed.
+            last_ms = self._moment(last_ms + self._late_ms + self._tardy_ms)
         if last_ms is not None and last_ms > now_ms + self._interval_ms:
             last_ms = None  # the clock was set back: waiting for the old time would be silence
             self._try_ms = 0
@@ -143,7 +147,7 @@ class Polling:
             return Step(mark=mark, wake_ms=self._moment(last_ms) + self._interval_ms)
         self._late_ms = 0
         samples = self._skipped(last_ms, due_ms)
-        is_tardy = now_ms - due_ms > min(TARDY_S * 1000, self._interval_ms / 10)
+        is_tardy = now_ms - due_ms > self._tardy_ms
         at_ms = now_ms if is_tardy else due_ms
         self.last = self._round(due_ms, now_ms)
         for series in self.source.series:
@@ -163,6 +167,10 @@ class Polling:
     @property
     def _interval_ms(self) -> int:
         return max(1, round(self.schedule.interval_s * 1000))
+
+    @property
+    def _tardy_ms(self) -> int:
+        return min(round(TARDY_S * 1000), self._interval_ms // 10)
 
     def _moment(self, now_ms: int) -> int:
         """The newest moment planned that is not after ``now_ms``."""

@@ -1,5 +1,6 @@
 """A newcomer's first minute with `make demo`, in a real browser at the demo's own speed."""
 
+import asyncio
 import re
 import time
 from pathlib import Path
@@ -8,8 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from alerts.incidents.model import State
+from collector.cli import main
 from collector.demo.command import SPEED
 from collector.demo.house import House, Wish, free_port
+from tests.journeys.runs import SITE
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser
@@ -78,3 +81,10 @@ async def test_within_a_minute_a_visitor_sees_it_all_and_ends_an_incident(
         assert time.monotonic() - opened < 60, "all of it within a minute of opening the page"
         assert (complaints, elsewhere) == ([], [])
         await context.close()
+
+        config = ["--config", str(tmp_path / "shouwang.toml")]
+        words = ["drill", f"{SITE}/shed-5", "eb-smoke", "--who", "chen", "--why", "a try", "--yes"]
+        began = house.clock.now()
+        assert await asyncio.to_thread(main, [*words, *config]) == 0, "somebody was reached"
+        (drill,) = [i for i in house.operations.incidents() if i.is_drill]
+        assert began <= drill.opened_at <= house.clock.now()

@@ -1,7 +1,8 @@
 """`shouwang drill`: asks, tells, shows the receipts, and says when nothing was taken."""
 
 import threading
-from datetime import UTC, datetime
+import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from alerts.notify.outcome import Accepted
 from alerts.store.operations import Operations
 from collector.cli import main
+from edge.clock import Clock
 from tests.collector.village import settle
 
 CALL = ["drill", "riverside/shed-2", "eb-smoke", "--yes", "--who", "王经理", "--why", "季度演练"]
@@ -85,3 +87,13 @@ def test_without_a_yes_nobody_is_told(
     monkeypatch.setattr("builtins.input", lambda words: "n")
     assert main([word for word in where(cell) if word != "--yes"]) == 2
     assert "nobody was told" in capsys.readouterr().err
+
+
+def test_on_a_demos_data_it_keeps_the_demos_time(cell: Path) -> None:
+    began = datetime(2026, 3, 1, 10, tzinfo=UTC)
+    clock = Clock(time.time(), began.timestamp(), 360.0)
+    (cell / "state" / "clock").write_text(clock.spell(), "ascii")
+    assert main([*where(cell), "--wait", "0.1"]) == 3
+    with house(cell) as operations:
+        (incident,) = operations.open_incidents()
+        assert began <= incident.opened_at < began + timedelta(days=1)

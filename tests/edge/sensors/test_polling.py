@@ -224,8 +224,11 @@ def test_a_look_asks_at_once_even_while_it_backs_off() -> None:
     assert sensor.look(HOUR + 10)[TEMP].value == 14.2
 
 
-@pytest.mark.parametrize("by_ms", [-3_600_000, -15_000, -10_000, -4_000, 4_000, 25_000, 3_600_000])
-@pytest.mark.parametrize("into_ms", [0, 1, 6_000, 9_999])
+@pytest.mark.parametrize(
+    "by_ms",
+    [-3_600_000, -15_000, -10_010, -10_000, -4_000, -10, 10, 4_000, 25_000, 3_599_990, 3_600_000],
+)
+@pytest.mark.parametrize("into_ms", [0, 1, 6_000, 9_999, 10_020])
 def test_when_it_hears_that_the_clock_was_set_it_goes_on_without_a_gap_or_an_invented_fault(
     by_ms, into_ms
 ) -> None:
@@ -239,7 +242,7 @@ def test_when_it_hears_that_the_clock_was_set_it_goes_on_without_a_gap_or_an_inv
         assert all(sample.value is not None for sample in step.samples)
         assert len(step.samples) in (0, 2)
         assert step.wake_ms is not None
-        assert 0 < step.wake_ms - now_ms <= 10_000
+        assert 0 < step.wake_ms - now_ms <= 10_000 + 1_000  # so close counts as the moment itself
         mark, passed_ms = step.mark, passed_ms + step.wake_ms - now_ms
         now_ms = step.wake_ms
     assert 30_000 <= passed_ms <= 50_000  # three rounds more, and what the new grid is away
