@@ -389,8 +389,9 @@ async def test_a_publication_is_true_when_the_broker_took_it(make, broker):
 
 
 async def test_many_publications_are_counted_as_the_broker_takes_them(make, broker):
-    many = [(f"shouwang/v1/riverside/box-{n % 7}/received", b"%d" % n) for n in range(450)]
-    topics = ["shouwang/v1/+/+/received"]
+    # A site of its own: the broker may still hold what was published to the tests before.
+    many = [(f"shouwang/v1/many/box-{n % 7}/received", b"%d" % n) for n in range(450)]
+    topics = ["shouwang/v1/many/+/received"]
     async with somebody(broker, topics) as other, make(broker, filters=[READINGS]) as link:
         assert await link.publish_all(many) == 0  # not connected yet
         await connected(link)

@@ -13,7 +13,7 @@ name = "gauge"
 place = "weir"
 file = "level"
 values.cm = { metric = "water-level", factor = 0.01 }
-interval_s = 0.1
+interval_s = 0.5
 report_s = 3600
 warm_up_s = 1
 [[sensor.calibration]]
