@@ -94,7 +94,10 @@ class Email:
 
 
 def letter(notice: Notice, to: str, server: MailServer, clock: Clock) -> EmailMessage:
-    """The mail; its Message-ID is the same for each attempt, its thread is the incident."""
+    """The mail; its Message-ID is the same for each attempt, its thread is the incident.
+
+    With others merged into it it is another mail: a mailbox shows one Message-ID once.
+    """
     message = EmailMessage(policy=SMTP)
     domain = server.sender.rpartition("@")[2]
     born = int(notice.created_at.astimezone(UTC).timestamp() * 1000)
@@ -102,7 +105,7 @@ def letter(notice: Notice, to: str, server: MailServer, clock: Clock) -> EmailMe
     message["To"] = to
     message["Subject"] = _line(notice.title)
     message["Date"] = format_datetime(clock.now())
-    message["Message-ID"] = f"<notice-{notice.id}-{born}@{domain}>"
+    message["Message-ID"] = f"<notice-{notice.key}-{born}@{domain}>"
     message["References"] = f"<incident-{notice.incident}@{domain}>"
     # RFC 3834: whoever answers by machine shall not answer this.
     message["Auto-Submitted"] = "auto-generated"

@@ -35,6 +35,11 @@ TOKEN_LASTS = timedelta(hours=12)  # RFC 8292: at most a day
 RECORD = 4096  # bytes of the one record; a push service takes no more
 WORDS_MOST = ABOUT[ChannelKind.WEBPUSH].bytes_most  # title and text; the whole fits the record
 _GONE = frozenset({404, 410})
+_FOREIGN = frozenset({401, 403})  # RFC 8292 4.2: signed by another key than it subscribed with
+_KEY_REMEDY = (
+    "webpush.key is not the one that this browser subscribed with, or webpush.subject is no "
+    "address; switch the notices of that browser off and on again"
+)
 
 Browsers = Callable[[str], Subscription | None]
 """What reaches a browser that registered itself, by its id; None when it is gone. Called in a thread."""
@@ -88,8 +93,9 @@ class WebPush:
             "Content-Type": "application/octet-stream",
             "TTL": str(int(TTL.total_seconds())),
             "Urgency": "high" if notice.severity >= Severity.MAJOR else "normal",
-            "Topic": f"incident-{notice.incident}",  # a newer word takes the older one's place
         }
+        if tag := tag_of(notice):
+            headers["Topic"] = tag  # a newer word takes the older one's place
         hide = hiding(there.endpoint)
         answer = await send(self._outbound, "POST", there.endpoint, body, headers, hide)
         if not isinstance(answer, Answer):
@@ -97,7 +103,9 @@ class WebPush:
         if answer.status in _GONE:
             why = f"HTTP {answer.status}: the browser has withdrawn its subscription"
             return Rejected(why, gone=True)
-        return refusal(answer, self._clock, hide) or Accepted(f"HTTP {answer.status}")
+        if (outcome := refusal(answer, self._clock, hide)) is None:
+            return Accepted(f"HTTP {answer.status}")
+        return Rejected(f"{outcome.why}; {_KEY_REMEDY}") if answer.status in _FOREIGN else outcome
 
     async def close(self) -> None:
         await self._outbound.close()
@@ -110,6 +118,11 @@ class WebPush:
         return await asyncio.to_thread(self._browsers, browser[0])
 
 
+def tag_of(notice: Notice) -> str:
+    """What a newer notice takes the place of; "" where it tells of something else besides."""
+    return f"incident-{notice.incident}" if notice.incident and not notice.others else ""
+
+
 def payload(notice: Notice) -> bytes:
     """What the service worker shows."""
     title = fitted(notice.title, WORDS_MOST // 4, _in_json)
@@ -117,6 +130,7 @@ def payload(notice: Notice) -> bytes:
     message = {
         "id": notice.id,
         "incident": notice.incident,
+        "tag": tag_of(notice) or f"notice-{notice.key}",
         "title": title,
         "body": body,
         "urgent": notice.severity >= Severity.MAJOR,
