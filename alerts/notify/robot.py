@@ -1,7 +1,7 @@
 """A group's robot: what WeCom's, DingTalk's and Feishu's have in common."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from alerts.notify.answers import Codes, hiding, judge, post_json
@@ -64,8 +64,13 @@ class GroupRobot(ABC):
 def text_of(notice: Notice, bytes_most: int) -> str:
     """Title and text within so many bytes; the line with the link stays. Empty without words."""
     lines = [line for line in (notice.title, *notice.text.splitlines()) if line.strip()]
-    tail = lines[-1] if lines and notice.link and notice.link in lines[-1] else ""
-    return fitted("\n".join(harmless(line, notice.link) for line in lines), bytes_most, utf8, tail)
+    words = "\n".join(harmless(line, notice.link) for line in lines)
+    return fitted(words, bytes_most, utf8, tail_of(notice, lines))
+
+
+def tail_of(notice: Notice, lines: Sequence[str]) -> str:
+    """The last line where it holds the notice's link, which stays whatever is cut; else ""."""
+    return lines[-1] if lines and notice.link and notice.link in lines[-1] else ""
 
 
 def harmless(line: str, link: str) -> str:

@@ -15,7 +15,7 @@ from alerts.notify.outbound import Answer, Outbound
 from alerts.notify.outcome import Outcome, Rejected, Retry
 from alerts.notify.parts import NOTHING, Part, Parts, parts_of
 from alerts.notify.tokens import TokenService
-from alerts.phrases import SEVERITIES
+from alerts.phrases import SEVERITIES, ZH
 from alerts.secrets import SecretError, resolve
 from alerts.words import Language
 from edge.clock import Clock
@@ -29,6 +29,8 @@ _FIELD = re.compile(r"([a-z_]+?)\d{0,3}")
 
 class Wechat(TokenService):
     """The channel ``wechat``; ``to`` is a follower's open id."""
+
+    SECRET = "wechat.secret"
 
     CODES = Codes(
         later={
@@ -44,8 +46,12 @@ class Wechat(TokenService):
             40013: "wechat.app_id is unknown to WeChat",
             40125: "wechat.secret is not the account's",
             40037: "wechat.template is unknown to the account",
+            40003: "no open id of a follower of this account; correct the address",
+            40243: "wechat.secret is frozen; thaw it in the account's settings",
             43004: "does not follow the account; ask to follow it, or use another channel",
+            43101: "has switched this template off; ask to switch it on, or use another channel",
             47003: "a field has another form than the template wants; look at wechat.fields",
+            48001: "the account may not send template messages; it must be a certified one",
         },
     )
 
@@ -75,7 +81,8 @@ class Wechat(TokenService):
         document: dict[str, Any] = {
             "touser": to,
             "template_id": self._template,
-            "client_msg_id": f"shouwang-{notice.id}",  # the same for each attempt
+            # Of one id WeChat sends one message within ten minutes, whatever the other one says.
+            "client_msg_id": f"shouwang-{notice.key}",
             "data": {
                 name: {"value": value(name, part, parts, notice)}
                 for name, part in self._fields.items()
@@ -103,10 +110,12 @@ def value(name: str, part: Part, parts: Parts, notice: Notice) -> str:
     kind = kind_of(name)
     most = LIMITS.get(kind, 20)
     if kind == "phrase":
-        # Chinese characters alone: the severity's word where the part has others.
+        # Chinese characters alone: where the part has others, what it is now or how grave.
         words = parts.by(part, most)
         plain = words and all("CJK UNIFIED" in unicodedata.name(sign, "") for sign in words)
-        return words if plain else SEVERITIES[Language.ZH][notice.severity][:most]
+        if plain:
+            return words
+        return ZH.tags.get(notice.reason, SEVERITIES[Language.ZH][notice.severity])[:most]
     if kind in ("time", "date"):
         return parts.time
     return parts.by(part, most) or NOTHING

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from alerts.notify.notice import NoticeReason
 from alerts.notify.outcome import Accepted, Rejected, Retry
 from alerts.registry.model import ChannelKind
 from alerts.words import Language, Severity
@@ -68,7 +69,7 @@ async def test_a_wrong_secret_is_final_and_not_shown(
     monkeypatch.setenv("ROBOT_SECRET", "another-secret")
     outcome = await world.channel.send(notice(world.address))
     assert isinstance(outcome, Rejected)
-    assert "unknown to WeCom" in outcome.why or "not the account's" in outcome.why
+    assert "wecom.secret is not the right" in outcome.why or "not the account's" in outcome.why
     assert "another-secret" not in outcome.why
 
 
@@ -120,6 +121,40 @@ async def test_a_phrase_is_chinese_whatever_the_person_reads() -> None:
         )
     assert isinstance(outcome, Accepted), outcome
     assert world.received[0]["data"]["phrase2"]["value"] == "危险"
+
+
+async def test_what_is_over_is_no_danger_whatever_the_person_reads() -> None:
+    over = {
+        "title": "[Recovered] Shed 2: smoke",
+        "text": "Back to normal.",
+        "severity": Severity.CRITICAL,
+    }
+    async with ServiceWorld(ChannelKind.WECHAT).there(Clock()) as world:
+        await world.channel.send(
+            notice(world.address, reason=NoticeReason.RECOVERED, language=Language.EN, **over)
+        )
+    assert world.received[0]["data"]["phrase2"]["value"] == "已恢复"
+
+
+async def test_another_application_s_number_is_named() -> None:
+    async with ServiceWorld(ChannelKind.WECOM_APP).there(Clock()) as world:
+        channel: Any = world.channel
+        channel._agent_id = 1000003
+        outcome = await channel.send(notice(world.address))
+    assert isinstance(outcome, Rejected)
+    assert "wecom.agent_id and wecom.secret are not of the same application" in outcome.why
+
+
+async def test_an_account_s_frozen_or_wrong_secret_is_final_by_either_code() -> None:
+    for code in (40001, 40125):
+        async with ServiceWorld(ChannelKind.WECHAT).there(Clock()) as world:
+            service: Any = world.service
+            service.wrong_secret = code
+            channel: Any = world.channel
+            channel._account = "wx02"
+            outcome = await channel.send(notice(world.address))
+        assert isinstance(outcome, Rejected)
+        assert "wechat.secret is not" in outcome.why
 
 
 async def test_somebody_who_does_not_follow_is_not_reached() -> None:

@@ -17,8 +17,10 @@ from alerts.notify.alertmanager import Alertmanager
 from alerts.notify.aliyun import Aliyun
 from alerts.notify.announcer import Announcer
 from alerts.notify.dingtalk import DingtalkRobot
+from alerts.notify.dingtalk_app import DingTalkApp, DingTalkSettings
 from alerts.notify.email import Email, MailSecurity, MailServer
 from alerts.notify.feishu import FeishuRobot
+from alerts.notify.feishu_app import FeishuApp, FeishuSettings
 from alerts.notify.notice import Notice, NoticeReason
 from alerts.notify.ntfy import Ntfy
 from alerts.notify.outbound import Outbound
@@ -40,7 +42,9 @@ from tests.alerts.notify.services import (
     SECRET,
     AliyunServer,
     Dingtalk,
+    DingtalkServer,
     Feishu,
+    FeishuServer,
     NtfyServer,
     Service,
     WechatServer,
@@ -316,6 +320,22 @@ def _wecom_app(service: Service, outbound: Outbound, clock: Clock) -> Made:
     return channel, Address(channel=ChannelKind.WECOM_APP, to="chen"), "60020 not allow to access"
 
 
+def _dingtalk_app(service: Service, outbound: Outbound, clock: Clock) -> Made:
+    settings = DingTalkSettings(
+        client_id="ding01", client_secret="env:ROBOT_SECRET", url=service.url.rstrip("/")
+    )
+    address = Address(channel=ChannelKind.DINGTALK_APP, to="manager4220")
+    return DingTalkApp(settings, outbound, clock), address, "invalidParameter.robotCode.notExsit"
+
+
+def _feishu_app(service: Service, outbound: Outbound, clock: Clock) -> Made:
+    settings = FeishuSettings(
+        app_id="cli_01", app_secret="env:ROBOT_SECRET", url=service.url.rstrip("/")
+    )
+    address = Address(channel=ChannelKind.FEISHU_APP, to="ou_7d8a6e6df7621556ce0d21922b676706")
+    return FeishuApp(settings, outbound, clock), address, "230013 Bot has NO availability"
+
+
 FIELDS = {
     "thing1": "summary", "phrase2": "severity", "time3": "time", "thing4": "do",
     "character_string5": "incident",
@@ -379,6 +399,8 @@ _SERVICES: dict[ChannelKind, type[Service]] = {
     ChannelKind.DINGTALK: Dingtalk,
     ChannelKind.FEISHU: Feishu,
     ChannelKind.WECOM_APP: WecomServer,
+    ChannelKind.DINGTALK_APP: DingtalkServer,
+    ChannelKind.FEISHU_APP: FeishuServer,
     ChannelKind.WECHAT: WechatServer,
     ChannelKind.SMS: AliyunServer,
     ChannelKind.VOICE: AliyunServer,
@@ -389,6 +411,8 @@ _MAKERS: dict[ChannelKind, Callable[[Service, Outbound, Clock], Made]] = {
     ChannelKind.DINGTALK: _robot(ChannelKind.DINGTALK, DingtalkRobot, "310000 sign not match"),
     ChannelKind.FEISHU: _robot(ChannelKind.FEISHU, FeishuRobot, "19024 Key Words Not Found"),
     ChannelKind.WECOM_APP: _wecom_app,
+    ChannelKind.DINGTALK_APP: _dingtalk_app,
+    ChannelKind.FEISHU_APP: _feishu_app,
     ChannelKind.WECHAT: _wechat,
     ChannelKind.SMS: _sms,
     ChannelKind.VOICE: _voice,
