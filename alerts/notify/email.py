@@ -21,6 +21,7 @@ from alerts.secrets import SecretError, resolve
 from edge.clock import Clock
 
 TIMEOUT_S = 15.0  # real seconds, under the dispatcher's deadline
+_WANTS_IN = frozenset({530, 534, 535})  # RFC 4954 6
 
 
 class MailSecurity(StrEnum):
@@ -86,7 +87,9 @@ class Email:
         except aiosmtplib.SMTPResponseException as error:
             return _refused(error.code, password.mask(error.message))
         except (aiosmtplib.SMTPException, OSError, ValueError) as error:
-            return Retry(f"{server.host}: {type(error).__name__}")
+            why = password.mask(f"{server.host}: {_why_not(error)}")
+            # What the server does not offer today it does not offer tomorrow.
+            return Rejected(why) if type(error) is aiosmtplib.SMTPException else Retry(why)
         return Accepted(_line(said))
 
     async def close(self) -> None:
@@ -132,8 +135,22 @@ def _html(notice: Notice) -> str:
     )
 
 
+def _why_not(error: Exception) -> str:
+    """In words that whoever runs the house can act upon."""
+    for each in (error, error.__cause__):
+        if isinstance(each, ssl.SSLCertVerificationError):
+            what = f"its certificate is not trusted ({each.verify_message})"
+            return f"{what}; look at it, and at this machine's clock"
+    what = _line(str(error)) or type(error).__name__
+    is_other = type(error) is aiosmtplib.SMTPException or isinstance(error.__cause__, ssl.SSLError)
+    is_silent = isinstance(error, aiosmtplib.SMTPConnectTimeoutError)
+    return f"{what}; look at mail.security and mail.port" if is_other or is_silent else what
+
+
 def _refused(code: int, said: str) -> Outcome:
     why = f"SMTP {code} {_line(said)}"
+    if code in _WANTS_IN:
+        why += "; look at mail.username and mail.password"
     return Rejected(why) if code >= 500 else Retry(why)
 
 

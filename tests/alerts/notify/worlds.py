@@ -136,9 +136,10 @@ class AlertmanagerWorld(WebhookWorld):
 class EmailWorld(World):
     refusal = "SMTP 550 no"
 
-    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None, **options: Any) -> None:
         self.received = []
         self._tls = tls
+        self._options = options
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
         if self.mode == "hanging":
@@ -158,7 +159,12 @@ class EmailWorld(World):
         loop = asyncio.get_running_loop()
         self.server = await loop.create_server(
             lambda: SMTP(
-                self, hostname="mail.test", tls_context=self._tls, require_starttls=bool(self._tls)
+                self,
+                hostname="mail.test",
+                tls_context=self._tls,
+                require_starttls=bool(self._tls),
+                auth_require_tls=False,
+                **self._options,
             ),
             "127.0.0.1",
             0,
