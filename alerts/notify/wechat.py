@@ -24,6 +24,12 @@ URL = "https://api.weixin.qq.com"
 LIMITS = {"thing": 20, "phrase": 5, "character_string": 32, "number": 32, "letter": 32,
           "symbol": 5, "name": 10, "const": 20, "short_thing": 5, "time": 40, "date": 40,
           "phone_number": 17, "car_number": 8, "amount": 12}  # fmt: skip
+# What no other part of a notice can be, by the forms that the service lists for each kind.
+_FITS: Mapping[str, tuple[Part, ...]] = {
+    "time": (Part.TIME,), "date": (Part.TIME,), "number": (Part.INCIDENT,),
+    "character_string": (Part.INCIDENT, Part.TIME), "name": (Part.SEVERITY,),
+    "letter": (), "symbol": (), "phone_number": (), "car_number": (), "amount": (),
+}  # fmt: skip
 _FIELD = re.compile(r"([a-z_]+?)\d{0,3}")
 
 
@@ -103,6 +109,17 @@ def kind_of(name: str) -> str:
     """``thing`` of ``thing12``; "" for what is no field of a template."""
     found = _FIELD.fullmatch(name)
     return found[1] if found and found[1] in LIMITS else ""
+
+
+def misfit(name: str, part: Part) -> str:
+    """Why this part never fits a field of that kind, and the remedy; "" where it may."""
+    fitting = _FITS.get(kind_of(name), (part,))
+    if part in fitting:
+        return ""
+    if not fitting:
+        return f"{name}: no part of a notice has that form; choose a template without such a field"
+    words = " or ".join(each.value for each in fitting)
+    return f"{name}: {part.value} has another form, and WeChat refuses it (47003); write {words}"
 
 
 def value(name: str, part: Part, parts: Parts, notice: Notice) -> str:

@@ -2,7 +2,6 @@
 
 import shutil
 import ssl
-import subprocess
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from tests.alerts.notify.worlds import (
     ServiceWorld,
     WebhookWorld,
     World,
+    own_certificate,
 )
 from tests.collector.box import KEY
 from tests.services.servers import Mosquitto
@@ -59,15 +59,6 @@ async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
 
 @pytest.fixture
 def certificate(tmp_path: Path) -> ssl.SSLContext:
-    """A server's side of TLS, with a certificate that nobody has signed."""
     if shutil.which("openssl") is None:
         pytest.skip("openssl makes the certificate")
-    cert, private = tmp_path / "cert.pem", tmp_path / "key.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
-         "-subj", "/CN=mail.test", "-keyout", private, "-out", cert],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(cert, private)
-    return context
+    return own_certificate(tmp_path)

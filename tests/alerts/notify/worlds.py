@@ -2,10 +2,12 @@
 
 import asyncio
 import ssl
+import subprocess
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -67,6 +69,19 @@ def notice(address: Address, **more: object) -> Notice:
         "created_at": T0, "due_at": T0,
     }  # fmt: skip
     return Notice(**(values | more))
+
+
+def own_certificate(folder: Path) -> ssl.SSLContext:
+    """A server's side of TLS, with a certificate that nobody has signed."""
+    cert, private = folder / "cert.pem", folder / "key.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+         "-subj", "/CN=mail.test", "-keyout", private, "-out", cert],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(cert, private)
+    return context
 
 
 class World:
