@@ -32,7 +32,7 @@ _PATTERNS = {
     ChannelKind.SMS: (MOBILE, "mobile number", "13800001111"),
     ChannelKind.VOICE: (MOBILE, "mobile number", "13800001111"),
 }
-_WEB = (ChannelKind.WEBHOOK, ChannelKind.ALERTMANAGER, ChannelKind.NTFY)
+WEB = (ChannelKind.WEBHOOK, ChannelKind.ALERTMANAGER, ChannelKind.NTFY)
 _BROWSER = "browser:"
 _ROBOT_REMEDY = "put the robot's URL in the environment or a file and write env:NAME or file:PATH"
 
@@ -103,7 +103,7 @@ def where(address: Address) -> tuple[ChannelKind, str]:
 
 def problems(address: Address) -> Iterator[tuple[str, str, str]]:
     """(key, what is wrong, the remedy) of an address on a channel that is spoken of here."""
-    if address.channel in _WEB and not is_reference(address.to) and _has_password(address.to):
+    if address.channel in WEB and not is_reference(address.to) and _has_password(address.to):
         remedy = "put the whole URL behind env:NAME or file:PATH; take this password out of use"
         yield "to", "a password stands in the URL", remedy
     elif address.channel in ROBOTS:
