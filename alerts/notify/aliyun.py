@@ -15,7 +15,6 @@ from urllib.parse import quote, urlsplit
 from alerts.notify.answers import MINUTE, Codes, Said, garbage, hiding, read, refused, send
 from alerts.notify.outbound import Answer, Outbound
 from alerts.notify.outcome import Rejected, Retry
-from alerts.notify.parts import CHINA
 from alerts.secrets import SecretError, resolve
 from edge.clock import Clock
 
@@ -130,7 +129,10 @@ class Aliyun:
             return said
         outcome = refused(said, answer, CODES, self._clock, hide)
         if said.code == LIMITED and isinstance(outcome, Retry):
-            return Retry(outcome.why, limited_for(said.text, now) * self._clock.speed)
+            wait = limited_for(said.text)
+            if wait is None:
+                return Rejected(f"{outcome.why}; nothing more goes to this number today")
+            return Retry(outcome.why, wait * self._clock.speed)
         return outcome
 
     async def close(self) -> None:
@@ -176,14 +178,15 @@ def canonical(query: Mapping[str, str]) -> str:
     return "&".join(f"{_encoded(name)}={_encoded(query[name])}" for name in sorted(query))
 
 
-def limited_for(text: str, now: datetime) -> timedelta:
-    """How long a flow limit lasts: it says minute, hour or day (触发分钟级流控Permits:1)."""
+def limited_for(text: str) -> timedelta | None:
+    """How long a flow limit lasts: it says minute, hour or day (触发分钟级流控Permits:1).
+
+    None for a day: until tomorrow a danger is not to wait, so the next address is told.
+    """
     if "分钟" in text or "minute" in text.lower():
         return MINUTE
     if "天级" in text or "day" in text.lower():
-        here = now.astimezone(CHINA)
-        midnight = here.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
-        return midnight - here
+        return None
     return HOUR
 
 

@@ -24,6 +24,7 @@ TITLE_MOST = 250  # bytes
 WORDS_MOST = ABOUT[ChannelKind.NTFY].bytes_most
 _PRIORITIES = {Severity.CRITICAL: 5, Severity.MAJOR: 4, Severity.MINOR: 3, Severity.INFO: 2}
 _TAGS = {Severity.CRITICAL: "rotating_light", Severity.MAJOR: "warning"}
+_REMEDY = "the address's secret is no token that may write to this topic"
 _OVER = frozenset({NoticeReason.RECOVERED, NoticeReason.CLOSED})
 
 
@@ -57,7 +58,10 @@ class Ntfy:
         answer = await post_json(self._outbound, there, message, hide, headers)
         if not isinstance(answer, Answer):
             return answer
-        return refusal(answer, self._clock, hide) or _kept(answer, self._clock, hide)
+        outcome = refusal(answer, self._clock, hide) or _kept(answer, self._clock, hide)
+        if answer.status in (401, 403) and isinstance(outcome, Rejected):
+            return Rejected(f"{outcome.why}; {_REMEDY}")
+        return outcome
 
     async def close(self) -> None:
         await self._outbound.close()

@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
-from alerts.notify.answers import WAIT_MOST, Codes, Hide, post_json
+from alerts.notify.answers import Codes, Hide, post_json
 from alerts.notify.notice import Notice
 from alerts.notify.outbound import Answer, Outbound
 from alerts.notify.outcome import Outcome, Rejected, Retry
@@ -41,7 +41,6 @@ class Wechat(TokenService):
     CODES = Codes(
         later={
             -1: None,  # the system is busy
-            45009: WAIT_MOST,  # the day's allowance is used up
             45011: None,  # too often in this minute
             40001: None,  # of tokens: fetched anew first
             40014: None,
@@ -56,6 +55,7 @@ class Wechat(TokenService):
             40243: "wechat.secret is frozen; thaw it in the account's settings",
             43004: "does not follow the account; ask to follow it, or use another channel",
             43101: "has switched this template off; ask to switch it on, or use another channel",
+            45009: "the account's allowance of a day is used up; nobody is reached until tomorrow",
             47003: "a field has another form than the template wants; look at wechat.fields",
             48001: "the account may not send template messages; it must be a certified one",
         },

@@ -26,7 +26,8 @@ class WecomRobot(GroupRobot):
             45033: None,  # too many at once
         },
         remedies={
-            93000: "the robot is gone from the group; make another and change the reference",
+            93000: "the key in its URL is wrong, or the robot is gone from the group; look at both, "
+            "and change the reference",
             40058: "the message has a wrong shape: a mistake of this service",
             45002: "the message is too long: a mistake of this service",
         },

@@ -256,6 +256,8 @@ class WechatServer(Tencent):
         if self.is_stale(request):
             return say(self.stale, "access_token expired")
         if self.mode == "busy":
+            return say(45011, "api minute-quota reach limit, must slower")
+        if self.mode == "used up":
             return say(45009, "reach max api daily quota limit")
         if self.mode == "refusing" or message["touser"] not in self.followers:
             return say(43004, "require subscribe hint: [x]")

@@ -1,9 +1,9 @@
 """WeCom's application and WeChat's service account: tokens, and who is not reached."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -29,6 +29,20 @@ async def test_one_token_serves_many_messages_at_once(world: ServiceWorld) -> No
     sends = (world.channel.send(notice(world.address, id=n)) for n in range(8))
     assert all(isinstance(each, Accepted) for each in await asyncio.gather(*sends))
     assert service.tokens == 1
+
+
+async def test_those_who_wait_for_a_token_that_never_comes_do_not_ask_one_after_another(
+    world: ServiceWorld,
+) -> None:
+    service: Any = world.service
+    world.mode = "hanging"  # longer than the outbound client waits
+    sends = (world.channel.send(notice(world.address, id=n)) for n in range(8))
+    begun = time.monotonic()
+    assert all(isinstance(each, Retry) for each in await asyncio.gather(*sends))
+    assert time.monotonic() - begun < 6
+    assert len(service.asked) == 1
+    world.mode = "fine"
+    assert isinstance(await world.channel.send(notice(world.address)), Accepted)
 
 
 @pytest.mark.parametrize("code", [40001, 40014, 42001])
@@ -164,9 +178,9 @@ async def test_somebody_who_does_not_follow_is_not_reached() -> None:
     assert "does not follow the account" in outcome.why
 
 
-async def test_a_day_that_is_used_up_waits_an_hour_at_a_time() -> None:
+async def test_a_day_that_is_used_up_is_for_the_next_address() -> None:
     async with ServiceWorld(ChannelKind.WECHAT).there(Clock()) as world:
-        world.mode = "busy"
+        world.mode = "used up"
         outcome = await world.channel.send(notice(world.address))
-    assert isinstance(outcome, Retry)
-    assert outcome.after == timedelta(hours=1)
+    assert isinstance(outcome, Rejected)
+    assert "allowance of a day is used up" in outcome.why

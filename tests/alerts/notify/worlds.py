@@ -412,7 +412,7 @@ def _voice(service: Service, outbound: Outbound, clock: Clock) -> Made:
 
 def _ntfy(service: Service, outbound: Outbound, clock: Clock) -> Made:
     address = Address(channel=ChannelKind.NTFY, to="env:ROBOT_URL", secret="env:ROBOT_SECRET")
-    return Ntfy(outbound, clock), address, "HTTP 403"
+    return Ntfy(outbound, clock), address, "no token that may write to this topic"
 
 
 _SERVICES: dict[ChannelKind, type[Service]] = {
