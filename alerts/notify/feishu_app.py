@@ -21,7 +21,7 @@ from alerts.notify.answers import (
     read,
     refused,
 )
-from alerts.notify.cutting import cut_bytes, fitted, utf8
+from alerts.notify.cutting import cut_bytes, fitted, in_json
 from alerts.notify.limits import ABOUT
 from alerts.notify.notice import CALLING, Notice
 from alerts.notify.outbound import Answer, Outbound
@@ -177,7 +177,7 @@ def card(notice: Notice) -> dict[str, Any]:
     if notice.link:
         opens = {"type": "open_url", "default_url": notice.link}
         buttons.append(_button(OPEN[notice.language], "default", opens))
-    words = fitted(notice.text, WORDS_MOST, utf8, tail_of(notice, notice.text.splitlines()))
+    words = fitted(notice.text, WORDS_MOST, _sent, tail_of(notice, notice.text.splitlines()))
     text = {"tag": "div", "text": {"tag": "plain_text", "content": words}}
     title = cut_bytes(notice.title, TITLE_MOST)
     return {
@@ -185,6 +185,11 @@ def card(notice: Notice) -> dict[str, Any]:
         "header": {"title": {"tag": "plain_text", "content": title}},
         "body": {"elements": [text, *buttons]},
     }
+
+
+def _sent(text: str) -> int:
+    """Its bytes as they go out: a card is JSON within JSON."""
+    return in_json(json.dumps(text, ensure_ascii=False)[1:-1])
 
 
 def _button(text: str, kind: str, behavior: dict[str, Any]) -> dict[str, Any]:

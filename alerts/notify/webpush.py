@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from alerts.notify.answers import hiding, refusal, send
 from alerts.notify.browsers import Subscription
-from alerts.notify.cutting import fitted
+from alerts.notify.cutting import fitted, in_json
 from alerts.notify.limits import ABOUT
 from alerts.notify.notice import Notice
 from alerts.notify.outbound import Answer, Outbound
@@ -125,8 +125,8 @@ def tag_of(notice: Notice) -> str:
 
 def payload(notice: Notice) -> bytes:
     """What the service worker shows."""
-    title = fitted(notice.title, WORDS_MOST // 4, _in_json)
-    body = fitted(notice.text, WORDS_MOST * 3 // 4, _in_json)
+    title = fitted(notice.title, WORDS_MOST // 4, in_json)
+    body = fitted(notice.text, WORDS_MOST * 3 // 4, in_json)
     message = {
         "id": notice.id,
         "incident": notice.incident,
@@ -241,11 +241,6 @@ def public(key: "EllipticCurvePrivateKey") -> bytes:
 
 
 _HEADER = {"typ": "JWT", "alg": "ES256"}
-
-
-def _in_json(text: str) -> int:
-    """Bytes within a JSON text, where quotes and line ends take two."""
-    return len(json.dumps(text, ensure_ascii=False).encode(errors="replace")) - 2
 
 
 def _text(raw: bytes) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from alerts.notify.answers import MINUTE, Codes
+from alerts.notify.cutting import utf8
 from alerts.notify.limits import ABOUT
 from alerts.notify.robot import GroupRobot
 from alerts.registry.addresses import Robot
@@ -32,6 +33,11 @@ class WecomRobot(GroupRobot):
             45002: "the message is too long: a mistake of this service",
         },
     )
+
+    @staticmethod
+    def size(words: str) -> int:
+        """It counts the words alone."""
+        return utf8(words)
 
     @staticmethod
     def letter(

@@ -90,10 +90,11 @@ async def test_a_notice_without_words_is_never_sent(service: ServiceWorld) -> No
     assert not service.received
 
 
+@pytest.mark.parametrize("words", ["水位过高", '"\\', "<b>\t\n"])
 async def test_a_notice_that_is_too_long_is_cut_to_what_the_service_takes(
-    service: ServiceWorld,
+    service: ServiceWorld, words: str
 ) -> None:
-    text = f"{'水位过高' * 20_000}\n点开处理：{LINK}"
+    text = f"{words * 20_000}\n点开处理：{LINK}"
     outcome = await service.channel.send(notice(service.address, title="棚" * 300, text=text))
     assert isinstance(outcome, Accepted), outcome
     assert len(service.received) == 1
