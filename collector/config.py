@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, ValidationInfo
 
+from alerts.registry.check import is_mailbox
 from alerts.secrets import is_reference, resolve
 from collector.errors import ConfigError
 from collector.flood import Allowance
@@ -202,6 +203,12 @@ class LimitsConfig:
         )
 
 
+def _mailbox(given: str) -> str:
+    if not is_mailbox(given):
+        raise ValueError("is no mail address; write name@example.org")
+    return given
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailConfig:
     """Where e-mail is handed in; without a host the channel is not set up."""
@@ -210,7 +217,7 @@ class MailConfig:
     host: str = ""
     port: Annotated[int, Field(gt=0, le=65535)] = 587
     security: Annotated[str, Field(pattern="^(starttls|tls|none)$")] = "starttls"
-    sender: str = "shouwang@localhost"
+    sender: Annotated[str, AfterValidator(_mailbox)] = "shouwang@localhost"
     name: str = "守望"
     username: Reference = ""
     password: SecretReference = field(default="", repr=False)
@@ -453,5 +460,7 @@ def _problem(path: Path, problem: Any) -> str:
         "deadman.url",
     )
     given = problem.get("input")
-    shown = "" if is_secret or isinstance(given, dict) else f", got {str(given)[:80]!r}"
+    is_sign_in = "://" in str(given) and "@" in str(given)
+    is_shown = not (is_secret or is_sign_in or isinstance(given, dict))
+    shown = f", got {str(given)[:80]!r}" if is_shown else ""
     return f"{path}: {where}: {text}{shown}"

@@ -34,6 +34,10 @@ def _http_url(text: str) -> str:
     parts = urlsplit(text)
     if text and (parts.scheme not in ("http", "https") or not parts.hostname):
         raise ValueError("write http://host:port or https://host")
+    if parts.password:
+        raise ValueError(
+            "a password stands in the URL; write the URL without it, and take it out of use"
+        )
     return text.rstrip("/")
 
 

@@ -25,6 +25,7 @@ from alerts.notify.outbound import Outbound
 from alerts.notify.parts import Part
 from alerts.notify.port import Channel
 from alerts.notify.voice import Pressed
+from alerts.registry.check import is_mailbox
 from alerts.registry.model import ChannelKind
 from collector.references import HttpUrl, Reference, SecretReference
 from edge.clock import Clock
@@ -50,7 +51,10 @@ def _fields(given: dict[str, str]) -> dict[str, str]:
         if not wechat.kind_of(name):
             known = ", ".join(wechat.LIMITS)
             raise ValueError(f"{name!r} is no field of a template; their names begin with {known}")
-    return _variables(given)
+    for name, part in _variables(given).items():
+        if why := wechat.misfit(name, Part(part)):
+            raise ValueError(why)
+    return given
 
 
 def _queue(kind: str) -> AfterValidator:
@@ -157,13 +161,21 @@ def _schemes(given: tuple[str, ...]) -> tuple[str, ...]:
     return given
 
 
+def _subject(given: str) -> str:
+    """RFC 8292 2.1; some push services refuse a signature without."""
+    if given and not (is_mailbox(given.removeprefix("mailto:")) and given.startswith("mailto:")):
+        if not given.startswith("https://"):
+            raise ValueError("nobody can be written to there; write mailto:you@example.org")
+    return given
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebPushConfig:
     """Without a ``key`` the channel is not set up."""
 
     __pydantic_config__: ClassVar = _STRICT
     key: SecretReference = field(default="", repr=False)
-    subject: str = ""
+    subject: Annotated[str, AfterValidator(_subject)] = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,7 +198,11 @@ _NEEDED: Mapping[str, tuple[str, Mapping[str, str]]] = {
 }
 
 
-_PAIRS = {"dingtalk_app": ("client_id", "client_secret"), "feishu_app": ("app_id", "app_secret")}
+_PAIRS = {
+    "dingtalk_app": ("client_id", "client_secret"),
+    "feishu_app": ("app_id", "app_secret"),
+    "mail": ("username", "password"),
+}
 
 
 def problems(raw: Mapping[str, Any]) -> Iterator[str]:
@@ -203,11 +219,18 @@ def problems(raw: Mapping[str, Any]) -> Iterator[str]:
             for key in ("access_key_id", "access_key_secret"):
                 if not (isinstance(keys, dict) and keys.get(key)):
                     yield f"aliyun.{key}: is needed by {table}; write a reference, e.g. env:ALIYUN"
+    mail = raw.get("mail")
+    if isinstance(mail, dict) and mail:
+        if not mail.get("host"):
+            yield "mail.host: is needed by this table; write it, or remove the table"
+        is_here = mail.get("host") in ("localhost", "127.0.0.1", "::1")
+        if mail.get("username") and mail.get("security") == "none" and not is_here:
+            yield "mail.security: the password would go in the open; write starttls or tls"
     for table, pair in _PAIRS.items():
         given = raw.get(table)
         if isinstance(given, dict) and bool(given.get(pair[0])) != bool(given.get(pair[1])):
             missing = pair[bool(given.get(pair[0]))]
-            yield f"{table}.{missing}: is needed beside the other; both are the app's"
+            yield f"{table}.{missing}: is needed beside {table}.{pair[pair[0] == missing]}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

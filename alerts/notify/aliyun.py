@@ -1,7 +1,7 @@
 """Alibaba Cloud 阿里云: requests signed by its V3 algorithm, ACS3-HMAC-SHA256, and its answers.
 
 help.aliyun.com/zh/sdk/product-overview/v3-request-structure-and-signature; a test holds it against
-the example there.
+the example there. Codes: help.aliyun.com/document_detail/101346 (SMS) and 178344 (calls).
 """
 
 import hashlib
@@ -15,7 +15,6 @@ from urllib.parse import quote, urlsplit
 from alerts.notify.answers import MINUTE, Codes, Said, garbage, hiding, read, refused, send
 from alerts.notify.outbound import Answer, Outbound
 from alerts.notify.outcome import Rejected, Retry
-from alerts.notify.parts import CHINA
 from alerts.secrets import SecretError, resolve
 from edge.clock import Clock
 
@@ -31,6 +30,7 @@ CODES = Codes(
         "isp.SYSTEM_ERROR": None,
         "isp.UNKNOWN": None,
         "isp.GATEWAY_ERROR": None,
+        "isv.VOICE_CALL_FAIL": None,
         "InternalError": None,
         "ServiceUnavailable": None,
         "Throttling": MINUTE,
@@ -43,9 +43,28 @@ CODES = Codes(
         "isv.OUT_OF_SERVICE": "the account is stopped; look at its balance",
         "isv.MOBILE_NUMBER_ILLEGAL": "no mobile number; correct the address",
         "isv.SMS_SIGNATURE_ILLEGAL": "sms.sign_name is not approved",
+        "isv.SMS_SIGN_ILLEGAL": "sms.sign_name may not be used; apply for another one",
+        "isv.SIGN_STATE_ILLEGAL": "sms.sign_name is not usable now; look at it in the console",
+        "isv.SMS_SIGNATURE_SCENE_ILLEGAL": "sms.sign_name is for codes alone, sms.template is not",
         "isv.SMS_TEMPLATE_ILLEGAL": "sms.template is not approved",
-        "isv.TEMPLATE_MISSING_PARAMETERS": "the template wants other variables; look at variables",
+        "isv.TEMPLATE_MISSING_PARAMETERS": "the template wants other variables; look at "
+        "sms.variables, or voice.variables for a call",
+        "isv.TEMPLATE_PARAMS_ILLEGAL": "a variable holds what the template forbids there",
+        "isv.BLACK_KEY_CONTROL_LIMIT": "a variable holds a forbidden word; look at the place's name",
+        "isv.SMS_CONTENT_ILLEGAL": "the text holds a forbidden word; look at the place's name",
+        "isv.PARAM_LENGTH_LIMIT": "a variable is longer than this template takes",
         "isv.TTS_TEMPLATE_ILLEGAL": "voice.template is not approved",
+        "isv.TEMPLATE_ILLEGAL": "voice.template or voice.key_template is not approved",
+        "isv.DISPLAY_NUMBER_ILLEGAL": "voice.show_number is not a number of this account",
+        "isv.COMPLAINT_REJECT": "our number is blocked after complaints; show another one",
+        "isv.DAY_LIMIT_CONTROL": "the account's own limit a day is reached; raise it in the console",
+        "isv.MONTH_LIMIT_CONTROL": "the account's own limit a month is reached; raise it in the "
+        "console",
+        "isv.PRODUCT_UN_SUBSCRIPT": "the account has not opened the service; open it in the console",
+        "isv.PRODUCT_UNSUBSCRIBE": "the account has not opened the service; open it in the console",
+        "isv.ACCOUNT_NOT_EXISTS": "aliyun.access_key_id is of no account",
+        "isv.ACCOUNT_ABNORMAL": "the account is in debt or blocked; look at it in the console",
+        "isv.DENY_IP_RANGE": "this machine's address is not of the mainland",
         "InvalidAccessKeyId.NotFound": "aliyun.access_key_id is unknown",
         "SignatureDoesNotMatch": "aliyun.access_key_secret is not that of the key id",
         "InvalidTimeStamp.Expired": "the clock of this machine is wrong",
@@ -110,7 +129,10 @@ class Aliyun:
             return said
         outcome = refused(said, answer, CODES, self._clock, hide)
         if said.code == LIMITED and isinstance(outcome, Retry):
-            return Retry(outcome.why, limited_for(said.text, now) * self._clock.speed)
+            wait = limited_for(said.text)
+            if wait is None:
+                return Rejected(f"{outcome.why}; nothing more goes to this number today")
+            return Retry(outcome.why, wait * self._clock.speed)
         return outcome
 
     async def close(self) -> None:
@@ -156,14 +178,15 @@ def canonical(query: Mapping[str, str]) -> str:
     return "&".join(f"{_encoded(name)}={_encoded(query[name])}" for name in sorted(query))
 
 
-def limited_for(text: str, now: datetime) -> timedelta:
-    """How long a flow limit lasts: it says minute, hour or day (触发分钟级流控Permits:1)."""
+def limited_for(text: str) -> timedelta | None:
+    """How long a flow limit lasts: it says minute, hour or day (触发分钟级流控Permits:1).
+
+    None for a day: until tomorrow a danger is not to wait, so the next address is told.
+    """
     if "分钟" in text or "minute" in text.lower():
         return MINUTE
     if "天级" in text or "day" in text.lower():
-        here = now.astimezone(CHINA)
-        midnight = here.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
-        return midnight - here
+        return None
     return HOUR
 
 

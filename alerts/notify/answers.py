@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from alerts.notify.outbound import Answer, Outbound, Refused, Unreachable
 from alerts.notify.outcome import Accepted, Outcome, Rejected, Retry
@@ -148,13 +148,14 @@ def json_object(body: bytes) -> dict[str, Any] | None:
 
 
 def hiding(*secrets: str) -> Hide:
-    """Blots these out, and of a URL its query's values and the parts of its path as well."""
+    """Blots these out, and of a URL its password, its query's values and the parts of its path."""
     hidden = set()
     for secret in secrets:
         hidden.add(secret)
         parts = urlsplit(secret)
         if parts.scheme and parts.netloc:
             hidden.update(value for _, value in parse_qsl(parts.query))
+            hidden.add(unquote(parts.password or ""))
             hidden.update(part for part in parts.path.split("/") if len(part) >= _PART_LEAST)
     known = sorted((each for each in hidden if len(each) >= _KEY_LEAST), key=len, reverse=True)
 

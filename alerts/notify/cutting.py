@@ -1,5 +1,6 @@
 """Words made shorter: by UTF-8 bytes or by characters, never within what a reader sees as one sign."""
 
+import json
 import unicodedata
 from collections.abc import Callable, Iterator
 
@@ -76,6 +77,11 @@ def _without_half_a_link(cut: str) -> str:
 def utf8(text: str) -> int:
     """How many bytes ``text`` takes."""
     return len(text.encode(errors="replace"))
+
+
+def in_json(text: str) -> int:
+    """How many bytes ``text`` takes within a JSON text, where quotes and line ends take two."""
+    return len(json.dumps(text, ensure_ascii=False).encode(errors="replace")) - 2
 
 
 def _cut(text: str, most: int, size: Callable[[str], int]) -> str:

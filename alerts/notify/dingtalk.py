@@ -35,7 +35,7 @@ class DingtalkRobot(GroupRobot):
         },
         remedies={
             310000: "the robot wants a keyword, a signature or another IP address; look at its "
-            "security settings, and at the clock of this machine",
+            "security settings, at the address's secret, and at the clock of this machine",
             300001: "there is no such robot; make another and change the reference",
             400101: "the robot's token is wrong; change the reference",
             400102: "the robot is switched off; switch it on in the group",

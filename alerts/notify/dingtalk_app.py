@@ -10,11 +10,25 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from alerts.notify.answers import json_object, printable
+from alerts.notify.answers import (
+    Codes,
+    Hide,
+    garbage,
+    hiding,
+    json_object,
+    post_json,
+    printable,
+    read,
+    refused,
+)
+from alerts.notify.cutting import utf8
+from alerts.notify.limits import ABOUT
 from alerts.notify.notice import CALLING, Notice
-from alerts.notify.outbound import Answer, Outbound, Refused, Unreachable
+from alerts.notify.outbound import Answer, Outbound
 from alerts.notify.outcome import Accepted, Outcome, Rejected, Retry
+from alerts.notify.robot import text_of
 from alerts.notify.token_box import NoToken, Token, TokenBox
+from alerts.registry.model import ChannelKind
 from alerts.secrets import SecretError, resolve
 from alerts.words import Language
 from edge.clock import Clock
@@ -25,6 +39,21 @@ HINT = {
     Language.ZH: "回复“收到 {incident}”，就是由您处理。",
     Language.EN: "Reply “ok {incident}” to take it over.",
 }
+WORDS_MOST = ABOUT[ChannelKind.DINGTALK_APP].bytes_most
+CODES = Codes(
+    code=("code",),
+    text=("message",),
+    fine=frozenset({""}),  # what it took has no code
+    remedies={
+        "invalidClientIdOrSecret": "dingtalk_app.client_id and client_secret are not of one app; "
+        "look at its credentials",
+        "Forbidden.AccessDenied.AccessTokenPermissionDenied": "the app may not send messages of its "
+        "robot; give it that right",
+        "invalidParameter.robotCode.auth": "dingtalk_app.client_id is not that of the robot's app",
+        "invalidParameter.robotCode.notExsit": "the app has no robot; add one, and publish it",
+    },
+)
+_FLOODED = ("Throttling", "QpsLimit")  # within a code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,10 +80,13 @@ class DingTalkApp:
             account = resolve(notice.address.to).reveal()
         except SecretError as error:
             return Retry(str(error))
-        text = f"{notice.title}\n{notice.text}"
+        hint = ""
         if notice.reason in CALLING:
-            text += "\n" + HINT[notice.language].format(incident=notice.incident)
-        return await self.say(account, text)
+            hint = "\n" + HINT[notice.language].format(incident=notice.incident)
+        words = text_of(notice, WORDS_MOST - utf8(hint))
+        if not words:
+            return Rejected("a notice without words")
+        return await self.say(account, words + hint)
 
     async def say(self, account: str, text: str) -> Outcome:
         """Plain words to one person."""
@@ -64,64 +96,76 @@ class DingTalkApp:
             "msgKey": "sampleText",
             "msgParam": json.dumps({"content": text}, ensure_ascii=False),
         }
-        path = "/v1.0/robot/oToMessages/batchSend"
+        hide = hiding()
+
+        async def use(token: Token) -> Answer | Retry | Rejected:
+            nonlocal hide
+            hide = hiding(token.text)
+            headers = {"x-acs-dingtalk-access-token": token.text}
+            return await self._post("/v1.0/robot/oToMessages/batchSend", body, hide, headers)
+
         try:
-            answer = await self._tokens.spend(
-                lambda token: self._post(path, body, token),
-                lambda answer: answer.status == 401,  # revoked before its time
-            )
-        except (NoToken, Unreachable, SecretError) as error:
-            return Retry(str(error))
-        except Refused as error:
-            return Rejected(str(error))
-        return self._outcome(answer, account)
+            answer = await self._tokens.spend(use, _is_stale)
+        except NoToken as error:
+            return error.outcome
+        return self._outcome(answer, account, hide) if isinstance(answer, Answer) else answer
 
     async def close(self) -> None:
         await self._outbound.close()
 
-    def _outcome(self, answer: Answer, account: str) -> Outcome:
-        said = json_object(answer.body)
-        if answer.status == 200 and said is not None:
-            if account in _listed(said, "invalidStaffIdList"):
-                return Rejected("DingTalk knows no such person, or the app may not write to them")
-            if account in _listed(said, "flowControlledStaffIdList"):
-                return self._retry("DingTalk: this person got too much at once", FLOODED_WAIT)
-            if key := said.get("processQueryKey"):
-                return Accepted(f"processQueryKey {printable(str(key))}")
-            return Retry("DingTalk answered 200 without a processQueryKey")
-        code = str(said.get("code", "")) if said else ""
-        why = f"DingTalk: HTTP {answer.status} {code} {said.get('message', '') if said else ''}"
-        why = printable(why)
-        if answer.status == 429 or "Throttling" in code or "QpsLimit" in code:
-            return self._retry(why, FLOODED_WAIT)
-        if answer.status >= 500 or said is None or answer.status in (401, 408):
-            return Retry(why)
-        return Rejected(why)
+    def _outcome(self, answer: Answer, account: str, hide: Hide) -> Outcome:
+        if answer.status != 200:
+            outcome = self._refused(answer, hide)
+            if _is_stale(answer):
+                return Retry(f"a new token is refused as well: {outcome.why}")
+            return outcome
+        said = json_object(answer.body) or {}
+        if account in _listed(said, "invalidStaffIdList"):
+            return Rejected("DingTalk knows no such person, or the app may not write to them")
+        if account in _listed(said, "flowControlledStaffIdList"):
+            return self._flooded("DingTalk: this person got too much at once")
+        if isinstance(key := said.get("processQueryKey"), str) and key:
+            return Accepted(hide(f"processQueryKey {printable(key)}"))
+        return garbage(answer, self._clock, hide)
 
-    def _retry(self, why: str, after: timedelta) -> Retry:
+    def _refused(self, answer: Answer, hide: Hide) -> Retry | Rejected:
+        said = read(answer, CODES)
+        if said is None:
+            return garbage(answer, self._clock, hide)
+        outcome = refused(said, answer, CODES, self._clock, hide)
+        if any(word in str(said.code) for word in _FLOODED):
+            return self._flooded(outcome.why)
+        return outcome
+
+    def _flooded(self, why: str) -> Retry:
         # The other side counts real seconds; the outbox counts house seconds.
-        return Retry(why, after * self._clock.speed)
+        return Retry(why, FLOODED_WAIT * self._clock.speed)
 
     async def _fetch(self) -> Token:
         settings = self.settings
-        secret = resolve(settings.client_secret)
-        body = {"appKey": settings.client_id, "appSecret": secret.reveal()}
-        answer = await self._post("/v1.0/oauth2/accessToken", body, None)
+        try:
+            secret = resolve(settings.client_secret).reveal()
+        except SecretError as error:
+            raise NoToken(Retry(str(error))) from error
+        hide = hiding(secret)
+        body = {"appKey": settings.client_id, "appSecret": secret}
+        answer = await self._post("/v1.0/oauth2/accessToken", body, hide)
+        if not isinstance(answer, Answer):
+            raise NoToken(answer)
         said = json_object(answer.body) or {}
         text, lasts_s = said.get("accessToken"), said.get("expireIn")
-        if answer.status != 200 or not isinstance(text, str) or not isinstance(lasts_s, int):
-            what = printable(
-                f"HTTP {answer.status} {said.get('code', '')} {said.get('message', '')}"
-            )
-            raise NoToken(Retry(f"DingTalk gives the app no token: {secret.mask(what)}"))
-        return Token(text, lasts_s)
+        if answer.status == 200 and text and isinstance(text, str) and isinstance(lasts_s, int):
+            return Token(text, lasts_s)
+        raise NoToken(self._refused(answer, hide))
 
-    async def _post(self, path: str, body: dict[str, Any], token: Token | None) -> Answer:
-        headers = {"Content-Type": "application/json"}
-        if token is not None:
-            headers["x-acs-dingtalk-access-token"] = token.text
-        data = json.dumps(body, ensure_ascii=False).encode()
-        return await self._outbound.post(self.settings.url + path, data, headers)
+    async def _post(
+        self, path: str, body: dict[str, Any], hide: Hide, headers: dict[str, str] | None = None
+    ) -> Answer | Retry | Rejected:
+        return await post_json(self._outbound, self.settings.url + path, body, hide, headers)
+
+
+def _is_stale(answer: Answer | Retry | Rejected) -> bool:
+    return isinstance(answer, Answer) and answer.status == 401  # revoked before its time
 
 
 def _listed(said: dict[str, Any], name: str) -> list[Any]:

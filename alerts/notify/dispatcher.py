@@ -194,8 +194,12 @@ class Dispatcher:
         until = self._clock.now() + timedelta(seconds=turn.wait_s * self._clock.speed)
         why = delays.waits(turn.wait_s, turn.why)
         log.info("%d notices by %s: %s", len(rest), place[0].value, why)
+        held: dict[str, list[int]] = {}
+        for notice in rest:  # what was tried keeps the reason why it was not taken
+            held.setdefault(notice.detail if notice.attempts else why, []).append(notice.id)
         try:
-            await self._call(partial(self._outbox.hold, [n.id for n in rest], until, why))
+            for words, ids in held.items():
+                await self._call(partial(self._outbox.hold, ids, until, words))
         except Exception:  # they stay due: the next look asks for their turn again
             log.exception("notices that wait for their turn cannot be marked")
 

@@ -21,6 +21,7 @@ from alerts.secrets import SecretError, resolve
 from edge.clock import Clock
 
 TIMEOUT_S = 15.0  # real seconds, under the dispatcher's deadline
+_WANTS_IN = frozenset({530, 534, 535})  # RFC 4954 6
 
 
 class MailSecurity(StrEnum):
@@ -86,7 +87,9 @@ class Email:
         except aiosmtplib.SMTPResponseException as error:
             return _refused(error.code, password.mask(error.message))
         except (aiosmtplib.SMTPException, OSError, ValueError) as error:
-            return Retry(f"{server.host}: {type(error).__name__}")
+            why = password.mask(f"{server.host}: {_why_not(error)}")
+            # What the server does not offer today it does not offer tomorrow.
+            return Rejected(why) if type(error) is aiosmtplib.SMTPException else Retry(why)
         return Accepted(_line(said))
 
     async def close(self) -> None:
@@ -94,7 +97,10 @@ class Email:
 
 
 def letter(notice: Notice, to: str, server: MailServer, clock: Clock) -> EmailMessage:
-    """The mail; its Message-ID is the same for each attempt, its thread is the incident."""
+    """The mail; its Message-ID is the same for each attempt, its thread is the incident.
+
+    With others merged into it it is another mail: a mailbox shows one Message-ID once.
+    """
     message = EmailMessage(policy=SMTP)
     domain = server.sender.rpartition("@")[2]
     born = int(notice.created_at.astimezone(UTC).timestamp() * 1000)
@@ -102,7 +108,7 @@ def letter(notice: Notice, to: str, server: MailServer, clock: Clock) -> EmailMe
     message["To"] = to
     message["Subject"] = _line(notice.title)
     message["Date"] = format_datetime(clock.now())
-    message["Message-ID"] = f"<notice-{notice.id}-{born}@{domain}>"
+    message["Message-ID"] = f"<notice-{notice.key}-{born}@{domain}>"
     message["References"] = f"<incident-{notice.incident}@{domain}>"
     # RFC 3834: whoever answers by machine shall not answer this.
     message["Auto-Submitted"] = "auto-generated"
@@ -129,8 +135,22 @@ def _html(notice: Notice) -> str:
     )
 
 
+def _why_not(error: Exception) -> str:
+    """In words that whoever runs the house can act upon."""
+    for each in (error, error.__cause__):
+        if isinstance(each, ssl.SSLCertVerificationError):
+            what = f"its certificate is not trusted ({each.verify_message})"
+            return f"{what}; look at it, and at this machine's clock"
+    what = _line(str(error)) or type(error).__name__
+    is_other = type(error) is aiosmtplib.SMTPException or isinstance(error.__cause__, ssl.SSLError)
+    is_silent = isinstance(error, aiosmtplib.SMTPConnectTimeoutError)
+    return f"{what}; look at mail.security and mail.port" if is_other or is_silent else what
+
+
 def _refused(code: int, said: str) -> Outcome:
     why = f"SMTP {code} {_line(said)}"
+    if code in _WANTS_IN:
+        why += "; look at mail.username and mail.password"
     return Rejected(why) if code >= 500 else Retry(why)
 
 

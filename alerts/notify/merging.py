@@ -65,6 +65,7 @@ def merged(notices: Sequence[Notice], code: Callable[[int], str] | None = None) 
         title=title,
         text="\n".join(lines + tail),
         link=link,
+        others=tuple(one.id for one in others),
     )
 
 

@@ -1,5 +1,6 @@
 """A notice: words for one address, and how far it has come."""
 
+import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -74,6 +75,19 @@ class Notice:
     settled_at: datetime | None = None
     detail: str = ""
     """The channel's own words for the last outcome, secrets masked."""
+    others: tuple[int, ...] = ()
+    """Ids of those that go with it in one message; never in the outbox."""
+
+    @property
+    def key(self) -> str:
+        """By which a service knows a message that comes again; another one once others go with it.
+
+        A service that took the first attempt, unheard, would drop the second with all it adds.
+        """
+        if not self.others:
+            return str(self.id)
+        digest = hashlib.sha256(",".join(map(str, sorted(self.others))).encode())
+        return f"{self.id}-{digest.hexdigest()[:12]}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from alerts.notify.limits import ABOUT
 from alerts.notify.notice import Notice, NoticeReason
 from alerts.notify.outbound import Answer, Outbound
 from alerts.notify.outcome import Accepted, Outcome, Rejected, Retry
+from alerts.notify.robot import tail_of
 from alerts.registry.addresses import is_abroad
 from alerts.registry.model import ChannelKind
 from alerts.secrets import SecretError, resolve
@@ -20,8 +21,10 @@ from alerts.words import IncidentClass, Severity
 from edge.clock import Clock
 
 TITLE_MOST = 250  # bytes
+WORDS_MOST = ABOUT[ChannelKind.NTFY].bytes_most
 _PRIORITIES = {Severity.CRITICAL: 5, Severity.MAJOR: 4, Severity.MINOR: 3, Severity.INFO: 2}
 _TAGS = {Severity.CRITICAL: "rotating_light", Severity.MAJOR: "warning"}
+_REMEDY = "the address's secret is no token that may write to this topic"
 _OVER = frozenset({NoticeReason.RECOVERED, NoticeReason.CLOSED})
 
 
@@ -55,7 +58,10 @@ class Ntfy:
         answer = await post_json(self._outbound, there, message, hide, headers)
         if not isinstance(answer, Answer):
             return answer
-        return refusal(answer, self._clock, hide) or _kept(answer, self._clock, hide)
+        outcome = refusal(answer, self._clock, hide) or _kept(answer, self._clock, hide)
+        if answer.status in (401, 403) and isinstance(outcome, Rejected):
+            return Rejected(f"{outcome.why}; {_REMEDY}")
+        return outcome
 
     async def close(self) -> None:
         await self._outbound.close()
@@ -64,11 +70,10 @@ class Ntfy:
 def _message(notice: Notice, topic: str) -> dict[str, object]:
     lines = [line for line in notice.text.splitlines() if line.strip()] or [notice.title.strip()]
     link = notice.link if notice.link.startswith(("https://", "http://")) else ""
-    tail = lines[-1] if link and link in lines[-1] else ""
     message: dict[str, object] = {
         "topic": topic,
         "title": cut_bytes(" ".join(notice.title.split()), TITLE_MOST),
-        "message": fitted("\n".join(lines), ABOUT[ChannelKind.NTFY].bytes_most, utf8, tail),
+        "message": fitted("\n".join(lines), WORDS_MOST, utf8, tail_of(notice, lines)),
         "priority": 3 if notice.reason in _OVER else _PRIORITIES[notice.severity],
         "tags": [_tag(notice)],
     }

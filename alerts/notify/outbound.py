@@ -7,6 +7,7 @@ allowed by name in the configuration; redirects stay on their host; time and siz
 
 import asyncio
 import ipaddress
+import os
 import socket
 import ssl
 from collections.abc import Collection, Mapping
@@ -114,6 +115,7 @@ class Outbound:
         self, method: str, text: str, body: bytes | None, headers: Mapping[str, str]
     ) -> Answer:
         url = checked(text, self._allow)
+        _check_headers(url, headers)
         for _ in range(REDIRECTS_MOST + 1):
             try:
                 async with self._open().request(
@@ -134,7 +136,7 @@ class Outbound:
             except aiohttp.ClientConnectorError as error:
                 if isinstance(error.os_error, _NotPublic):
                     raise Refused(str(error.os_error)) from error
-                raise Unreachable(f"{url.host}: no connection") from error
+                raise Unreachable(f"{url.host}: {_why_not(error)}") from error
             except TimeoutError as error:
                 raise Unreachable(f"{url.host}: no answer in time") from error
             except (ValueError, aiohttp.InvalidURL) as error:
@@ -167,6 +169,30 @@ class Outbound:
         if method != "GET" and status not in (307, 308):
             raise Refused(f"{url.host}: redirects with {status}, which drops the message")
         return there
+
+
+def _check_headers(url: URL, headers: Mapping[str, str]) -> None:
+    for name, value in headers.items():
+        if not value.isprintable():
+            raise Refused(
+                f"{url.host}: the header {name} would hold a line end or a control sign; "
+                "look at the secret in it"
+            )
+        if name.lower() == "authorization" and url.user is not None:
+            raise Refused(f"{url.host}: a password in the URL beside a token; keep one of the two")
+
+
+def _why_not(error: aiohttp.ClientConnectorError) -> str:
+    """In words that whoever runs the house can act upon."""
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        what = getattr(error.certificate_error, "verify_message", "") or "it does not fit the name"
+        return f"its certificate is not trusted ({what}); look at it, and at this machine's clock"
+    if isinstance(error, aiohttp.ClientConnectorSSLError):
+        return "no connection: it speaks no TLS there; look at scheme and port"
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return "no connection: no such name, or no name server answers"
+    number = error.os_error.errno
+    return f"no connection ({os.strerror(number)})" if number else "no connection"
 
 
 def checked(text: str, allow: Collection[str] = (), schemes: Collection[str] = SCHEMES) -> URL:

@@ -82,9 +82,11 @@ open, and switches it off there again. The browser asks for leave at the press o
 - Whoever has no other address is told there as at an address: the climb waits for it, and if it is refused, their
   next browser or the next tier is told. The same for an ending, where the only address is a phone. A post without
   an address is told through whoever has it, and in its own browser; there alone when nobody has it.
-- A newer notice of an incident takes the place of the older one; it sounds again only if it is grave. A press on it
-  opens its link: the same signed link as in every other notice.
-- 404 and 410 mean that the browser has withdrawn. It gets no more, and the page says so for 30 days.
+- A newer notice of an incident takes the place of the older one; it sounds again only if it is grave. A message of
+  several incidents, or of none, stands by itself. A press on it opens its link: the same signed link as in every
+  other notice.
+- 404 and 410 mean that the browser has withdrawn. It gets no more, and the page says so for 30 days. 401 and 403 mean
+  that it subscribed under another key.
 - A browser shows one person's notices: on a shared computer, those of whoever pressed last.
 - What reaches a browser stands in the operations database (and so in its backups), in no page, log or export, and
   is forgotten once it is gone. An import leaves browsers alone, but for those of people who are no longer

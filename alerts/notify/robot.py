@@ -1,11 +1,11 @@
 """A group's robot: what WeCom's, DingTalk's and Feishu's have in common."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from alerts.notify.answers import Codes, hiding, judge, post_json
-from alerts.notify.cutting import fitted, utf8
+from alerts.notify.cutting import fitted, in_json, utf8
 from alerts.notify.notice import Notice
 from alerts.notify.outbound import Answer, Outbound
 from alerts.notify.outcome import Outcome, Rejected, Retry
@@ -23,7 +23,7 @@ class GroupRobot(ABC):
 
     CODES: Codes
     BYTES_MOST: int
-    """Of the words, in UTF-8."""
+    """Of the words, by ``size``."""
 
     def __init__(self, outbound: Outbound, clock: Clock, real: Clock = Clock()) -> None:  # noqa: B008 - frozen
         self._outbound = outbound
@@ -36,7 +36,7 @@ class GroupRobot(ABC):
             url, secret = resolve(to.hook), resolve(notice.address.secret)
         except SecretError as error:
             return Retry(str(error))
-        words = text_of(notice, self.BYTES_MOST - self.room_for(to))
+        words = text_of(notice, self.BYTES_MOST - self.room_for(to), self.size)
         if not words:
             return Rejected("a notice without words")
         hide = hiding(url.reveal(), secret.reveal())
@@ -48,6 +48,11 @@ class GroupRobot(ABC):
 
     async def close(self) -> None:
         await self._outbound.close()
+
+    @staticmethod
+    def size(words: str) -> int:
+        """Bytes as the service counts them: of the whole body in JSON, unless it says otherwise."""
+        return in_json(words)
 
     def room_for(self, to: Robot) -> int:
         """Bytes that the mentions take of the words."""
@@ -61,11 +66,16 @@ class GroupRobot(ABC):
         """Where to send what; signed where there is a ``secret``. ``clock`` is the real one."""
 
 
-def text_of(notice: Notice, bytes_most: int) -> str:
+def text_of(notice: Notice, bytes_most: int, size: Callable[[str], int] = utf8) -> str:
     """Title and text within so many bytes; the line with the link stays. Empty without words."""
     lines = [line for line in (notice.title, *notice.text.splitlines()) if line.strip()]
-    tail = lines[-1] if lines and notice.link and notice.link in lines[-1] else ""
-    return fitted("\n".join(harmless(line, notice.link) for line in lines), bytes_most, utf8, tail)
+    words = "\n".join(harmless(line, notice.link) for line in lines)
+    return fitted(words, bytes_most, size, tail_of(notice, lines))
+
+
+def tail_of(notice: Notice, lines: Sequence[str]) -> str:
+    """The last line where it holds the notice's link, which stays whatever is cut; else ""."""
+    return lines[-1] if lines and notice.link and notice.link in lines[-1] else ""
 
 
 def harmless(line: str, link: str) -> str:

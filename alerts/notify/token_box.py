@@ -43,6 +43,8 @@ class TokenBox(Generic[_Token]):
         self._token: _Token | None = None
         self._until_s = 0.0
         self._one = asyncio.Lock()
+        self._failed: NoToken | None = None
+        self._failures = 0
 
     async def spend(
         self, use: Callable[[_Token], Awaitable[_T]], is_stale: Callable[[_T], bool]
@@ -60,9 +62,16 @@ class TokenBox(Generic[_Token]):
         return await use(await self._get())
 
     async def _get(self) -> _Token:
+        before = self._failures
         async with self._one:
+            if self._failures > before and self._failed is not None:
+                raise self._failed  # whoever waited shares it, and asks no second time
             if self._token is None or self._now_s() >= self._until_s:
-                token = await self._fetch()
+                try:
+                    token = await self._fetch()
+                except NoToken as error:
+                    self._failed, self._failures = error, self._failures + 1
+                    raise
                 self._token = token
                 self._until_s = self._now_s() + max(token.lasts_s - EARLY_S, token.lasts_s / 2)
             return self._token

@@ -1,6 +1,7 @@
 """Services of Tencent's that want an access token: fetched once, kept until shortly before its end.
 
 A token that is refused (40001, 40014, 42001) is fetched anew once; twice refused is for later.
+Where a token is asked for, 40001 speaks of the secret: it would be refused each time.
 """
 
 import time
@@ -32,6 +33,8 @@ class TokenService(ABC):
     """``post`` sends with a token that holds. ``account`` and ``secret`` may be references."""
 
     CODES: Codes
+    SECRET: str
+    """The setting that holds the secret."""
 
     def __init__(
         self,
@@ -99,7 +102,10 @@ class TokenService(ABC):
             raise NoToken(answer)
         said = read(answer, self.CODES)
         if said is not None and said.code != 0:
-            raise NoToken(refused(said, answer, self.CODES, self._clock, hide))
+            outcome = refused(said, answer, self.CODES, self._clock, hide)
+            if said.code in _STALE:
+                outcome = Rejected(f"{outcome.why}; {self.SECRET} is not the right one")
+            raise NoToken(outcome)
         # WeChat's answer has no code beside the token.
         fields = json_object(answer.body) or {}
         token, lasts_s = fields.get("access_token"), fields.get("expires_in")

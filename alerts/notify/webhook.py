@@ -21,9 +21,10 @@ from edge.contract.secret import Secret
 class Webhook:
     """The channel ``webhook``. Closes the outbound client it was given."""
 
-    def __init__(self, outbound: Outbound, clock: Clock) -> None:
+    def __init__(self, outbound: Outbound, clock: Clock, real: Clock = Clock()) -> None:  # noqa: B008 - frozen
         self._outbound = outbound
         self._clock = clock
+        self._real = real
 
     async def send(self, notice: Notice) -> Outcome:
         try:
@@ -31,8 +32,7 @@ class Webhook:
         except SecretError as error:
             return Retry(str(error))
         body = self.payload(notice)
-        now = self._clock.now()
-        stamp = str(int(now.timestamp()))
+        stamp = str(self._real.now_ms() // 1000)  # a receiver counts its age on its own clock
         headers = {
             "Content-Type": "application/json",
             "User-Agent": "shouwang",

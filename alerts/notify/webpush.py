@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from alerts.notify.answers import hiding, refusal, send
 from alerts.notify.browsers import Subscription
-from alerts.notify.cutting import fitted
+from alerts.notify.cutting import fitted, in_json
 from alerts.notify.limits import ABOUT
 from alerts.notify.notice import Notice
 from alerts.notify.outbound import Answer, Outbound
@@ -35,6 +35,11 @@ TOKEN_LASTS = timedelta(hours=12)  # RFC 8292: at most a day
 RECORD = 4096  # bytes of the one record; a push service takes no more
 WORDS_MOST = ABOUT[ChannelKind.WEBPUSH].bytes_most  # title and text; the whole fits the record
 _GONE = frozenset({404, 410})
+_FOREIGN = frozenset({401, 403})  # RFC 8292 4.2: signed by another key than it subscribed with
+_KEY_REMEDY = (
+    "webpush.key is not the one that this browser subscribed with, or webpush.subject is no "
+    "address; switch the notices of that browser off and on again"
+)
 
 Browsers = Callable[[str], Subscription | None]
 """What reaches a browser that registered itself, by its id; None when it is gone. Called in a thread."""
@@ -88,8 +93,9 @@ class WebPush:
             "Content-Type": "application/octet-stream",
             "TTL": str(int(TTL.total_seconds())),
             "Urgency": "high" if notice.severity >= Severity.MAJOR else "normal",
-            "Topic": f"incident-{notice.incident}",  # a newer word takes the older one's place
         }
+        if tag := tag_of(notice):
+            headers["Topic"] = tag  # a newer word takes the older one's place
         hide = hiding(there.endpoint)
         answer = await send(self._outbound, "POST", there.endpoint, body, headers, hide)
         if not isinstance(answer, Answer):
@@ -97,7 +103,9 @@ class WebPush:
         if answer.status in _GONE:
             why = f"HTTP {answer.status}: the browser has withdrawn its subscription"
             return Rejected(why, gone=True)
-        return refusal(answer, self._clock, hide) or Accepted(f"HTTP {answer.status}")
+        if (outcome := refusal(answer, self._clock, hide)) is None:
+            return Accepted(f"HTTP {answer.status}")
+        return Rejected(f"{outcome.why}; {_KEY_REMEDY}") if answer.status in _FOREIGN else outcome
 
     async def close(self) -> None:
         await self._outbound.close()
@@ -110,13 +118,19 @@ class WebPush:
         return await asyncio.to_thread(self._browsers, browser[0])
 
 
+def tag_of(notice: Notice) -> str:
+    """What a newer notice takes the place of; "" where it tells of something else besides."""
+    return f"incident-{notice.incident}" if notice.incident and not notice.others else ""
+
+
 def payload(notice: Notice) -> bytes:
     """What the service worker shows."""
-    title = fitted(notice.title, WORDS_MOST // 4, _in_json)
-    body = fitted(notice.text, WORDS_MOST * 3 // 4, _in_json)
+    title = fitted(notice.title, WORDS_MOST // 4, in_json)
+    body = fitted(notice.text, WORDS_MOST * 3 // 4, in_json)
     message = {
         "id": notice.id,
         "incident": notice.incident,
+        "tag": tag_of(notice) or f"notice-{notice.key}",
         "title": title,
         "body": body,
         "urgent": notice.severity >= Severity.MAJOR,
@@ -227,11 +241,6 @@ def public(key: "EllipticCurvePrivateKey") -> bytes:
 
 
 _HEADER = {"typ": "JWT", "alg": "ES256"}
-
-
-def _in_json(text: str) -> int:
-    """Bytes within a JSON text, where quotes and line ends take two."""
-    return len(json.dumps(text, ensure_ascii=False).encode(errors="replace")) - 2
 
 
 def _text(raw: bytes) -> str:

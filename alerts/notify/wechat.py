@@ -9,13 +9,13 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
-from alerts.notify.answers import WAIT_MOST, Codes, Hide, post_json
+from alerts.notify.answers import Codes, Hide, post_json
 from alerts.notify.notice import Notice
 from alerts.notify.outbound import Answer, Outbound
 from alerts.notify.outcome import Outcome, Rejected, Retry
 from alerts.notify.parts import NOTHING, Part, Parts, parts_of
 from alerts.notify.tokens import TokenService
-from alerts.phrases import SEVERITIES
+from alerts.phrases import SEVERITIES, ZH
 from alerts.secrets import SecretError, resolve
 from alerts.words import Language
 from edge.clock import Clock
@@ -24,16 +24,23 @@ URL = "https://api.weixin.qq.com"
 LIMITS = {"thing": 20, "phrase": 5, "character_string": 32, "number": 32, "letter": 32,
           "symbol": 5, "name": 10, "const": 20, "short_thing": 5, "time": 40, "date": 40,
           "phone_number": 17, "car_number": 8, "amount": 12}  # fmt: skip
+# What no other part of a notice can be, by the forms that the service lists for each kind.
+_FITS: Mapping[str, tuple[Part, ...]] = {
+    "time": (Part.TIME,), "date": (Part.TIME,), "number": (Part.INCIDENT,),
+    "character_string": (Part.INCIDENT, Part.TIME), "name": (Part.SEVERITY,),
+    "letter": (), "symbol": (), "phone_number": (), "car_number": (), "amount": (),
+}  # fmt: skip
 _FIELD = re.compile(r"([a-z_]+?)\d{0,3}")
 
 
 class Wechat(TokenService):
     """The channel ``wechat``; ``to`` is a follower's open id."""
 
+    SECRET = "wechat.secret"
+
     CODES = Codes(
         later={
             -1: None,  # the system is busy
-            45009: WAIT_MOST,  # the day's allowance is used up
             45011: None,  # too often in this minute
             40001: None,  # of tokens: fetched anew first
             40014: None,
@@ -44,8 +51,13 @@ class Wechat(TokenService):
             40013: "wechat.app_id is unknown to WeChat",
             40125: "wechat.secret is not the account's",
             40037: "wechat.template is unknown to the account",
+            40003: "no open id of a follower of this account; correct the address",
+            40243: "wechat.secret is frozen; thaw it in the account's settings",
             43004: "does not follow the account; ask to follow it, or use another channel",
+            43101: "has switched this template off; ask to switch it on, or use another channel",
+            45009: "the account's allowance of a day is used up; nobody is reached until tomorrow",
             47003: "a field has another form than the template wants; look at wechat.fields",
+            48001: "the account may not send template messages; it must be a certified one",
         },
     )
 
@@ -75,7 +87,8 @@ class Wechat(TokenService):
         document: dict[str, Any] = {
             "touser": to,
             "template_id": self._template,
-            "client_msg_id": f"shouwang-{notice.id}",  # the same for each attempt
+            # Of one id WeChat sends one message within ten minutes, whatever the other one says.
+            "client_msg_id": f"shouwang-{notice.key}",
             "data": {
                 name: {"value": value(name, part, parts, notice)}
                 for name, part in self._fields.items()
@@ -98,15 +111,28 @@ def kind_of(name: str) -> str:
     return found[1] if found and found[1] in LIMITS else ""
 
 
+def misfit(name: str, part: Part) -> str:
+    """Why this part never fits a field of that kind, and the remedy; "" where it may."""
+    fitting = _FITS.get(kind_of(name), (part,))
+    if part in fitting:
+        return ""
+    if not fitting:
+        return f"{name}: no part of a notice has that form; choose a template without such a field"
+    words = " or ".join(each.value for each in fitting)
+    return f"{name}: {part.value} has another form, and WeChat refuses it (47003); write {words}"
+
+
 def value(name: str, part: Part, parts: Parts, notice: Notice) -> str:
     """A field's value in the form that its kind takes, never empty."""
     kind = kind_of(name)
     most = LIMITS.get(kind, 20)
     if kind == "phrase":
-        # Chinese characters alone: the severity's word where the part has others.
+        # Chinese characters alone: where the part has others, what it is now or how grave.
         words = parts.by(part, most)
         plain = words and all("CJK UNIFIED" in unicodedata.name(sign, "") for sign in words)
-        return words if plain else SEVERITIES[Language.ZH][notice.severity][:most]
+        if plain:
+            return words
+        return ZH.tags.get(notice.reason, SEVERITIES[Language.ZH][notice.severity])[:most]
     if kind in ("time", "date"):
         return parts.time
     return parts.by(part, most) or NOTHING

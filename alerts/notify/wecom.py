@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from alerts.notify.answers import MINUTE, Codes
+from alerts.notify.cutting import utf8
 from alerts.notify.limits import ABOUT
 from alerts.notify.robot import GroupRobot
 from alerts.registry.addresses import Robot
@@ -26,11 +27,17 @@ class WecomRobot(GroupRobot):
             45033: None,  # too many at once
         },
         remedies={
-            93000: "the robot is gone from the group; make another and change the reference",
+            93000: "the key in its URL is wrong, or the robot is gone from the group; look at both, "
+            "and change the reference",
             40058: "the message has a wrong shape: a mistake of this service",
             45002: "the message is too long: a mistake of this service",
         },
     )
+
+    @staticmethod
+    def size(words: str) -> int:
+        """It counts the words alone."""
+        return utf8(words)
 
     @staticmethod
     def letter(

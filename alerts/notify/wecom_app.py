@@ -20,6 +20,8 @@ URL = "https://qyapi.weixin.qq.com"
 class WecomApp(TokenService):
     """The channel ``wecom-app``; ``to`` is a member's user id."""
 
+    SECRET = "wecom.secret"
+
     CODES = Codes(
         later={
             -1: None,  # the system is busy

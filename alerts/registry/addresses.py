@@ -32,6 +32,7 @@ _PATTERNS = {
     ChannelKind.SMS: (MOBILE, "mobile number", "13800001111"),
     ChannelKind.VOICE: (MOBILE, "mobile number", "13800001111"),
 }
+WEB = (ChannelKind.WEBHOOK, ChannelKind.ALERTMANAGER, ChannelKind.NTFY)
 _BROWSER = "browser:"
 _ROBOT_REMEDY = "put the robot's URL in the environment or a file and write env:NAME or file:PATH"
 
@@ -102,7 +103,10 @@ def where(address: Address) -> tuple[ChannelKind, str]:
 
 def problems(address: Address) -> Iterator[tuple[str, str, str]]:
     """(key, what is wrong, the remedy) of an address on a channel that is spoken of here."""
-    if address.channel in ROBOTS:
+    if address.channel in WEB and not is_reference(address.to) and _has_password(address.to):
+        remedy = "put the whole URL behind env:NAME or file:PATH; take this password out of use"
+        yield "to", "a password stands in the URL", remedy
+    elif address.channel in ROBOTS:
         yield from _robot_problems(address)
     elif address.channel is ChannelKind.APPRISE and not is_reference(address.to):
         yield "to", "the key itself may stand here", "put the URL behind env:NAME or file:PATH"
@@ -113,6 +117,10 @@ def problems(address: Address) -> Iterator[tuple[str, str, str]]:
         pattern, name, example = _PATTERNS[address.channel]
         if not pattern.fullmatch(address.to.replace(" ", "")):
             yield "to", f"{address.to[:64]!r} is no {name}", f"write e.g. {example}, or env:NAME"
+
+
+def _has_password(url: str) -> bool:
+    return ":" in url.partition("://")[2].partition("/")[0].rpartition("@")[0]
 
 
 def _robot_problems(address: Address) -> Iterator[tuple[str, str, str]]:

@@ -1,13 +1,16 @@
 """`shouwang check`: every mistake in the settings, the community and the rule packs, at once."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from operator import attrgetter
 from pathlib import Path
 
-from alerts.registry.model import ChannelKind, Registry
+from alerts.notify.outbound import Refused, checked
+from alerts.registry.addresses import ROBOTS, WEB, where
+from alerts.registry.model import Address, ChannelKind, Registry
 from alerts.registry.problem import Level
 from alerts.registry.toml import examine
 from alerts.rules.packs import PackError, problems, read_packs
+from alerts.secrets import SecretError, resolve
 from collector.commands import common
 from collector.config import Config
 from collector.errors import EXIT_CONFIG, ConfigError
@@ -50,6 +53,7 @@ def main(argv: Sequence[str]) -> int:
         warnings += [problem for problem in found if problem.level is Level.WARNING]
     if registry is not None and settings is not None:
         warnings += unreachable(registry, settings)
+        warnings += astray(registry, settings.notices.allow)
     own = OwnPacks(settings.rules.packs if settings else "")
     texts = own.texts()
     errors += [own.why] if own.why else []
@@ -71,6 +75,27 @@ def main(argv: Sequence[str]) -> int:
     common.complain(f"warning: {problem}" for problem in warnings)
     print(f"{', '.join(looked)}: {len(errors)} errors, {len(warnings)} warnings")
     return EXIT_CONFIG if errors else 0
+
+
+def astray(registry: Registry, allow: Collection[str]) -> Iterator[str]:
+    """One line for each address that leads nowhere from here: a reference, or where it leads."""
+    for person in registry.people:
+        for n, address in enumerate(person.addresses, 1):
+            if why := _astray(address, frozenset(each.lower() for each in allow)):
+                yield f"people[{person.id}].addresses[{n}]: {why}"
+
+
+def _astray(address: Address, allow: frozenset[str]) -> str:
+    """Nothing of what a reference leads to."""
+    is_web = address.channel in (*ROBOTS, *WEB)
+    try:
+        to, secret = resolve(where(address)[1]), resolve(address.secret)
+        if is_web and checked(to.reveal(), allow).user is not None and secret:
+            if address.channel is ChannelKind.NTFY:
+                return "a password in the URL beside a token; keep one of the two"
+    except (SecretError, Refused) as error:
+        return str(error)
+    return ""
 
 
 def unreachable(registry: Registry, settings: Config) -> Iterator[str]:

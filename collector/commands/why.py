@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import tzinfo
 
 from alerts.incidents.who import Reason, zone_of
 from alerts.notify.notice import Notice
@@ -62,17 +63,17 @@ def _why(config: Config, incident_id: int, person: str | None, language: Languag
     print(common.printable(common.table(head, rows)))
     told = [one for one in reversed(notices) if person is None or one.person == person]
     if told:
-        print(common.printable(common.table(*_sent(told, names, words(language)))))
+        print(common.printable(common.table(*_sent(told, names, there, words(language)))))
     return 0
 
 
 def _sent(
-    notices: Sequence[Notice], names: Mapping[str, str], t: Words
+    notices: Sequence[Notice], names: Mapping[str, str], there: tzinfo, t: Words
 ) -> tuple[list[str], list[list[str]]]:
     """What was sent where, and what the channel says of it, in the words of the pages."""
     rows = [
         [
-            one.created_at.astimezone().strftime("%m-%d %H:%M:%S"),
+            one.created_at.astimezone(there).strftime("%m-%d %H:%M:%S"),
             names.get(one.person, one.person),
             channel_words(one.address, t),
             t(f"notice.{one.state.value}"),

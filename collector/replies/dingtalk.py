@@ -46,7 +46,9 @@ class DingTalkLine(Line):
         endpoint, ticket = said.get("endpoint"), said.get("ticket")
         if answer.status != 200 or not isinstance(endpoint, str) or not isinstance(ticket, str):
             what = f"HTTP {answer.status} {said.get('code', '')} {said.get('message', '')}"
-            raise LineError(f"DingTalk gives no line: {secret.mask(printable(what))}")
+            why = f"DingTalk gives no line: {secret.mask(printable(what))}"
+            is_unknown = answer.status in (400, 401, 403)
+            raise LineError(f"{why}; look at dingtalk_app.client_secret" if is_unknown else why)
         return same_house(f"{endpoint}?{urlencode({'ticket': ticket})}", settings.url)
 
     async def _take(self, socket: Any, message: aiohttp.WSMessage) -> None:

@@ -25,6 +25,7 @@ from collector.replies.port import Hear, Said
 PING_S = 120.0  # until the other side names another pace
 TOAST_S = 2.5  # a tap waits three seconds for its answer
 PARTS_MOST, WAITING_MOST = 64, 64
+_AUTH_FAILED = 514  # as the SDK has it
 WAIT = "已收到，正在登记。 Received, one moment."
 
 
@@ -52,7 +53,9 @@ class FeishuLine(Line):
         given = data.get("URL") if isinstance(data, dict) else None
         if said.get("code") != 0 or not isinstance(given, str):
             what = f"HTTP {answer.status} code {said.get('code')} {said.get('msg', '')}"
-            raise LineError(f"Feishu gives no line: {secret.mask(printable(what))}")
+            why = f"Feishu gives no line: {secret.mask(printable(what))}"
+            is_unknown = said.get("code") == _AUTH_FAILED
+            raise LineError(f"{why}; look at feishu_app.app_secret" if is_unknown else why)
         services = parse_qs(urlsplit(given).query).get("service_id", [""])
         if not services[0].isdigit():
             raise LineError("Feishu's line names no service")

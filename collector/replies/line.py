@@ -73,7 +73,7 @@ class Line:
                     aiohttp.ClientError,
                     OSError,
                 ) as error:
-                    why = str(error) or type(error).__name__
+                    why = _why(error)
                 if not self.why:
                     log.warning("%s: %s; it is opened again", self.name, why)
                 self.why = why
@@ -135,6 +135,15 @@ class Line:
     async def _take(self, socket: Any, message: aiohttp.WSMessage) -> None:
         """One message: act on it, and confirm it only then."""
         raise NotImplementedError
+
+
+def _why(error: Exception) -> str:
+    """Without the line's address, which holds a ticket."""
+    if isinstance(error, aiohttp.ClientResponseError):
+        return f"the line that was offered answers HTTP {error.status}"
+    if isinstance(error, aiohttp.InvalidURL):
+        return "the line that was offered is no address"
+    return str(error) or type(error).__name__
 
 
 def same_house(given: str, base: str) -> str:

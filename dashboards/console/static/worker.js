@@ -22,7 +22,7 @@ self.addEventListener("push", (event) => {
   const told = read(event.data);
   event.waitUntil(self.registration.showNotification(told.title, {
     body: told.body,
-    tag: told.incident ? `incident-${told.incident}` : "notice", // a newer word takes the older one's place
+    tag: told.tag ?? "notice", // a newer word of one incident takes the older one's place
     renotify: told.urgent === true,
     data: { link: told.link, incident: told.incident },
   }));

@@ -1,6 +1,9 @@
 """What every test of the channels may ask for."""
 
+import shutil
+import ssl
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +17,7 @@ from tests.alerts.notify.worlds import (
     ServiceWorld,
     WebhookWorld,
     World,
+    own_certificate,
 )
 from tests.collector.box import KEY
 from tests.services.servers import Mosquitto
@@ -51,3 +55,10 @@ async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
         ]()
     async with made.there(Clock()) as there:
         yield there
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> ssl.SSLContext:
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl makes the certificate")
+    return own_certificate(tmp_path)

@@ -213,8 +213,10 @@ class WecomServer(Tencent):
     async def answer(self, request: web.Request, body: bytes) -> web.Response:
         say = self.say
         if request.path == self.token_path:
-            if request.query.get("corpid") != "ww01" or request.query.get("corpsecret") != SECRET:
-                return say(40013, f"invalid corpid or secret {SECRET}")
+            if request.query.get("corpid") != "ww01":
+                return say(40013, "invalid corpid, hint: [1], from ip: 203.0.113.7")
+            if request.query.get("corpsecret") != SECRET:
+                return say(40001, "invalid credential, hint: [1], from ip: 203.0.113.7")
             return say(0, "ok", **self.grant())
         if self.is_stale(request):
             return say(self.stale, "access_token expired")
@@ -223,8 +225,10 @@ class WecomServer(Tencent):
         if self.mode == "busy":
             return say(45009, "api freq out of limit")
         message = json.loads(body)
-        if not isinstance(message.get("agentid"), int) or message["msgtype"] != "text":
-            return say(40056, "invalid agentid")
+        if message.get("agentid") != 1000002:
+            return say(301002, "not allow operate another agent with this accesstoken")
+        if message["msgtype"] != "text":
+            return say(40008, "invalid message type")
         if not 0 < len(message["text"]["content"].encode()) <= 2048:
             return say(44004, "text content is empty, or too long")
         if message["touser"] not in self.members:
@@ -237,6 +241,7 @@ class WechatServer(Tencent):
     """api.weixin.qq.com: stable_token and template/send, with the forms of a template's fields."""
 
     token_path = "/cgi-bin/stable_token"
+    wrong_secret = 40125
     followers = frozenset({"oABCDEFGHIJKLMNOPQRSTUVWXYZ0"})
     fields = frozenset({"thing1", "phrase2", "time3", "thing4", "character_string5"})
 
@@ -246,11 +251,13 @@ class WechatServer(Tencent):
         if request.path == self.token_path:
             wanted = {"grant_type": "client_credential", "appid": "wx01", "secret": SECRET}
             if message != wanted:
-                return say(40125, "invalid appsecret")
+                return say(self.wrong_secret, "invalid appsecret")
             return web.json_response(self.grant())  # with no errcode beside it
         if self.is_stale(request):
             return say(self.stale, "access_token expired")
         if self.mode == "busy":
+            return say(45011, "api minute-quota reach limit, must slower")
+        if self.mode == "used up":
             return say(45009, "reach max api daily quota limit")
         if self.mode == "refusing" or message["touser"] not in self.followers:
             return say(43004, "require subscribe hint: [x]")
@@ -274,6 +281,67 @@ class WechatServer(Tencent):
         if name.startswith("time"):
             time.strptime(value, "%Y-%m-%d %H:%M")
         return "over 32" if len(value) > 32 else ""
+
+
+class DingtalkServer(Service):
+    """api.dingtalk.com: accessToken and oToMessages/batchSend, refusals with a status of their own."""
+
+    token_path = "/v1.0/oauth2/accessToken"
+
+    def is_ante_room(self, request: web.Request) -> bool:
+        return request.path == self.token_path
+
+    async def answer(self, request: web.Request, body: bytes) -> web.Response:
+        def refuse(status: int, code: str, words: str) -> web.Response:
+            return web.json_response({"code": code, "message": words}, status=status)
+
+        message = json.loads(body)
+        if request.path == self.token_path:
+            if message != {"appKey": "ding01", "appSecret": SECRET}:
+                return refuse(400, "invalidClientIdOrSecret", "无效的clientId或者clientSecret")
+            return web.json_response({"accessToken": TOKEN, "expireIn": 7200})
+        if request.headers.get("x-acs-dingtalk-access-token") != TOKEN:
+            return refuse(401, "InvalidAuthentication", "不合法的access_token")
+        if self.mode == "busy":
+            return refuse(403, "Forbidden.AccessDenied.QpsLimitForApi", f"slow down, {TOKEN}")
+        if self.mode == "refusing":
+            return refuse(400, "invalidParameter.robotCode.notExsit", "robot 不存在")
+        words = json.loads(message["msgParam"])["content"]
+        if not words.strip():
+            return refuse(400, "miss.param.contentOfText", "content 为空")
+        if len(words.encode()) > 5_000:
+            return refuse(400, "invalidParameter.msgParam.tooLong", "msgParam 过长")
+        self.taken.append(message)
+        return web.json_response({"processQueryKey": "q1", "invalidStaffIdList": []})
+
+
+class FeishuServer(Service):
+    """open.feishu.cn: tenant_access_token and im/v1/messages, refusals with 200 or 400."""
+
+    token_path = "/open-apis/auth/v3/tenant_access_token/internal"
+
+    def is_ante_room(self, request: web.Request) -> bool:
+        return request.path == self.token_path
+
+    async def answer(self, request: web.Request, body: bytes) -> web.Response:
+        def say(code: int, words: str, status: int = 200, **more: Any) -> web.Response:
+            return web.json_response({"code": code, "msg": words, **more}, status=status)
+
+        message = json.loads(body)
+        if request.path == self.token_path:
+            if message != {"app_id": "cli_01", "app_secret": SECRET}:
+                return say(10014, "app secret invalid")
+            return say(0, "ok", tenant_access_token=TOKEN, expire=7200)
+        if request.headers.get("Authorization") != f"Bearer {TOKEN}":
+            return say(99991663, "Invalid access token for authorization.", 400)
+        if self.mode == "busy":
+            return say(99991400, f"request trigger frequency limit, {TOKEN}", 400)
+        if self.mode == "refusing":
+            return say(230013, "Bot has NO availability to this user.", 400)
+        if len(body) > 30 * 1024 or len(message["uuid"]) > 50:
+            return say(230025, "The length of the message content reaches its limit.", 400)
+        self.taken.append(message)
+        return say(0, "success", data={"message_id": "om_1"})
 
 
 class AliyunServer(Service):
@@ -371,6 +439,9 @@ class PushService(Service):
         told = json.loads(urlsafe_b64decode(claims + "=="))
         if scheme != "vapid" or told["aud"] != self.url.removesuffix(self.path):
             return web.Response(status=403, text="bad vapid")
+        if self.mode == "another key":
+            words = "the VAPID credentials do not correspond to those of the subscription"
+            return web.Response(status=403, text=words)
         if self.mode == "busy":
             return web.Response(status=429, text="slow down", headers={"Retry-After": "30"})
         if self.mode == "refusing":

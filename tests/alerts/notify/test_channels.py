@@ -2,19 +2,18 @@ import hashlib
 import hmac
 import json
 import logging
-import shutil
 import ssl
-import subprocess
+import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
-from pathlib import Path
 from typing import Any
 
 import pytest
+from aiosmtpd.smtp import AuthResult
 
 from alerts.links import PREFIX, Link, LinkKind, Links
 from alerts.notify.answers import retry_after
@@ -45,9 +44,11 @@ from tests.services.servers import Mosquitto
 
 
 async def test_a_webhook_is_signed_over_its_time_and_body() -> None:
-    async with WebhookWorld().there(Clock()) as world:
+    house_time = Clock(0.0, 0.0, 60.0)  # of a demo: whoever hears it has the real time
+    async with WebhookWorld().there(house_time) as world:
         await world.channel.send(notice(world.address))
     headers, body = world.received[0]
+    assert abs(time.time() - int(headers["X-Shouwang-Timestamp"])) < 60
     signed = headers["X-Shouwang-Timestamp"].encode() + b"." + body
     wanted = hmac.new(b"a key of the demo", signed, hashlib.sha256).hexdigest()
     assert headers["X-Shouwang-Signature"] == f"sha256={wanted}"
@@ -219,13 +220,49 @@ async def test_what_is_no_mail_address_is_rejected(to: str) -> None:
     assert not world.received
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
-async def test_mail_is_never_handed_to_a_server_that_nobody_vouches_for(tmp_path: Path) -> None:
-    async with EmailWorld(own_certificate(tmp_path)).there(Clock()) as world:
+async def test_mail_is_never_handed_to_a_server_that_nobody_vouches_for(
+    certificate: ssl.SSLContext,
+) -> None:
+    async with EmailWorld(certificate).there(Clock()) as world:
         world.channel._tls = None  # type: ignore[attr-defined]
         outcome = await world.channel.send(notice(world.address))
     assert isinstance(outcome, Retry), outcome
+    assert "its certificate is not trusted (self-signed certificate)" in outcome.why
     assert not world.received
+
+
+@pytest.mark.parametrize(
+    ("security", "words"),
+    [
+        (MailSecurity.TLS, "wrong version number"),
+        (MailSecurity.STARTTLS, "STARTTLS extension not supported"),
+    ],
+)
+async def test_a_server_that_speaks_another_way_names_the_settings(
+    security: MailSecurity, words: str
+) -> None:
+    async with EmailWorld().there(Clock()) as world:
+        world.channel._server = replace(world.channel._server, security=security)  # type: ignore[attr-defined]
+        outcome = await world.channel.send(notice(world.address))
+    assert isinstance(outcome, Retry | Rejected)
+    assert words.lower() in outcome.why.lower().replace("_", " ")
+    assert outcome.why.endswith("; look at mail.security and mail.port")
+
+
+async def test_a_mail_server_that_lets_nobody_in_names_the_account(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MAIL_PASSWORD", "geheim-geheim")
+    async with EmailWorld(authenticator=lambda *_: AuthResult(success=False, handled=False)).there(
+        Clock()
+    ) as world:
+        channel: Any = world.channel
+        channel._server = replace(channel._server, username="watch", password="env:MAIL_PASSWORD")
+        outcome = await channel.send(notice(world.address))
+    assert isinstance(outcome, Rejected)
+    assert outcome.why.startswith("SMTP 535 ")
+    assert outcome.why.endswith("; look at mail.username and mail.password")
+    assert "geheim" not in outcome.why
 
 
 async def test_mail_is_never_handed_in_open_where_starttls_is_asked_for() -> None:
@@ -234,7 +271,7 @@ async def test_mail_is_never_handed_in_open_where_starttls_is_asked_for() -> Non
             world.channel._server,  # type: ignore[attr-defined]
             security=MailSecurity.STARTTLS,
         )
-        assert isinstance(await world.channel.send(notice(world.address)), Retry)
+        assert isinstance(await world.channel.send(notice(world.address)), Rejected)
     assert not world.received
 
 
@@ -248,23 +285,10 @@ async def test_machines_that_answer_mail_are_asked_not_to() -> None:
     assert message.get_content_type() == "multipart/alternative"
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
-async def test_mail_is_handed_in_over_starttls(tmp_path: Path) -> None:
-    async with EmailWorld(own_certificate(tmp_path)).there(Clock()) as world:
+async def test_mail_is_handed_in_over_starttls(certificate: ssl.SSLContext) -> None:
+    async with EmailWorld(certificate).there(Clock()) as world:
         outcome = await world.channel.send(notice(world.address))
     assert isinstance(outcome, Accepted), outcome
-
-
-def own_certificate(folder: Path) -> ssl.SSLContext:
-    cert, private = folder / "cert.pem", folder / "key.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
-         "-subj", "/CN=mail.test", "-keyout", private, "-out", cert],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(cert, private)
-    return context
 
 
 async def test_a_log_line_is_one_line_whatever_the_words(caplog: pytest.LogCaptureFixture) -> None:

@@ -10,7 +10,7 @@ from alerts.notify.outcome import Accepted, Rejected, Retry
 from alerts.registry.model import ChannelKind
 from edge.clock import Clock
 from tests.alerts.notify.services import GARBAGE, SECRET, TOKEN
-from tests.alerts.notify.worlds import SERVICES, ServiceWorld, World, notice
+from tests.alerts.notify.worlds import LINK, SERVICES, ServiceWorld, World, notice
 
 
 async def test_what_the_server_takes_is_accepted_with_its_word(world: World) -> None:
@@ -88,6 +88,21 @@ async def test_a_notice_without_words_is_never_sent(service: ServiceWorld) -> No
     outcome = await service.channel.send(notice(service.address, title=" ", text="\n"))
     assert isinstance(outcome, Rejected)
     assert not service.received
+
+
+@pytest.mark.parametrize("words", ["水位过高", '"\\', "<b>\t\n"])
+async def test_a_notice_that_is_too_long_is_cut_to_what_the_service_takes(
+    service: ServiceWorld, words: str
+) -> None:
+    text = f"{words * 20_000}\n点开处理：{LINK}"
+    outcome = await service.channel.send(notice(service.address, title="棚" * 300, text=text))
+    assert isinstance(outcome, Accepted), outcome
+    assert len(service.received) == 1
+
+
+async def test_half_a_sign_in_a_name_stops_nobody(service: ServiceWorld) -> None:
+    outcome = await service.channel.send(notice(service.address, title="棚\ud83d：烟雾报警"))
+    assert isinstance(outcome, Accepted), outcome
 
 
 @pytest.mark.parametrize("mode", GARBAGE)

@@ -9,7 +9,7 @@ from typing import Any
 
 from alerts.notify.dispatcher import Dispatcher
 from alerts.notify.limits import Allowance
-from alerts.notify.notice import Notice, NoticeReason
+from alerts.notify.notice import Notice, NoticeReason, NoticeState
 from alerts.notify.outcome import Accepted, Outcome, Rejected, Retry
 from alerts.notify.port import Channel
 from alerts.registry.model import Address, ChannelKind
@@ -367,6 +367,25 @@ async def test_what_has_no_turn_is_held_says_why_and_goes_as_one_message() -> No
     proof = dict(outbox.settled)[3]
     assert isinstance(proof, Accepted)
     assert proof.proof.startswith("one message with 4 more; waited 1 s")
+
+
+async def test_what_was_tried_and_waits_keeps_the_reason_why_it_was_not_taken() -> None:
+    outbox, fake = Outbox(), Kept()
+    tried: dict[str, Any] = {
+        "state": NoticeState.RETRYING, "attempts": 3, "detail": "mail.example: no such name",
+    }  # fmt: skip
+    async with running(outbox, {MAIL: fake}, limits=limited) as dispatcher:
+        for id in (1, 2):
+            outbox.waiting[id] = notice(id, channel=MAIL, incident=id)
+        await until(lambda: len(fake.sent) == 2)
+        outbox.waiting[3] = notice(3, channel=MAIL, incident=3, **tried)
+        outbox.waiting[4] = notice(4, channel=MAIL, incident=4)
+        dispatcher.wake()
+        await until(lambda: len(outbox.held) == 2)
+    assert {ids[0]: why for ids, _, why in outbox.held} == {
+        3: "mail.example: no such name",
+        4: "waits 1 s for its turn: 4 in 1.2 s",
+    }
 
 
 async def test_fire_takes_the_reserved_token_while_others_wait() -> None:

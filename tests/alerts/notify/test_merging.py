@@ -27,6 +27,19 @@ def test_one_alone_stays_as_it_is() -> None:
     assert merged([one(1)]) == one(1)
 
 
+def test_a_message_is_known_again_only_by_what_is_in_it() -> None:
+    """A mailbox or a chat that took the first attempt drops whatever comes by the same key."""
+    assert one(1).key == "1"
+    both, again, more = merged([one(1), one(2)]), merged([one(2), one(1)]), [one(1), one(2), one(3)]
+    assert both.key == again.key
+    assert len({one(1).key, both.key, merged(more).key}) == 3
+    ids = [
+        letter(each, "a@b.cn", MailServer(host="x"), Clock())["Message-ID"]
+        for each in (one(1), both)
+    ]
+    assert ids[0] != ids[1]
+
+
 def test_the_gravest_stands_in_full_and_the_others_by_their_titles() -> None:
     fire = one(3, cls=IncidentClass.FIRE, severity=Severity.MINOR)
     together = merged([one(1), one(2, severity=Severity.CRITICAL), fire])

@@ -1,5 +1,6 @@
 import asyncio
 import socket
+import ssl
 import threading
 from collections.abc import AsyncIterator
 from typing import Any
@@ -9,6 +10,7 @@ from aiohttp import web
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from alerts.notify.outbound import ANSWER_MOST, Outbound, Refused, Unreachable, is_public
+from tests.alerts.notify.services import Wecom
 
 
 class Names(AbstractResolver):
@@ -33,6 +35,11 @@ class Names(AbstractResolver):
     async def close(self) -> None: ...
 
 
+class NoNames(Names):
+    async def resolve(self, *_: Any, **__: Any) -> list[ResolveResult]:
+        raise OSError(None, "DNS lookup failed")
+
+
 @pytest.fixture
 async def port() -> AsyncIterator[int]:
     async def answer(request: web.Request) -> web.StreamResponse:
@@ -49,6 +56,12 @@ async def port() -> AsyncIterator[int]:
                 raise web.HTTPTemporaryRedirect("/loop")
             case "/big":
                 return web.Response(body=b"x" * (4 * ANSWER_MOST))
+            case "/drip":
+                drip = web.StreamResponse()
+                await drip.prepare(request)
+                for _ in range(30):
+                    await drip.write(b".")
+                    await asyncio.sleep(0.1)
             case "/slow":
                 await asyncio.sleep(3)
         return web.Response(text=f"{request.method} {await request.text()}")
@@ -168,6 +181,44 @@ async def test_a_huge_answer_is_cut_and_a_slow_one_given_up(port: int) -> None:
         assert len((await outbound.get(f"http://127.0.0.1:{port}/big")).body) == ANSWER_MOST
         with pytest.raises(Unreachable, match="no answer in time"):
             await outbound.get(f"http://127.0.0.1:{port}/slow")
+        with pytest.raises(Unreachable, match="no answer in time"):
+            await outbound.get(f"http://127.0.0.1:{port}/drip")
+
+
+async def test_why_there_is_no_connection_is_said_so_that_somebody_can_mend_it(
+    port: int, certificate: ssl.SSLContext
+) -> None:
+    async with Wecom().there(tls=certificate) as service:
+        places = {service.host, f"127.0.0.1:{port}", "127.0.0.1:1"}
+        async with Outbound(allow=places, resolver=NoNames()) as outbound:
+            for url, words in (
+                (
+                    service.url,
+                    "its certificate is not trusted (self-signed certificate); look at it",
+                ),
+                (f"https://127.0.0.1:{port}/", "it speaks no TLS there; look at scheme and port"),
+                ("https://nobody.test/", "no such name, or no name server answers"),
+                ("http://127.0.0.1:1/", "no connection (Connection refused)"),
+            ):
+                with pytest.raises(Unreachable) as error:
+                    await outbound.get(url)
+                assert words in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("user", "header", "words"),
+    [
+        ("zhang:geheim@", "Bearer x", "a password in the URL beside a token; keep one"),
+        ("", "Bearer x\n", "the header Authorization would hold a line end"),
+    ],
+)
+async def test_what_no_request_can_hold_is_refused_by_its_own_name(
+    port: int, user: str, header: str, words: str
+) -> None:
+    async with Outbound(allow={f"127.0.0.1:{port}"}) as outbound:
+        with pytest.raises(Refused, match=words) as error:
+            await outbound.post(f"http://{user}127.0.0.1:{port}/", b"", {"Authorization": header})
+    assert "geheim" not in str(error.value)
 
 
 async def test_names_that_hang_hold_up_neither_other_names_nor_asyncios_threads(

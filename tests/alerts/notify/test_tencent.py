@@ -1,13 +1,14 @@
 """WeCom's application and WeChat's service account: tokens, and who is not reached."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from alerts.notify.notice import NoticeReason
 from alerts.notify.outcome import Accepted, Rejected, Retry
 from alerts.registry.model import ChannelKind
 from alerts.words import Language, Severity
@@ -28,6 +29,20 @@ async def test_one_token_serves_many_messages_at_once(world: ServiceWorld) -> No
     sends = (world.channel.send(notice(world.address, id=n)) for n in range(8))
     assert all(isinstance(each, Accepted) for each in await asyncio.gather(*sends))
     assert service.tokens == 1
+
+
+async def test_those_who_wait_for_a_token_that_never_comes_do_not_ask_one_after_another(
+    world: ServiceWorld,
+) -> None:
+    service: Any = world.service
+    world.mode = "hanging"  # longer than the outbound client waits
+    sends = (world.channel.send(notice(world.address, id=n)) for n in range(8))
+    begun = time.monotonic()
+    assert all(isinstance(each, Retry) for each in await asyncio.gather(*sends))
+    assert time.monotonic() - begun < 6
+    assert len(service.asked) == 1
+    world.mode = "fine"
+    assert isinstance(await world.channel.send(notice(world.address)), Accepted)
 
 
 @pytest.mark.parametrize("code", [40001, 40014, 42001])
@@ -68,7 +83,7 @@ async def test_a_wrong_secret_is_final_and_not_shown(
     monkeypatch.setenv("ROBOT_SECRET", "another-secret")
     outcome = await world.channel.send(notice(world.address))
     assert isinstance(outcome, Rejected)
-    assert "unknown to WeCom" in outcome.why or "not the account's" in outcome.why
+    assert "wecom.secret is not the right" in outcome.why or "not the account's" in outcome.why
     assert "another-secret" not in outcome.why
 
 
@@ -122,6 +137,40 @@ async def test_a_phrase_is_chinese_whatever_the_person_reads() -> None:
     assert world.received[0]["data"]["phrase2"]["value"] == "危险"
 
 
+async def test_what_is_over_is_no_danger_whatever_the_person_reads() -> None:
+    over = {
+        "title": "[Recovered] Shed 2: smoke",
+        "text": "Back to normal.",
+        "severity": Severity.CRITICAL,
+    }
+    async with ServiceWorld(ChannelKind.WECHAT).there(Clock()) as world:
+        await world.channel.send(
+            notice(world.address, reason=NoticeReason.RECOVERED, language=Language.EN, **over)
+        )
+    assert world.received[0]["data"]["phrase2"]["value"] == "已恢复"
+
+
+async def test_another_application_s_number_is_named() -> None:
+    async with ServiceWorld(ChannelKind.WECOM_APP).there(Clock()) as world:
+        channel: Any = world.channel
+        channel._agent_id = 1000003
+        outcome = await channel.send(notice(world.address))
+    assert isinstance(outcome, Rejected)
+    assert "wecom.agent_id and wecom.secret are not of the same application" in outcome.why
+
+
+async def test_an_account_s_frozen_or_wrong_secret_is_final_by_either_code() -> None:
+    for code in (40001, 40125):
+        async with ServiceWorld(ChannelKind.WECHAT).there(Clock()) as world:
+            service: Any = world.service
+            service.wrong_secret = code
+            channel: Any = world.channel
+            channel._account = "wx02"
+            outcome = await channel.send(notice(world.address))
+        assert isinstance(outcome, Rejected)
+        assert "wechat.secret is not" in outcome.why
+
+
 async def test_somebody_who_does_not_follow_is_not_reached() -> None:
     async with ServiceWorld(ChannelKind.WECHAT).there(Clock()) as world:
         outcome = await world.channel.send(notice(replace(world.address, to="oSomebodyElse")))
@@ -129,9 +178,9 @@ async def test_somebody_who_does_not_follow_is_not_reached() -> None:
     assert "does not follow the account" in outcome.why
 
 
-async def test_a_day_that_is_used_up_waits_an_hour_at_a_time() -> None:
+async def test_a_day_that_is_used_up_is_for_the_next_address() -> None:
     async with ServiceWorld(ChannelKind.WECHAT).there(Clock()) as world:
-        world.mode = "busy"
+        world.mode = "used up"
         outcome = await world.channel.send(notice(world.address))
-    assert isinstance(outcome, Retry)
-    assert outcome.after == timedelta(hours=1)
+    assert isinstance(outcome, Rejected)
+    assert "allowance of a day is used up" in outcome.why

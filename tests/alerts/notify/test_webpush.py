@@ -15,6 +15,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from alerts.notify.browsers import Subscription
+from alerts.notify.merging import merged
+from alerts.notify.notice import NoticeReason
 from alerts.notify.outbound import Outbound
 from alerts.notify.outcome import Accepted, Rejected, Retry
 from alerts.notify.webpush import WebPush, encrypted, payload, public, subscription
@@ -86,6 +88,23 @@ async def test_a_browser_can_read_it_and_nobody_else(browser: PushService) -> No
     )
 
 
+async def test_only_news_of_the_same_incident_alone_takes_an_older_one_s_place(
+    browser: PushService,
+) -> None:
+    """A push service, and then the browser, drops the older of two by one name."""
+    push = channel(browser)
+    together = merged([notice(HERE), notice(HERE, id=43, incident=8)])
+    turns = [notice(HERE, id=n, incident=0, reason=NoticeReason.REMINDER) for n in (1, 2)]
+    for each in (notice(HERE), together, *turns):
+        await push.send(each)
+    await push.close()
+    topics = [headers.get("Topic") for headers, _ in browser.taken]
+    tags = [message["tag"] for _, message in browser.taken]
+    assert topics == ["incident-7", None, None, None]
+    assert tags[0] == "incident-7"
+    assert len(set(tags)) == 4
+
+
 async def test_one_that_registered_itself_is_looked_up_when_it_is_sent(
     browser: PushService,
 ) -> None:
@@ -120,6 +139,7 @@ async def test_the_longest_message_fits_one_record(browser: PushService) -> None
         ("busy", Retry, "HTTP 429 slow down"),
         ("broken", Retry, "HTTP 503"),
         ("hanging", Retry, "no answer in time"),
+        ("another key", Rejected, "webpush.key is not the one that this browser subscribed with"),
         ("refusing", Rejected, "HTTP 410: the browser has withdrawn its subscription"),
     ],
 )

@@ -2,10 +2,12 @@
 
 import asyncio
 import ssl
+import subprocess
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,8 +19,10 @@ from alerts.notify.alertmanager import Alertmanager
 from alerts.notify.aliyun import Aliyun
 from alerts.notify.announcer import Announcer
 from alerts.notify.dingtalk import DingtalkRobot
+from alerts.notify.dingtalk_app import DingTalkApp, DingTalkSettings
 from alerts.notify.email import Email, MailSecurity, MailServer
 from alerts.notify.feishu import FeishuRobot
+from alerts.notify.feishu_app import FeishuApp, FeishuSettings
 from alerts.notify.notice import Notice, NoticeReason
 from alerts.notify.ntfy import Ntfy
 from alerts.notify.outbound import Outbound
@@ -40,7 +44,9 @@ from tests.alerts.notify.services import (
     SECRET,
     AliyunServer,
     Dingtalk,
+    DingtalkServer,
     Feishu,
+    FeishuServer,
     NtfyServer,
     Service,
     WechatServer,
@@ -63,6 +69,19 @@ def notice(address: Address, **more: object) -> Notice:
         "created_at": T0, "due_at": T0,
     }  # fmt: skip
     return Notice(**(values | more))
+
+
+def own_certificate(folder: Path) -> ssl.SSLContext:
+    """A server's side of TLS, with a certificate that nobody has signed."""
+    cert, private = folder / "cert.pem", folder / "key.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+         "-subj", "/CN=mail.test", "-keyout", private, "-out", cert],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(cert, private)
+    return context
 
 
 class World:
@@ -132,9 +151,10 @@ class AlertmanagerWorld(WebhookWorld):
 class EmailWorld(World):
     refusal = "SMTP 550 no"
 
-    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None, **options: Any) -> None:
         self.received = []
         self._tls = tls
+        self._options = options
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
         if self.mode == "hanging":
@@ -154,7 +174,12 @@ class EmailWorld(World):
         loop = asyncio.get_running_loop()
         self.server = await loop.create_server(
             lambda: SMTP(
-                self, hostname="mail.test", tls_context=self._tls, require_starttls=bool(self._tls)
+                self,
+                hostname="mail.test",
+                tls_context=self._tls,
+                require_starttls=bool(self._tls),
+                auth_require_tls=False,
+                **self._options,
             ),
             "127.0.0.1",
             0,
@@ -316,6 +341,22 @@ def _wecom_app(service: Service, outbound: Outbound, clock: Clock) -> Made:
     return channel, Address(channel=ChannelKind.WECOM_APP, to="chen"), "60020 not allow to access"
 
 
+def _dingtalk_app(service: Service, outbound: Outbound, clock: Clock) -> Made:
+    settings = DingTalkSettings(
+        client_id="ding01", client_secret="env:ROBOT_SECRET", url=service.url.rstrip("/")
+    )
+    address = Address(channel=ChannelKind.DINGTALK_APP, to="manager4220")
+    return DingTalkApp(settings, outbound, clock), address, "invalidParameter.robotCode.notExsit"
+
+
+def _feishu_app(service: Service, outbound: Outbound, clock: Clock) -> Made:
+    settings = FeishuSettings(
+        app_id="cli_01", app_secret="env:ROBOT_SECRET", url=service.url.rstrip("/")
+    )
+    address = Address(channel=ChannelKind.FEISHU_APP, to="ou_7d8a6e6df7621556ce0d21922b676706")
+    return FeishuApp(settings, outbound, clock), address, "230013 Bot has NO availability"
+
+
 FIELDS = {
     "thing1": "summary", "phrase2": "severity", "time3": "time", "thing4": "do",
     "character_string5": "incident",
@@ -371,7 +412,7 @@ def _voice(service: Service, outbound: Outbound, clock: Clock) -> Made:
 
 def _ntfy(service: Service, outbound: Outbound, clock: Clock) -> Made:
     address = Address(channel=ChannelKind.NTFY, to="env:ROBOT_URL", secret="env:ROBOT_SECRET")
-    return Ntfy(outbound, clock), address, "HTTP 403"
+    return Ntfy(outbound, clock), address, "no token that may write to this topic"
 
 
 _SERVICES: dict[ChannelKind, type[Service]] = {
@@ -379,6 +420,8 @@ _SERVICES: dict[ChannelKind, type[Service]] = {
     ChannelKind.DINGTALK: Dingtalk,
     ChannelKind.FEISHU: Feishu,
     ChannelKind.WECOM_APP: WecomServer,
+    ChannelKind.DINGTALK_APP: DingtalkServer,
+    ChannelKind.FEISHU_APP: FeishuServer,
     ChannelKind.WECHAT: WechatServer,
     ChannelKind.SMS: AliyunServer,
     ChannelKind.VOICE: AliyunServer,
@@ -389,6 +432,8 @@ _MAKERS: dict[ChannelKind, Callable[[Service, Outbound, Clock], Made]] = {
     ChannelKind.DINGTALK: _robot(ChannelKind.DINGTALK, DingtalkRobot, "310000 sign not match"),
     ChannelKind.FEISHU: _robot(ChannelKind.FEISHU, FeishuRobot, "19024 Key Words Not Found"),
     ChannelKind.WECOM_APP: _wecom_app,
+    ChannelKind.DINGTALK_APP: _dingtalk_app,
+    ChannelKind.FEISHU_APP: _feishu_app,
     ChannelKind.WECHAT: _wechat,
     ChannelKind.SMS: _sms,
     ChannelKind.VOICE: _voice,

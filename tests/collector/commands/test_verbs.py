@@ -1,5 +1,6 @@
 """Every verb by its words: what it says and its exit code, and what it leaves alone."""
 
+import re
 import subprocess
 import sys
 import time
@@ -42,6 +43,14 @@ site = "riverside"
 name = "李"
 role = "community"
 addresses = [{ channel = "sms", to = "13800001111" }]
+"""
+HANS = """
+[[people]]
+id = "hans"
+site = "riverside"
+name = "Hans"
+role = "community"
+addresses = [{ ADDRESS }]
 """
 
 
@@ -230,6 +239,42 @@ def test_why_tells_the_time_of_the_place(cell, say, monkeypatch):
     with Operations(f"sqlite:///{cell / 'state' / 'operations.db'}") as operations:
         at = operations.considered(1, "mei")[0].at.astimezone(ZoneInfo("Asia/Shanghai"))
     assert (code, f"{at:%m-%d %H:%M:%S}" in text) == (0, True), text
+    hours = set(re.findall(r"\d\d-\d\d \d\d:\d\d:\d\d", text))
+    assert hours == {f"{at:%m-%d %H:%M:%S}"}, "who was asked and what was sent, by one clock"
+
+
+@pytest.mark.parametrize(
+    ("address", "behind", "told"),
+    [
+        ('channel = "wecom", to = "env:THERE", group = true', "", "env:THERE: the variable is not"),
+        ('channel = "sms", to = "13800001111", secret = "env:THERE"', "", "env:THERE: the variable"),
+        ('channel = "feishu", to = "env:THERE", group = true', "geheim", "no scheme; write https://"),
+        ('channel = "webhook", to = "http://10.0.0.9:8080/x"', "",
+         "10.0.0.9: not a public address; list '10.0.0.9:8080' under 'allow'"),
+        ('channel = "ntfy", to = "env:THERE", secret = "env:HOME"', "https://u:geheim@ntfy.cn/topic",
+         "a password in the URL beside a token; keep one"),
+        ('channel = "webhook", to = "http://10.0.0.8:8080/x"', "", ""),
+        ('channel = "wecom", to = "env:THERE @zhang", group = true', "https://wecom.cn/?key=geheim", ""),
+    ],
+)  # fmt: skip
+def test_an_address_that_leads_nowhere_is_named_before_it_is_needed(
+    cell, say, monkeypatch, address, behind, told
+):
+    if behind:
+        monkeypatch.setenv("THERE", behind)
+    (cell / "village").mkdir()
+    assert say(["export", "village"])[0] == 0
+    people = cell / "village" / "people.toml"
+    people.write_text(people.read_text() + HANS.replace("ADDRESS", address))
+    settings = cell / "good.toml"
+    settings.write_text(settings.read_text() + '\n[notices]\nallow = ["10.0.0.8:8080"]\n')
+    code, text = say(["check", "--config", "good.toml", "village"])
+    assert code == 0, text
+    assert "geheim" not in text
+    if told:
+        assert f"people[hans].addresses[1]: {told}" in text
+    else:
+        assert "people[hans]" not in text
 
 
 def test_an_address_on_a_channel_that_is_not_set_up_is_named(cell, say):

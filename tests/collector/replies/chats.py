@@ -28,6 +28,7 @@ class Chat:
         self.heard: asyncio.Queue[Any] = asyncio.Queue()
         """What came back on the line."""
         self.opened = asyncio.Event()
+        self.is_full = False
 
     @property
     def host(self) -> str:
@@ -71,6 +72,8 @@ class Chat:
 
     async def _line(self, request: web.Request) -> web.StreamResponse:
         self.check(request)
+        if self.is_full:
+            raise web.HTTPForbidden(text="too many lines")
         self.line = web.WebSocketResponse()
         await self.line.prepare(request)
         self.lines += 1

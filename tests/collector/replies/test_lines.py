@@ -138,7 +138,23 @@ async def test_a_wrong_secret_is_told_without_showing_it(chat, ear, monkeypatch,
     line = line_to(chat, ear)
     async with running(line):
         await until(lambda: "gives no line" in line.why)
+    setting = (
+        "dingtalk_app.client_secret" if isinstance(chat, DingTalk) else "feishu_app.app_secret"
+    )
+    assert line.why.endswith(f"; look at {setting}")
     assert "wrong-secret-9" not in line.why + caplog.text
+
+
+async def test_a_line_that_is_refused_shows_nothing_of_its_ticket(chat, ear, caplog):
+    chat.is_full = True
+    line = line_to(chat, ear)
+    with caplog.at_level("DEBUG"):
+        async with running(line):
+            await until(lambda: "HTTP 403" in line.why)
+    for secret in ("ticket", "device_id", "d1"):
+        assert secret not in line.why + "".join(
+            record.getMessage() for record in caplog.records if record.name.startswith("collector")
+        )
 
 
 async def test_a_server_that_is_away_is_asked_again(chat, ear):

@@ -34,7 +34,7 @@ from dashboards.console.browsers import label_of
 from dashboards.ports import Push
 from edge.clock import Clock
 from tests.alerts.notify.services import PushService, base64url
-from tests.alerts.notify.test_channels import own_certificate
+from tests.alerts.notify.worlds import own_certificate
 from tests.dashboards.console.test_real_operations import _transition
 from tests.dashboards.desk_fixture import NOW, PUSH, house, registry
 
