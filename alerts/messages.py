@@ -84,7 +84,7 @@ def headline(
     say = _say(rule, language)
     name = clean(rule.names.by(language)) if rule else incident.rule
     where = values["where"]
-    what = fill(say.what, values) if say else None
+    what = fill(say.what, values) if say and not incident.seen_on_site else None
     if what is None:
         what = words.what.format(where=where, name=name)
     elif say and not _names_where(say.what):
@@ -94,7 +94,11 @@ def headline(
         name=name,
         where=where,
         what=what,
-        why=(fill(say.why, values) or "") if say else "",
+        why=_doubt(incident, words)
+        if incident.seen_on_site
+        else (fill(say.why, values) or "")
+        if say
+        else "",
         do=(fill(say.do, values) if say else None) or DO[language][incident.cls],
         since=words.since.format(at=at),
         power=_power(incident, registry, device, words),
@@ -150,7 +154,7 @@ def notice_words(
                 if before is None
                 else _came(before, words, language),
             )
-        elif reason is NoticeReason.REOPENED:
+        elif reason is NoticeReason.REOPENED and not incident.seen_on_site:
             lines.insert(0, words.again)
         elif reason is NoticeReason.FLAPPING:
             lines.insert(0, words.flapping)
@@ -246,6 +250,14 @@ def _ending(
     if incident.cls in SECOND_LOOK_CLASSES:
         lines.append(words.still_to_look)
     return lines
+
+
+def _doubt(incident: Incident, words: Phrases) -> str:
+    """Why it goes on though the figures are good: they would contradict the rule's own words."""
+    because = words.still_there
+    if incident.facts.get(SOURCE) == UNTRUSTED:
+        because = words.unproven
+    return words.back + because
 
 
 def _came(before: Before, words: Phrases, language: Language) -> str:

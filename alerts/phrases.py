@@ -38,6 +38,8 @@ class Phrases:
     look_again: str
     look: str
     unproven: str
+    back: str
+    still_there: str
     not_to_the_water: str
     closed: str
     unconfirmed: str
@@ -87,13 +89,15 @@ ZH = Phrases(
     still_to_look="还要有人到现场复查，确认了才算完。",
     look_again="{where}：{name}，数值已经恢复，请复查。",
     look="请到现场看看，拍张照就行，不用打字。",
+    back="数值已经恢复，",
+    still_there="但有人说还有问题：有人到现场看过才算完。",
     unproven="但这个设备的数据可能被人冒充，不能算数：有人到现场看过才算完。",
     not_to_the_water="天黑、下大雨就别去水边；去不了点一下就行，会请别人去。",
     closed="{where}：{name}，已复查确认，到此结束。",
     unconfirmed="{where}：{name}，到时间自动结束，没有人到现场确认过。",
     false_alarm="{where}：{name}，已判为误报。",
     drill_over="{where}：{name}，演练到此结束，谢谢配合。",
-    group="这条发给全群：谁去处理，请点开链接写上是谁。",
+    group="这条发给全群：谁去处理，请点开链接，选一下您是谁。",
     ask="找人问：{name}（{role}）{phone}",
     fire_brigade="火警 119",
     between=" · ",
@@ -141,6 +145,8 @@ EN = Phrases(
     still_to_look="Somebody still has to look at the place; it ends once that is confirmed.",
     look_again="{where}: {name}. The figures are back to normal; please look again.",
     look="Go and have a look. A photo is enough, no typing.",
+    back="The figures are back to normal. ",
+    still_there="But somebody says it is still there: it is over once somebody has looked.",
     unproven="But anybody could have sent these figures, so they prove nothing: it is over once "
     "somebody has looked.",
     not_to_the_water="Not to the water after dark or in heavy rain; "
@@ -149,7 +155,7 @@ EN = Phrases(
     unconfirmed="{where}: {name}. Closed by time; nobody confirmed it at the place.",
     false_alarm="{where}: {name}. Judged a false alarm.",
     drill_over="{where}: {name}. The drill is over, thank you.",
-    group="This went to a group: whoever goes, open the link and say who you are.",
+    group="This went to a group: whoever goes, open the link and choose your name.",
     ask="Ask: {name} ({role}) {phone}",
     fire_brigade="Fire brigade 119",
     between=" · ",
