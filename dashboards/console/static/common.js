@@ -89,7 +89,7 @@ export async function send(path, body, control, done = words.done) {
 export function filled(form) {
   const blank = [...form.elements].find((one) => one.required && !one.value.trim());
   if (blank) {
-    say(words.blank, true);
+    say(blank.tagName === "SELECT" ? words.unchosen : words.blank, true);
     blank.focus();
     return null;
   }

@@ -6,8 +6,9 @@ import { listen } from "./stream.js";
 const body = document.body;
 
 const clock = document.getElementById("clock");
-const spelled = new Intl.DateTimeFormat(document.documentElement.lang, {
-  timeZone: body.dataset.zone, month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hour12: false,
+// Day before month and 00:05 after midnight, as the server's words have it.
+const spelled = new Intl.DateTimeFormat(body.dataset.lang === "en" ? "en-GB" : "zh-CN", {
+  timeZone: body.dataset.zone, month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23",
 });
 
 function tick() {

@@ -12,14 +12,16 @@ async function renew() {
     const next = fresh.getElementById("main");
     if (!next) return;
     const writing = [...main.querySelectorAll("input[id]")].map(({ id, value }) => [id, value]);
-    const focused = document.activeElement?.id;
+    const { id: focused, dataset: { act: pressed } = {} } = document.activeElement ?? {};
     main.innerHTML = next.innerHTML;
     document.title = fresh.title;
     for (const [id, value] of writing) {
       const field = document.getElementById(id);
       if (field) field.value = value;
     }
-    if (focused && focused !== "main") document.getElementById(focused)?.focus();
+    // Whoever hears the page stays where they were; where that is gone, at its beginning.
+    const again = pressed ? `button[data-act="${pressed}"]` : focused ? `#${focused}` : "";
+    if (again) (document.querySelector(again) ?? main).focus();
   } catch {
     say(words.adrift, true, true);
   }

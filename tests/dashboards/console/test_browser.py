@@ -117,6 +117,30 @@ async def test_the_second_look_is_confirmed_with_one_tap_on_a_phone(phone: Visit
     assert found.state is State.CLOSED
 
 
+async def test_nobody_is_given_it_and_nobody_takes_the_phone_by_a_tap_too_early(
+    desktop: Visitor, here: House
+):
+    page = desktop.page
+    for path, chosen, button in (
+        ("/incidents/6", "交给谁", "交给他"),
+        ("/people", "接班", "接班"),
+    ):
+        await desktop.go(path)
+        choice = page.get_by_role("combobox", name=chosen)
+        assert await choice.input_value() == ""
+        posted = len(here.operations.story(6))
+        await page.get_by_role("button", name=button, exact=True).click()
+        assert await choice.evaluate("one => one.validity.valueMissing")
+        assert len(here.operations.story(6)) == posted
+    assert not await page.locator("#who").is_visible(), "nobody was asked who he is"
+
+
+async def test_the_clock_has_the_form_of_the_times_on_the_page(desktop: Visitor):
+    for language, time in (("zh", "11月22日 18:36"), ("en", "22 Nov, 18:36")):
+        await desktop.go(f"/?lang={language}")
+        assert await desktop.page.locator("#clock").text_content() == time
+
+
 async def test_what_somebody_else_does_shows_by_itself(desktop: Visitor, here: House):
     await desktop.go("/incidents/6")
     here.operations.comment(6, "guard", "已到棚口", "phone", NOW)

@@ -75,6 +75,38 @@ async def test_without_a_network_what_stands_is_kept_and_said_to_be_old(page: Pa
     await page.get_by_text("值班岗 18:36 接手").wait_for()
 
 
+async def test_who_acts_by_keys_or_by_ear_stays_where_the_button_was(page: Page):
+    await page.get_by_role("button", name="这件事一小时内别通知我").press("Enter")
+    await page.get_by_role("button", name="恢复通知").wait_for()
+    assert await page.evaluate("document.activeElement.textContent") == "恢复通知"
+    await page.get_by_role("button", name="我来处理").press("Enter")
+    await page.get_by_text("值班岗 18:36 接手").wait_for()
+    assert await page.evaluate("document.activeElement.dataset.act") == "/m/incidents/1/acknowledge"
+
+
+async def test_old_eyes_and_fingers_find_large_words_and_buttons(page: Page):
+    size = "[...document.querySelectorAll('{}')].map((one) => {})"
+    text = "parseFloat(getComputedStyle(one).fontSize)"
+    assert min(await page.evaluate(size.format("main h1, main p, main label, main li", text))) >= 16
+    height = "one.getBoundingClientRect().height"
+    assert min(await page.evaluate(size.format("main button, main a, main input", height))) >= 40
+    assert min(await page.evaluate(size.format("main .lead .act", height))) >= 48
+
+
+async def test_who_has_words_twice_as_large_reads_the_whole_page_within_its_width(page: Page):
+    height = "document.querySelector('h1').getBoundingClientRect().height"
+    once = await page.evaluate(height)
+    # As a phone's own setting does: whatever the page sizes by the root grows.
+    await page.evaluate("document.documentElement.style.fontSize = '200%'")
+    assert await page.evaluate(height) > 1.9 * once
+    for name in ("我来处理", "我去不了"):
+        box = await page.get_by_role("button", name=name).bounding_box()
+        assert box is not None
+        assert (box["x"] >= 0, box["x"] + box["width"] <= 390) == (True, True)
+    over = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert await page.evaluate(over) <= 0
+
+
 async def test_a_phone_as_wide_as_phones_are_shows_the_whole_page(page: Page):
     for language in ("zh", "en"):
         await page.goto(page.url.split("?")[0] + f"?lang={language}")
