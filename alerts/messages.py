@@ -159,7 +159,7 @@ def notice_words(
         elif reason is NoticeReason.FLAPPING:
             lines.insert(0, words.flapping)
         elif reason is NoticeReason.ASSIGNED:
-            lines.insert(0, words.assigned)
+            lines.insert(0, _given(to, words) if group and to is not None else words.assigned)
             if before is not None and before.declined:
                 lines.insert(0, words.cannot_come.format(names=_names(before, words)))
         elif reason is NoticeReason.SEVERITY:
@@ -168,7 +168,7 @@ def notice_words(
         lines.append(words.do.format(do=head.do))
         if incident.is_drill and incident.cls is IncidentClass.FIRE:
             lines.append(words.only_a_drill)
-    if group:
+    if group and reason is not NoticeReason.ASSIGNED:
         lines.append(words.group)
     if reason is not NoticeReason.CLOSED:
         lines.append(phone_line(incident, registry, words, language, to))
@@ -250,6 +250,11 @@ def _ending(
     if incident.cls in SECOND_LOOK_CLASSES:
         lines.append(words.still_to_look)
     return lines
+
+
+def _given(to: Person, words: Phrases) -> str:
+    """In a group nobody else may think that it is his."""
+    return words.assigned_in_group.format(name=clean(to.name))
 
 
 def _doubt(incident: Incident, words: Phrases) -> str:

@@ -21,6 +21,7 @@ class Phrases:
     again: str
     flapping: str
     assigned: str
+    assigned_in_group: str
     worse: str
     nobody: str
     nobody_came: str
@@ -73,6 +74,7 @@ ZH = Phrases(
     again="刚恢复，又出现了。",
     flapping="时好时坏，反复出现。先说这一次，平静下来以前不再一遍遍通知；变严重了会再说。",
     assigned="这件事交给您了，请点开链接接手。",
+    assigned_in_group="这件事交给{name}了，请{name}点开链接接手。",
     worse="程度有变，现在是“{word}”。",
     nobody="前面的人还没接，请您来处理。",
     nobody_came="{names}{waited}没接，请您来处理。",
@@ -129,6 +131,7 @@ EN = Phrases(
     flapping="It keeps coming and going. You are told this once, and no more until it is calm; if it "
     "gets worse you will hear.",
     assigned="This was given to you. Please open the link and take it over.",
+    assigned_in_group="This was given to {name}: please open the link and take it over.",
     worse="It has changed; it is now: {word}.",
     nobody="Nobody before you has taken this over. Please do.",
     nobody_came="{names} did not answer{waited}. Please take this over.",

@@ -423,6 +423,16 @@ def test_nobody_is_asked_to_phone_himself() -> None:
     assert "陈经理" not in text
 
 
+def test_a_group_hears_to_whom_it_is_given_and_is_not_asked_who_goes() -> None:
+    chen = REGISTRY.people[2]
+    given = NoticeReason.ASSIGNED
+    _, text = notice_words(POWER, power(), REGISTRY, ZH, given, LINK, NOW, to=chen, group=True)
+    assert "这件事交给陈经理了，请陈经理点开链接接手。" in text
+    assert "谁去处理" not in text
+    _, alone = notice_words(POWER, power(), REGISTRY, ZH, given, LINK, NOW, to=chen)
+    assert "这件事交给您了" in alone
+
+
 def test_a_group_is_asked_who_goes() -> None:
     _, text = notice_words(POWER, power(), REGISTRY, ZH, NoticeReason.OPENED, LINK, NOW, group=True)
     assert "这条发给全群：谁去处理，请点开链接，选一下您是谁。" in text.splitlines()

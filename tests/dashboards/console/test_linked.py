@@ -143,6 +143,8 @@ async def test_every_step_of_the_incident_is_done_by_one_link(
     assert origins == {"link"}
     page = await (await client.get("/m/incidents/1")).text()
     assert "链接到" in page
+    assert "，已经结束</h1>" in page
+    assert "1130" not in page, "what is over is not told as what is"
 
 
 async def test_whoever_cannot_come_says_so_and_the_next_are_asked(
