@@ -25,6 +25,10 @@ function tick() {
 tick();
 setInterval(tick, 250);
 
+// On a phone the tabs run past the edge: the one that is on comes into sight.
+const tab = document.querySelector("nav .on");
+if (tab) tab.parentElement.scrollLeft = tab.offsetLeft - tab.parentElement.offsetLeft - 40;
+
 // A section marked data-live is drawn by the server alone: when something changed, the page is
 // fetched again and what differs is put in its place.
 const QUIET_MS = 2000; // readings come often; incidents are shown at once

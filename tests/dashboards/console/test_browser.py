@@ -135,6 +135,15 @@ async def test_nobody_is_given_it_and_nobody_takes_the_phone_by_a_tap_too_early(
     assert not await page.locator("#who").is_visible(), "nobody was asked who he is"
 
 
+async def test_the_tab_that_is_on_is_seen_on_a_phone(phone: Visitor):
+    for path, name in (("/", "Overview"), ("/rules", "Rules"), ("/demo/inbox", "Demo inbox")):
+        await phone.go(f"{path}?lang=en")
+        tab = phone.page.get_by_role("navigation").get_by_role("link", name=name)
+        box = await tab.bounding_box()
+        assert box is not None
+        assert (box["x"] >= 0, box["x"] + box["width"] <= 390) == (True, True), name
+
+
 async def test_the_clock_has_the_form_of_the_times_on_the_page(desktop: Visitor):
     for language, time in (("zh", "11月22日 18:36"), ("en", "22 Nov, 18:36")):
         await desktop.go(f"/?lang={language}")
@@ -211,6 +220,8 @@ async def test_a_chart_moves_with_what_is_measured(
     first = page.locator('[data-metric="conductivity"]')
     await first.locator("canvas").wait_for()
     assert await page.locator(".chart canvas").count() == 6
+    room = "one => one.closest('.u-wrap').offsetWidth - one.offsetLeft - one.offsetWidth"
+    assert await first.locator(".u-over").evaluate(room) >= 16, "the last hour's right half"
     for _ in range(100):
         if "streams 1" in await (await client.get("/metrics")).text():
             break
