@@ -58,3 +58,4 @@ document.addEventListener("visibilitychange", () => {
   if (document.visibilityState === "visible") renew();
 });
 look();
+document.body.dataset.alive = ""; // alive.js says so where it is not

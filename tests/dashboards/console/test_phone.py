@@ -75,6 +75,16 @@ async def test_without_a_network_what_stands_is_kept_and_said_to_be_old(page: Pa
     await page.get_by_text("值班岗 18:36 接手").wait_for()
 
 
+async def test_where_the_buttons_cannot_work_it_says_so_and_what_to_do_instead(page: Page):
+    said = page.get_by_text("按钮现在用不了。请刷新这一页；还不行，就打下面的电话。")
+    assert not await said.is_visible()
+    # As for a browser that is too old for it, or a link that broke half-way.
+    await page.route("**/linked.js", lambda route: route.abort())
+    await page.reload()
+    await said.wait_for()
+    assert await page.get_by_role("link", name="13800000000").is_visible()
+
+
 async def test_who_acts_by_keys_or_by_ear_stays_where_the_button_was(page: Page):
     await page.get_by_role("button", name="这件事一小时内别通知我").press("Enter")
     await page.get_by_role("button", name="恢复通知").wait_for()
