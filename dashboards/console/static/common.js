@@ -50,7 +50,7 @@ export function say(text, bad = false, lasting = false) {
   line.textContent = text;
   line.classList.toggle("bad", bad);
   clearTimeout(say.until);
-  if (text && !lasting) say.until = setTimeout(() => { line.textContent = ""; }, bad ? 8000 : 2500);
+  if (text && !lasting) say.until = setTimeout(() => { line.textContent = ""; }, bad ? 8000 : Math.max(2500, 250 * text.length)); // as long as it takes to read
 }
 
 const asked = new URLSearchParams(location.search).get("lang");

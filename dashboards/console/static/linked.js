@@ -28,7 +28,7 @@ async function renew() {
 }
 
 async function act(path, body, control, form) {
-  const { ok, status } = await send(path, body, control);
+  const { ok, status } = await send(path, body, control, control.dataset.done);
   if (ok) form?.reset();
   if (status) await renew(); // after a refusal too: something else is so than stood here
 }

@@ -156,7 +156,7 @@ async def test_whoever_cannot_come_says_so_and_the_next_are_asked(
     assert [(n.reason.value, n.person) for n in operations.due(NOW, 9)] == [("climbed", "wang")]
     page = await (await client.get("/m/incidents/1")).text()
     assert "值班岗去不了" in page
-    assert "您说了去不了，已经记下，不用再管。" in page
+    assert "<b>您说了去不了，已经记下，不用再管。</b>" in page
     assert "我来处理" in page, "who can come after all may"
     assert "decline" not in page
     assert "act big" not in page, "nobody is urged who cannot come"
@@ -172,7 +172,7 @@ async def test_a_second_look_asks_in_the_messages_words_and_again_after_a_no(
     page = await (await client.get("/m/incidents/1")).text()
     assert "，数值已经恢复，请复查</h1>" in page
     assert "已恢复。</p>" in page
-    assert "您说了去不了" not in page, "that was of another thing"
+    assert "<b>您说了去不了" not in page, "that was of another thing"
     await act(client, "look-again", outcome="still-there")
     page = await (await client.get("/m/incidents/1")).text()
     assert "数值已经恢复，但有人说还有问题：有人到现场看过才算完。" in page

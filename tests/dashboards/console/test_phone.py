@@ -9,7 +9,7 @@ import pytest
 from aiohttp.test_utils import TestClient
 
 from alerts.store.operations import Operations
-from tests.dashboards.console.test_linked import client, operations, raised
+from tests.dashboards.console.test_linked import client, known, operations, raised
 from tests.dashboards.desk_fixture import NOW
 
 if TYPE_CHECKING:
@@ -61,6 +61,25 @@ async def test_whoever_comes_back_to_it_sees_how_it_is_now_and_keeps_what_he_wro
     await page.get_by_role("button", name="写上").click()
     await page.locator(".tale").get_by_text("我在路上").wait_for()
     assert await page.get_by_label("说一句").input_value() == ""
+
+
+async def test_whoever_acts_reads_what_came_of_it(page: Page):
+    await page.get_by_role("button", name="我去不了").click()
+    await page.locator("#say", has_text="您说了去不了，已经记下，不用再管。").wait_for()
+    await page.get_by_role("button", name="我来处理").click()
+    await page.locator("#say", has_text="好了，这件事由您处理。").wait_for()
+
+
+async def test_who_says_in_a_group_who_he_is_reads_where_his_link_went(
+    playwright_browser: Browser, client: TestClient, operations: Operations
+):
+    operations.save_registry(known(group=True), "x", "y", NOW)
+    context = await playwright_browser.new_context(viewport={"width": 390, "height": 844})
+    page = await context.new_page()
+    await page.goto(str(client.make_url(raised(operations))))
+    await page.get_by_role("button", name="值班岗").click()
+    await page.locator("#say", has_text="链接已发给值班岗，请看自己的手机。").wait_for()
+    await context.close()
 
 
 async def test_without_a_network_what_stands_is_kept_and_said_to_be_old(page: Page):
