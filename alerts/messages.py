@@ -89,16 +89,13 @@ def headline(
         what = words.what.format(where=where, name=name)
     elif say and not _names_where(say.what):
         what = words.joined.format(where=where, text=what)
+    why = (fill(say.why, values) if say else None) or ""
     at = local(incident.since, _zone(incident, registry), now or incident.since, language)
     return Headline(
         name=name,
         where=where,
         what=what,
-        why=_doubt(incident, words)
-        if incident.seen_on_site
-        else (fill(say.why, values) or "")
-        if say
-        else "",
+        why=_doubt(incident, words) if incident.seen_on_site else why,
         do=(fill(say.do, values) if say else None) or DO[language][incident.cls],
         since=words.since.format(at=at),
         power=_power(incident, registry, device, words),
