@@ -84,17 +84,18 @@ def headline(
     say = _say(rule, language)
     name = clean(rule.names.by(language)) if rule else incident.rule
     where = values["where"]
-    what = fill(say.what, values) if say else None
+    what = fill(say.what, values) if say and not incident.seen_on_site else None
     if what is None:
         what = words.what.format(where=where, name=name)
     elif say and not _names_where(say.what):
         what = words.joined.format(where=where, text=what)
+    why = (fill(say.why, values) if say else None) or ""
     at = local(incident.since, _zone(incident, registry), now or incident.since, language)
     return Headline(
         name=name,
         where=where,
         what=what,
-        why=(fill(say.why, values) or "") if say else "",
+        why=_doubt(incident, words) if incident.seen_on_site else why,
         do=(fill(say.do, values) if say else None) or DO[language][incident.cls],
         since=words.since.format(at=at),
         power=_power(incident, registry, device, words),
@@ -150,12 +151,12 @@ def notice_words(
                 if before is None
                 else _came(before, words, language),
             )
-        elif reason is NoticeReason.REOPENED:
+        elif reason is NoticeReason.REOPENED and not incident.seen_on_site:
             lines.insert(0, words.again)
         elif reason is NoticeReason.FLAPPING:
             lines.insert(0, words.flapping)
         elif reason is NoticeReason.ASSIGNED:
-            lines.insert(0, words.assigned)
+            lines.insert(0, _given(to, words) if group and to is not None else words.assigned)
             if before is not None and before.declined:
                 lines.insert(0, words.cannot_come.format(names=_names(before, words)))
         elif reason is NoticeReason.SEVERITY:
@@ -164,7 +165,7 @@ def notice_words(
         lines.append(words.do.format(do=head.do))
         if incident.is_drill and incident.cls is IncidentClass.FIRE:
             lines.append(words.only_a_drill)
-    if group:
+    if group and reason is not NoticeReason.ASSIGNED:
         lines.append(words.group)
     if reason is not NoticeReason.CLOSED:
         lines.append(phone_line(incident, registry, words, language, to))
@@ -246,6 +247,19 @@ def _ending(
     if incident.cls in SECOND_LOOK_CLASSES:
         lines.append(words.still_to_look)
     return lines
+
+
+def _given(to: Person, words: Phrases) -> str:
+    """In a group nobody else may think that it is his."""
+    return words.assigned_in_group.format(name=clean(to.name))
+
+
+def _doubt(incident: Incident, words: Phrases) -> str:
+    """Why it goes on though the figures are good: they would contradict the rule's own words."""
+    because = words.still_there
+    if incident.facts.get(SOURCE) == UNTRUSTED:
+        because = words.unproven
+    return words.back + because
 
 
 def _came(before: Before, words: Phrases, language: Language) -> str:

@@ -21,6 +21,7 @@ class Phrases:
     again: str
     flapping: str
     assigned: str
+    assigned_in_group: str
     worse: str
     nobody: str
     nobody_came: str
@@ -38,6 +39,8 @@ class Phrases:
     look_again: str
     look: str
     unproven: str
+    back: str
+    still_there: str
     not_to_the_water: str
     closed: str
     unconfirmed: str
@@ -71,6 +74,7 @@ ZH = Phrases(
     again="刚恢复，又出现了。",
     flapping="时好时坏，反复出现。先说这一次，平静下来以前不再一遍遍通知；变严重了会再说。",
     assigned="这件事交给您了，请点开链接接手。",
+    assigned_in_group="这件事交给{name}了，请{name}点开链接接手。",
     worse="程度有变，现在是“{word}”。",
     nobody="前面的人还没接，请您来处理。",
     nobody_came="{names}{waited}没接，请您来处理。",
@@ -87,13 +91,15 @@ ZH = Phrases(
     still_to_look="还要有人到现场复查，确认了才算完。",
     look_again="{where}：{name}，数值已经恢复，请复查。",
     look="请到现场看看，拍张照就行，不用打字。",
+    back="数值已经恢复，",
+    still_there="但有人说还有问题：有人到现场看过才算完。",
     unproven="但这个设备的数据可能被人冒充，不能算数：有人到现场看过才算完。",
     not_to_the_water="天黑、下大雨就别去水边；去不了点一下就行，会请别人去。",
     closed="{where}：{name}，已复查确认，到此结束。",
     unconfirmed="{where}：{name}，到时间自动结束，没有人到现场确认过。",
     false_alarm="{where}：{name}，已判为误报。",
     drill_over="{where}：{name}，演练到此结束，谢谢配合。",
-    group="这条发给全群：谁去处理，请点开链接写上是谁。",
+    group="这条发给全群：谁去处理，请点开链接，选一下您是谁。",
     ask="找人问：{name}（{role}）{phone}",
     fire_brigade="火警 119",
     between=" · ",
@@ -125,6 +131,7 @@ EN = Phrases(
     flapping="It keeps coming and going. You are told this once, and no more until it is calm; if it "
     "gets worse you will hear.",
     assigned="This was given to you. Please open the link and take it over.",
+    assigned_in_group="This was given to {name}: please open the link and take it over.",
     worse="It has changed; it is now: {word}.",
     nobody="Nobody before you has taken this over. Please do.",
     nobody_came="{names} did not answer{waited}. Please take this over.",
@@ -141,6 +148,8 @@ EN = Phrases(
     still_to_look="Somebody still has to look at the place; it ends once that is confirmed.",
     look_again="{where}: {name}. The figures are back to normal; please look again.",
     look="Go and have a look. A photo is enough, no typing.",
+    back="The figures are back to normal. ",
+    still_there="But somebody says it is still there: it is over once somebody has looked.",
     unproven="But anybody could have sent these figures, so they prove nothing: it is over once "
     "somebody has looked.",
     not_to_the_water="Not to the water after dark or in heavy rain; "
@@ -149,7 +158,7 @@ EN = Phrases(
     unconfirmed="{where}: {name}. Closed by time; nobody confirmed it at the place.",
     false_alarm="{where}: {name}. Judged a false alarm.",
     drill_over="{where}: {name}. The drill is over, thank you.",
-    group="This went to a group: whoever goes, open the link and say who you are.",
+    group="This went to a group: whoever goes, open the link and choose your name.",
     ask="Ask: {name} ({role}) {phone}",
     fire_brigade="Fire brigade 119",
     between=" · ",

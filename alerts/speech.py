@@ -46,7 +46,9 @@ def spoken(
         parts = [mark, level + end, head.what, words.do.format(do=head.do)]
         if incident.is_drill and incident.cls is IncidentClass.FIRE:
             parts.append(words.only_a_drill)
-        if reason is NoticeReason.REOPENED:
+        if incident.seen_on_site:
+            parts.insert(3, head.why)
+        elif reason is NoticeReason.REOPENED:
             parts.insert(2, words.again)
         elif reason is NoticeReason.CLIMBED:
             parts.insert(2, words.nobody)

@@ -254,9 +254,13 @@ def _mistakes(file: str, key: str, raw: Any, error: ValidationError) -> Iterator
             case "missing" | "missing_keyword_only_argument" | "missing_argument":
                 what, remedy = "is missing", "add it"
             case "extra_forbidden" | "unexpected_keyword_argument":
-                near = get_close_matches(str(mistake["loc"][-1]), _KEYS, n=1)
-                what = "is not known"
-                remedy = f"did you mean {near[0]!r}?" if near else "remove it"
+                name = str(mistake["loc"][-1])
+                near = get_close_matches(name, _KEYS, n=1)
+                what, remedy = "is not known", "remove it"
+                if name in _KEYS:  # of another table
+                    what = "is not known here"
+                elif near:
+                    remedy = f"did you mean {near[0]!r}?"
             case "enum":
                 what = f"{given!r} is not known"
                 remedy = f"write {mistake.get('ctx', {}).get('expected', '')}"

@@ -116,12 +116,15 @@ def problems(packs: Packs, registry: Registry) -> list[Problem]:
             what = f"is missing: a rule of {rule.cls} says what silence means"
             remedy = f"use one of {', '.join(Stale)}; without it silence means nothing"
             found.append(Problem(packs.homes[rule.id], where, what, remedy, warning=True))
-        for metric in rule.metrics:
-            if not _BY_THEMSELVES.isdisjoint(rule.places) or any(
-                (metric, where) in bound for where in rule.places
-            ):
-                continue
-            what = f"no place of its kinds has {metric!r}, so it never rings"
+        away = [
+            metric
+            for metric in rule.metrics
+            if _BY_THEMSELVES.isdisjoint(rule.places)
+            and not any((metric, where) in bound for where in rule.places)
+        ]
+        if away:
+            so = "it never rings" if len(away) == len(rule.metrics) else "it sees nothing of that"
+            what = f"no place of its kinds has {', '.join(map(repr, away))}, so {so}"
             remedy = "bind a device that measures it, or leave it"
             found.append(Problem(packs.homes[rule.id], _named(rule.id), what, remedy, warning=True))
     return found

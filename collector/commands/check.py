@@ -62,7 +62,7 @@ def main(argv: Sequence[str]) -> int:
             texts[str(path)] = path.read_text("utf-8")
         except OSError as error:
             errors.append(f"{path}: cannot be read ({error.strerror}); name another")
-    looked.append(f"{len(texts)} rule packs")
+    looked.append(_count(len(texts), "rule pack"))
     try:
         packs = read_packs(texts)
     except PackError as error:
@@ -73,7 +73,8 @@ def main(argv: Sequence[str]) -> int:
                 (warnings if problem.warning else errors).append(problem)
     common.complain(f"error: {problem}" for problem in errors)
     common.complain(f"warning: {problem}" for problem in warnings)
-    print(f"{', '.join(looked)}: {len(errors)} errors, {len(warnings)} warnings")
+    found_all = f"{_count(len(errors), 'error')}, {_count(len(warnings), 'warning')}"
+    print(f"{', '.join(looked)}: {found_all}")
     return EXIT_CONFIG if errors else 0
 
 
@@ -96,6 +97,10 @@ def _astray(address: Address, allow: frozenset[str]) -> str:
     except (SecretError, Refused) as error:
         return str(error)
     return ""
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
 def unreachable(registry: Registry, settings: Config) -> Iterator[str]:

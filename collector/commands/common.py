@@ -12,6 +12,7 @@ from sqlalchemy.exc import ArgumentError
 from alerts.links import Links
 from alerts.store.errors import StoreError, StoreMisfit
 from alerts.store.operations import Operations
+from alerts.words import Language
 from collector.config import OF_THE_WATCH, Config, read_config
 from collector.errors import EXIT_CONFIG, EXIT_OUTSIDE, ConfigError, OutsideError
 from collector.link_key import link_key
@@ -32,6 +33,12 @@ def parser(verb: str, does: str) -> argparse.ArgumentParser:
         help="the settings of this cell (default: %(default)s)",
     )
     return made
+
+
+def add_language(to: argparse.ArgumentParser) -> None:
+    """In which language people's words are shown."""
+    languages = [language.value for language in Language]
+    to.add_argument("--lang", choices=languages, default="zh", help="default: %(default)s")
 
 
 def guarded(run: Callable[[], int]) -> int:

@@ -18,9 +18,9 @@ NOTICES_MOST = 1000  # of one incident; the newest
 
 def main(argv: Sequence[str]) -> int:
     parser = common.parser("why", "Who was told of an incident, who was not, and why.")
-    parser.add_argument("incident", type=int)
+    parser.add_argument("incident", type=int, help="its number, as the pages show it")
     parser.add_argument("person", nargs="?", help="one person's id")
-    parser.add_argument("--lang", choices=[language.value for language in Language], default="zh")
+    common.add_language(parser)
     arguments = parser.parse_args(argv[1:])
     return common.guarded(
         lambda: _why(
@@ -36,7 +36,8 @@ def _why(config: Config, incident_id: int, person: str | None, language: Languag
     with common.known_operations(config) as operations:
         incident = operations.incident(incident_id)
         if incident is None:
-            print(f"there is no incident {incident_id}", file=sys.stderr)
+            what = f"there is no incident {incident_id}; the page of the incidents has the numbers"
+            print(what, file=sys.stderr)
             return EXIT_CONFIG
         registry = operations.registry()
         names = {who.id: who.name for who in registry.people}
@@ -46,7 +47,7 @@ def _why(config: Config, incident_id: int, person: str | None, language: Languag
     rows = [
         [
             row.at.astimezone(there).strftime("%m-%d %H:%M:%S"),
-            str(row.step),
+            str(row.step + 1),  # people count from one, as on the page
             names.get(row.person, row.person),
             "✓" if row.told else "–",
             _reason(row.reason, language),
@@ -54,16 +55,23 @@ def _why(config: Config, incident_id: int, person: str | None, language: Languag
         for row in considered
         if person is None or row.person == person
     ]
-    print(f"#{incident.id} {incident.rule} {incident.subject} ({incident.state.value})")
+    told = [one for one in reversed(notices) if person is None or one.person == person]
+    if person is not None and not rows and not told:
+        known = ", ".join(sorted({row.person for row in considered})) or "nobody"
+        what = f"{person!r} was not considered for incident {incident_id}; considered were: {known}"
+        common.complain([what])
+        return EXIT_CONFIG
+    t = words(language)
+    state = t(f"state.{incident.state.value}")
+    print(common.printable(f"#{incident.id} {incident.rule} {incident.subject} · {state}"))
     head = (
         ["时间", "级", "谁", "通知", "原因"]
         if language is Language.ZH
         else ["when", "step", "who", "told", "reason"]
     )
     print(common.printable(common.table(head, rows)))
-    told = [one for one in reversed(notices) if person is None or one.person == person]
     if told:
-        print(common.printable(common.table(*_sent(told, names, there, words(language)))))
+        print(common.printable(common.table(*_sent(told, names, there, t))))
     return 0
 
 
@@ -77,11 +85,13 @@ def _sent(
             names.get(one.person, one.person),
             channel_words(one.address, t),
             t(f"notice.{one.state.value}"),
+            one.title,
             one.detail,
         ]
         for one in notices
     ]
-    return [t(f"why.{name}") for name in ("when", "who", "by", "state", "detail")], rows
+    head = ("when", "who", "by", "state", "message", "detail")
+    return [t(f"why.{name}") for name in head], rows
 
 
 def _reason(word: str, language: Language) -> str:

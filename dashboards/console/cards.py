@@ -22,7 +22,7 @@ from alerts.notify.notice import Considered, Notice
 from alerts.notify.receipts import in_language, is_noted
 from alerts.registry.addresses import browser_of
 from alerts.registry.model import Address, Tier
-from alerts.words import Severity
+from alerts.words import Language, Severity
 from dashboards.console.i18n import Words
 from dashboards.console.scene import Scene
 from edge.contract.subject import SubjectKind
@@ -427,10 +427,15 @@ def _ended(incident: Incident, scene: Scene) -> str:
             else "closed-unconfirmed" if incident.unconfirmed
             else "closed"
         )  # fmt: skip
-        return scene.t(f"card.{how}", at=scene.when(incident.closed_at, site))
+        return _sentence(scene.t(f"card.{how}", at=scene.when(incident.closed_at, site)), scene)
     if incident.state is State.RECOVERED and incident.recovered_at:
-        return scene.t("card.recovered", at=scene.when(incident.recovered_at, site))
+        at = scene.when(incident.recovered_at, site)
+        return _sentence(scene.t("card.recovered", at=at), scene)
     return ""
+
+
+def _sentence(words: str, scene: Scene) -> str:
+    return words + ("." if scene.language is Language.EN else "。")
 
 
 def _detail(head: Headline | None, incident: Incident | None, scene: Scene) -> str:

@@ -4,7 +4,7 @@ The token leaves the URL at once: it goes into a cookie for that one incident's 
 nothing and counts for nothing, since chat apps fetch links before people do.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -15,7 +15,7 @@ from aiohttp import web
 
 from alerts.incidents.acts import Result
 from alerts.incidents.duties import SecondLook
-from alerts.incidents.model import DutyKind, Incident
+from alerts.incidents.model import DutyKind, Incident, StoryKind, StoryLine
 from alerts.incidents.who import tiers_of
 from alerts.links import AFTER_CLOSE, LONGEST, MAY, PREFIX, Deed, Link, LinkKind, is_good
 from alerts.messages import helper
@@ -81,6 +81,7 @@ async def page(asked: Asked) -> web.Response:
         may={deed.value for deed in MAY[link.kind]},
         me=scene.person(link.person),
         mine=incident.acknowledged_by == link.person and link.kind is not LinkKind.GROUP,
+        declined=_has_declined(link.person, incident, lines),
         fire=incident.cls is IncidentClass.FIRE,
         ask=None if incident.closed_at else helper(incident, scene.registry, reader),
         kind=pages.kind_at(scene, incident),
@@ -195,6 +196,13 @@ async def _allowed(asked: Asked, deed: Deed, scene: Scene) -> tuple[Link, Incide
     if deed not in MAY[link.kind]:
         return scene.t("linked.group-only")
     return link, incident
+
+
+def _has_declined(who: str, incident: Incident, lines: Sequence[StoryLine]) -> bool:
+    """Whether they said 去不了 since it recovered, or since it opened or came back."""
+    asked = (StoryKind.OPENED, StoryKind.REOPENED, StoryKind.RECOVERED)
+    since = max((n for n, line in enumerate(lines) if line.kind in asked), default=0)
+    return any(line.kind is StoryKind.DECLINED and line.who == who for line in lines[since:])
 
 
 def _neighbours(incident: Incident, scene: Scene) -> list[dict[str, Any]]:

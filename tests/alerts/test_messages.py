@@ -34,6 +34,7 @@ from alerts.rules import rehearsal
 from alerts.rules.packs import read_packs
 from alerts.rules.rule import Rule as ShippedRule
 from alerts.rules.rule import Say
+from alerts.rules.transition import SOURCE, UNTRUSTED
 from alerts.words import IncidentClass, Language, Severity
 from edge.contract.subject import Subject, SubjectKind
 
@@ -384,6 +385,24 @@ def test_who_is_asked_now_hears_what_became_of_those_before(
 
 
 @pytest.mark.parametrize(
+    ("facts", "language", "says"),
+    [
+        ({}, ZH, "数值已经恢复，但有人说还有问题：有人到现场看过才算完。"),
+        ({SOURCE: UNTRUSTED}, ZH, "数值已经恢复，但这个设备的数据可能被人冒充，"),
+        ({}, EN, "The figures are back to normal. But somebody says it is still there:"),
+    ],
+)
+def test_what_somebody_says_is_still_there_is_not_told_by_figures_that_deny_it(
+    facts: dict[str, float | str], language: Language, says: str
+) -> None:
+    seen = power(value=109.0, facts=facts, seen_on_site=True)
+    _, text = notice_words(POWER, seen, REGISTRY, language, NoticeReason.REOPENED, LINK, NOW)
+    assert says in text
+    for wrong in ("109", "800", "刚恢复", "had recovered"):
+        assert wrong not in text
+
+
+@pytest.mark.parametrize(
     ("language", "says"),
     [(ZH, "这是演练，不要真的拨打 119。"), (EN, "This is a drill: do not really call 119.")],
 )
@@ -404,9 +423,19 @@ def test_nobody_is_asked_to_phone_himself() -> None:
     assert "陈经理" not in text
 
 
+def test_a_group_hears_to_whom_it_is_given_and_is_not_asked_who_goes() -> None:
+    chen = REGISTRY.people[2]
+    given = NoticeReason.ASSIGNED
+    _, text = notice_words(POWER, power(), REGISTRY, ZH, given, LINK, NOW, to=chen, group=True)
+    assert "这件事交给陈经理了，请陈经理点开链接接手。" in text
+    assert "谁去处理" not in text
+    _, alone = notice_words(POWER, power(), REGISTRY, ZH, given, LINK, NOW, to=chen)
+    assert "这件事交给您了" in alone
+
+
 def test_a_group_is_asked_who_goes() -> None:
     _, text = notice_words(POWER, power(), REGISTRY, ZH, NoticeReason.OPENED, LINK, NOW, group=True)
-    assert "这条发给全群：谁去处理，请点开链接写上是谁。" in text.splitlines()
+    assert "这条发给全群：谁去处理，请点开链接，选一下您是谁。" in text.splitlines()
 
 
 @pytest.mark.parametrize(

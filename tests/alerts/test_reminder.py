@@ -156,7 +156,9 @@ def test_a_drill_s_duties_carry_its_mark():
 
 
 def test_a_group_is_told_that_it_is_one():
-    assert "这条发给全群：谁去处理，请点开链接写上是谁。" in said(item(waits()), group=True)[1]
+    assert (
+        "这条发给全群：谁去处理，请点开链接，选一下您是谁。" in said(item(waits()), group=True)[1]
+    )
 
 
 @pytest.mark.parametrize(

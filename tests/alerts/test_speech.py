@@ -9,7 +9,7 @@ from alerts.packs import shipped
 from alerts.rules.packs import read_packs
 from alerts.speech import LONGEST, bounded, by_language, spoken_words
 from alerts.words import Language
-from tests.alerts.test_messages import REGISTRY, power, smoke
+from tests.alerts.test_messages import POWER, REGISTRY, power, smoke
 
 RULES = read_packs(shipped()).rules
 
@@ -28,6 +28,13 @@ def test_what_to_do_is_never_cut(rule):
     said = spoken_words(rule, smoke(), REGISTRY, NoticeReason.OPENED)
     for language, line in by_language(said):
         assert clean_end(rule, Language(language)) in line
+
+
+def test_what_somebody_says_is_still_there_is_not_said_by_figures_that_deny_it():
+    seen = power(value=109.0, seen_on_site=True)
+    for _, line in by_language(spoken_words(POWER, seen, REGISTRY, NoticeReason.REOPENED)):
+        assert "但有人说还有问题" in line or "somebody says it is still there" in line
+        assert "109" not in line
 
 
 def test_what_is_injected_is_said_to_be():

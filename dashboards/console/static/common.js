@@ -50,7 +50,7 @@ export function say(text, bad = false, lasting = false) {
   line.textContent = text;
   line.classList.toggle("bad", bad);
   clearTimeout(say.until);
-  if (text && !lasting) say.until = setTimeout(() => { line.textContent = ""; }, bad ? 8000 : 2500);
+  if (text && !lasting) say.until = setTimeout(() => { line.textContent = ""; }, bad ? 8000 : Math.max(2500, 250 * text.length)); // as long as it takes to read
 }
 
 const asked = new URLSearchParams(location.search).get("lang");
@@ -89,7 +89,7 @@ export async function send(path, body, control, done = words.done) {
 export function filled(form) {
   const blank = [...form.elements].find((one) => one.required && !one.value.trim());
   if (blank) {
-    say(words.blank, true);
+    say(blank.tagName === "SELECT" ? words.unchosen : words.blank, true);
     blank.focus();
     return null;
   }

@@ -6,8 +6,9 @@ import { listen } from "./stream.js";
 const body = document.body;
 
 const clock = document.getElementById("clock");
-const spelled = new Intl.DateTimeFormat(document.documentElement.lang, {
-  timeZone: body.dataset.zone, month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hour12: false,
+// Day before month and 00:05 after midnight, as the server's words have it.
+const spelled = new Intl.DateTimeFormat(body.dataset.lang === "en" ? "en-GB" : "zh-CN", {
+  timeZone: body.dataset.zone, month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23",
 });
 
 function tick() {
@@ -23,6 +24,10 @@ function tick() {
 }
 tick();
 setInterval(tick, 250);
+
+// On a phone the tabs run past the edge: the one that is on comes into sight.
+const tab = document.querySelector("nav .on");
+if (tab) tab.parentElement.scrollLeft = tab.offsetLeft - tab.parentElement.offsetLeft - 40;
 
 // A section marked data-live is drawn by the server alone: when something changed, the page is
 // fetched again and what differs is put in its place.

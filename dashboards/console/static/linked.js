@@ -12,21 +12,23 @@ async function renew() {
     const next = fresh.getElementById("main");
     if (!next) return;
     const writing = [...main.querySelectorAll("input[id]")].map(({ id, value }) => [id, value]);
-    const focused = document.activeElement?.id;
+    const { id: focused, dataset: { act: pressed } = {} } = document.activeElement ?? {};
     main.innerHTML = next.innerHTML;
     document.title = fresh.title;
     for (const [id, value] of writing) {
       const field = document.getElementById(id);
       if (field) field.value = value;
     }
-    if (focused && focused !== "main") document.getElementById(focused)?.focus();
+    // Whoever hears the page stays where they were; where that is gone, at its beginning.
+    const again = pressed ? `button[data-act="${pressed}"]` : focused ? `#${focused}` : "";
+    if (again) (document.querySelector(again) ?? main).focus();
   } catch {
     say(words.adrift, true, true);
   }
 }
 
 async function act(path, body, control, form) {
-  const { ok, status } = await send(path, body, control);
+  const { ok, status } = await send(path, body, control, control.dataset.done);
   if (ok) form?.reset();
   if (status) await renew(); // after a refusal too: something else is so than stood here
 }
@@ -56,3 +58,4 @@ document.addEventListener("visibilitychange", () => {
   if (document.visibilityState === "visible") renew();
 });
 look();
+document.body.dataset.alive = ""; // alive.js says so where it is not

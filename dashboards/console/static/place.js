@@ -273,7 +273,7 @@ function draw() {
       height: (at === 0 ? (narrow.matches ? 150 : 170) : figure.hasAttribute("data-flag") ? 46 : 104) + (labelled && at ? 18 : 0),
       ms: 1,
       tzDate: (ms) => uPlot.tzDate(new Date(ms), zone),
-      padding: [8, 8, 0, 0],
+      padding: [8, 18, 0, 0], // half of the last hour's five signs stands right of the plot
       legend: { show: false },
       cursor: { sync, y: false, focus: { prox: ports ? 24 : -1 }, drag: { x: false, y: false }, points: { size: 7 } },
       focus: { alpha: ports ? 0.35 : 1 },

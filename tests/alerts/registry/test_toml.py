@@ -108,6 +108,8 @@ def _parts() -> list[Path]:
 MISTAKES = [
     ("a misspelt key", 'site = "linjiang"\nknd = "reach"',
      "places[a].knd: is not known; did you mean 'kind'?"),
+    ("a key of another table", 'site = "linjiang"\nto = "x"',
+     "places[a].to: is not known here; remove it"),
     ("a word that is none of the kind", 'site = "linjiang"\nkind = "lake"',
      "places[a].kind: 'lake' is not known; write 'reach', 'shed' or 'risk-point'"),
     ("a missing key", 'site = "linjiang"', "places[a].kind: is missing; add it"),

@@ -135,6 +135,14 @@ def test_a_metric_that_no_place_has_is_a_warning() -> None:
     assert problems(packs, registry(PlaceKind.REACH, "do", "water-level")) == []
 
 
+def test_a_rule_with_some_of_its_metrics_is_one_warning_and_is_not_said_to_be_dumb() -> None:
+    found = problems(read_packs(shipped()), registry(PlaceKind.SHED, "smoke"))
+    (silent,) = [str(p) for p in found if "'eb-smoke-silent'" in str(p)]
+    assert "so it sees nothing of that" in silent
+    (alone,) = [str(p) for p in found if "rule 'eb-co'" in str(p)]
+    assert "has 'co', so it never rings" in alone
+
+
 def test_limits_are_chart_lines_with_the_overrides_of_the_place() -> None:
     world = registry(PlaceKind.SHED, "power", port="7", override={"eb-port-overp": {"above": 700}})
     rules = read_packs(shipped()).rules

@@ -50,7 +50,8 @@ def test_the_receipts_are_shown(cell: Path, capsys: pytest.CaptureFixture[str]) 
         done.set()
         thread.join()
     said = capsys.readouterr().out
-    assert "accepted" in said
+    assert "已受理" in said
+    assert "对方的话" in said
     assert "250 ok" in said
     with house(cell) as operations:
         (incident,) = operations.open_incidents()
@@ -68,7 +69,12 @@ def test_when_no_watch_runs_it_says_so(cell: Path, capsys: pytest.CaptureFixture
     ("call", "words"),
     [
         (["drill", "far/away", "eb-smoke", "--yes"], "there is no place 'far/away'"),
-        (["drill", "x/y", "eb-smok", "--yes"], "there is no rule 'eb-smok'"),
+        (
+            ["drill", "x/y", "eb-smok", "--yes"],
+            "there is no rule 'eb-smok'; did you mean 'eb-smoke'?",
+        ),
+        (["drill", "x/y", "?", "--yes"], "use one of: dev-clock"),
+        ([*CALL, "--minutes", "480"], "--minutes 480: from above 0 to 240 minutes"),
         ([*CALL, "--wait", "0"], "--wait 0"),
     ],
 )

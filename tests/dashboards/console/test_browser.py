@@ -117,6 +117,39 @@ async def test_the_second_look_is_confirmed_with_one_tap_on_a_phone(phone: Visit
     assert found.state is State.CLOSED
 
 
+async def test_nobody_is_given_it_and_nobody_takes_the_phone_by_a_tap_too_early(
+    desktop: Visitor, here: House
+):
+    page = desktop.page
+    for path, chosen, button in (
+        ("/incidents/6", "交给谁", "交给他"),
+        ("/people", "接班", "接班"),
+    ):
+        await desktop.go(path)
+        choice = page.get_by_role("combobox", name=chosen)
+        assert await choice.input_value() == ""
+        posted = len(here.operations.story(6))
+        await page.get_by_role("button", name=button, exact=True).click()
+        assert await choice.evaluate("one => one.validity.valueMissing")
+        assert len(here.operations.story(6)) == posted
+    assert not await page.locator("#who").is_visible(), "nobody was asked who he is"
+
+
+async def test_the_tab_that_is_on_is_seen_on_a_phone(phone: Visitor):
+    for path, name in (("/", "Overview"), ("/rules", "Rules"), ("/demo/inbox", "Demo inbox")):
+        await phone.go(f"{path}?lang=en")
+        tab = phone.page.get_by_role("navigation").get_by_role("link", name=name)
+        box = await tab.bounding_box()
+        assert box is not None
+        assert (box["x"] >= 0, box["x"] + box["width"] <= 390) == (True, True), name
+
+
+async def test_the_clock_has_the_form_of_the_times_on_the_page(desktop: Visitor):
+    for language, time in (("zh", "11月22日 18:36"), ("en", "22 Nov, 18:36")):
+        await desktop.go(f"/?lang={language}")
+        assert await desktop.page.locator("#clock").text_content() == time
+
+
 async def test_what_somebody_else_does_shows_by_itself(desktop: Visitor, here: House):
     await desktop.go("/incidents/6")
     here.operations.comment(6, "guard", "已到棚口", "phone", NOW)
@@ -187,6 +220,8 @@ async def test_a_chart_moves_with_what_is_measured(
     first = page.locator('[data-metric="conductivity"]')
     await first.locator("canvas").wait_for()
     assert await page.locator(".chart canvas").count() == 6
+    room = "one => one.closest('.u-wrap').offsetWidth - one.offsetLeft - one.offsetWidth"
+    assert await first.locator(".u-over").evaluate(room) >= 16, "the last hour's right half"
     for _ in range(100):
         if "streams 1" in await (await client.get("/metrics")).text():
             break

@@ -143,6 +143,8 @@ async def test_every_step_of_the_incident_is_done_by_one_link(
     assert origins == {"link"}
     page = await (await client.get("/m/incidents/1")).text()
     assert "链接到" in page
+    assert "，已经结束</h1>" in page
+    assert "1130" not in page, "what is over is not told as what is"
 
 
 async def test_whoever_cannot_come_says_so_and_the_next_are_asked(
@@ -152,7 +154,30 @@ async def test_whoever_cannot_come_says_so_and_the_next_are_asked(
     status, _ = await act(client, "decline")
     assert status == 200
     assert [(n.reason.value, n.person) for n in operations.due(NOW, 9)] == [("climbed", "wang")]
-    assert "值班岗去不了" in await (await client.get("/m/incidents/1")).text()
+    page = await (await client.get("/m/incidents/1")).text()
+    assert "值班岗去不了" in page
+    assert "<b>您说了去不了，已经记下，不用再管。</b>" in page
+    assert "我来处理" in page, "who can come after all may"
+    assert "decline" not in page
+    assert "act big" not in page, "nobody is urged who cannot come"
+
+
+async def test_a_second_look_asks_in_the_messages_words_and_again_after_a_no(
+    client: TestClient, operations: Operations
+):
+    await client.get(raised(operations))
+    assert 'placeholder="例如：电工在试电"' in await (await client.get("/m/incidents/1")).text()
+    await act(client, "decline")
+    operations.take([_transition(Change.CLEARED, 1, 20.0)], PACKS, NOW + timedelta(minutes=1))
+    page = await (await client.get("/m/incidents/1")).text()
+    assert "，数值已经恢复，请复查</h1>" in page
+    assert "已恢复。</p>" in page
+    assert "<b>您说了去不了" not in page, "that was of another thing"
+    await act(client, "look-again", outcome="still-there")
+    page = await (await client.get("/m/incidents/1")).text()
+    assert "数值已经恢复，但有人说还有问题：有人到现场看过才算完。" in page
+    assert page.count("/decline") == 1
+    assert "/false-alarm" not in page, "it would be refused"
 
 
 async def test_a_link_opens_no_other_incident_and_no_page_of_the_console_acts_by_it(
@@ -288,7 +313,8 @@ async def test_the_page_names_whom_to_phone_as_the_message_does(
     (sent,) = operations.notices()
     assert "找人问：王经理（物业）13800000000" in sent.text
     page = await (await client.get("/m/incidents/1")).text()
-    assert "王经理" in page
+    assert "找人问：<b>王经理" in page
+    assert "<b>怎么办：</b>" in page
     assert re.findall(r'href="(tel:\d+)"', page) == ["tel:119", "tel:13800000000"]
 
 

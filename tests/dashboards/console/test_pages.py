@@ -68,6 +68,16 @@ async def test_a_device_tells_when_its_power_was_cut(client: TestClient):
     assert "断过电或意外重启，之后几秒的数据可能没记下" in await _text(client, "/devices")
 
 
+async def test_what_a_device_has_still_to_send_stands_apart_from_when_it_was_heard(
+    client: TestClient, here: House
+):
+    status = here.watch.status
+    assert status is not None
+    sights = tuple(replace(sight, waiting=3) for sight in status.devices)
+    here.watch.status = replace(status, devices=sights)
+    assert "分钟前有数据 · 还有 3 条待补传" in await _text(client, "/devices")
+
+
 async def test_where_data_is_not_live_it_says_so_with_its_origin(client: TestClient):
     for path in ("/", "/places/riverside/shed-2", "/devices", "/incidents/6"):
         text = await _text(client, path)

@@ -154,6 +154,10 @@ async def test_a_silence_is_made_agreed_to_shown_and_ended(operations: Operation
         # A form sends its number as text, and the site's own time.
         made = await act("silences", "wang", site=SITE, place="shed-2", hours="2", why="换开关")
         assert (made["status"], made["kind"]) == (200, "silence")
+        page = await (await client.get("/silences")).text()
+        assert "火情照常通知：还没有第二个人同意" in page
+        assert 'data-whose="wang" data-act="/api/v1/silences/1/confirm"' in page, "not by himself"
+        assert "以前的" not in page
         assert (await act("silences/1/confirm", "wang"))["status"] == 422
         assert (await act("silences/1/confirm", "xiaoli"))["confirmed_by"] == "xiaoli"
         operations.take([_transition(Change.RAISED, 0, 1130.0)], packs, desk.clock.now())
@@ -161,9 +165,11 @@ async def test_a_silence_is_made_agreed_to_shown_and_ended(operations: Operation
         page = await (await client.get("/silences")).text()
         for words in ("2 号充电棚", "换开关", "王经理设，社区小李 18:36 同意", "提前结束"):
             assert words in page, words
+        assert "火情照常通知" not in page
         told = await (await client.get("/incidents/1")).text()
         for words in ("静默到", "暂不通知：有人设了静默"):
             assert words in told, words
+        assert '<section id="past" data-live></section>' in page, "what ends comes to stand there"
         assert (await act("silences/1/end", "wang"))["ended_by"] == "wang"
         assert (await (await client.get("/api/v1/silences")).json())["items"] == []
         assert len((await (await client.get("/api/v1/silences?state=all")).json())["items"]) == 1
