@@ -180,6 +180,7 @@ def message(**more: object) -> str:
     told = {
         "id": 1,
         "incident": 6,
+        "tag": "incident-6",
         "title": "【危险】2 号充电棚：烟雾报警",
         "body": "马上让人离开。",
         "urgent": True,
@@ -198,7 +199,7 @@ async def test_what_is_pushed_shows_and_a_newer_word_takes_the_older_ones_place(
         lambda found: found[0]["title"].startswith("【已恢复】"),
     )
     assert one["renotify"] is False
-    await staff.push(message(id=3, incident=7), shows(2))
+    await staff.push(message(id=3, incident=7, tag="incident-7"), shows(2))
 
 
 @pytest.mark.parametrize("garbage", ["", "no json", "[1]", "null", '{"title": 7}', "{}"])
