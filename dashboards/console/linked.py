@@ -190,7 +190,8 @@ async def _allowed(asked: Asked, deed: Deed, scene: Scene) -> tuple[Link, Incide
         return scene.t("linked.none")
     incident: Incident | None = await in_thread(asked.desk.operations.incident, number)
     if incident is None or not is_good(link, incident, scene.now):
-        return scene.t("linked.over")
+        is_over = incident is None or incident.closed_at is not None
+        return scene.t("linked.over" if is_over else "linked.old")
     if link.person not in scene.people:
         return scene.t("linked.left")  # whoever left takes no access along
     if deed not in MAY[link.kind]:

@@ -13,7 +13,7 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from alerts.incidents.model import State
-from alerts.links import Links
+from alerts.links import PREFIX, Link, LinkKind, Links
 from alerts.notify.notice import NoticeReason, NoticeState
 from alerts.notify.outcome import Accepted
 from alerts.packs import shipped
@@ -207,6 +207,21 @@ async def test_a_link_of_nobody_opens_nothing(
     assert (answer.status, "Set-Cookie" in answer.headers) == (403, False)
     assert "请从通知里重新点开链接" in await answer.text()
     assert (await act(client, "acknowledge"))[0] == 403
+
+
+@pytest.mark.parametrize(("is_over", "words"), [(False, "链接太旧"), (True, "这件事已经结束")])
+async def test_an_old_link_says_that_it_is_old_and_not_that_it_is_over(
+    client: TestClient, operations: Operations, is_over: bool, words: str
+):
+    raised(operations)
+    if is_over:
+        operations.take([_transition(Change.CLEARED, 1, 20.0)], PACKS, NOW)
+        operations.close_incident(1, "guard", "看过", "console", NOW)
+    made_at = NOW - timedelta(days=31)
+    link = Link(kind=LinkKind.PERSONAL, incident=1, person="guard", made_at=made_at)
+    answer = await client.get(PREFIX + LINKS.sign(link))
+    assert answer.status == 403
+    assert words in await answer.text()
 
 
 async def test_whoever_left_takes_no_access_along(client: TestClient, operations: Operations):
