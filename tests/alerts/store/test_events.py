@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 
 from alerts.incidents.model import State
+from alerts.incidents.silences import Silence
 from alerts.notify.outcome import Accepted
 from alerts.registry.model import Binding, Device, Names, Site
 from alerts.rules.transition import Change, Transition
 from alerts.words import IncidentClass, Severity
 from edge.contract.subject import Subject
-from tests.alerts.incidents.community import NOW, REGISTRY, polluted, says
+from tests.alerts.incidents.community import GUARD, NOW, REGISTRY, mail, polluted, says
 from tests.alerts.store.conftest import PACKS
 
 MINUTE = timedelta(minutes=1)
@@ -330,3 +331,39 @@ def test_what_comes_back_after_its_leader_is_over_is_told(both):
     told(both, NOW + 4 * MINUTE)
     both.take([socket(5, after=9 * MINUTE)], PACKS, NOW + 9 * MINUTE)
     assert told(both, NOW + 9 * MINUTE) == [(2, "reopened", "guard")]
+
+
+@pytest.fixture
+def held_back(operations):
+    """A socket that nobody was told of yet when it became a part of a power cut."""
+    operations.take([unheard(1, "box-1", severity=Severity.MAJOR)], PACKS, NOW)
+    operations.take([cut(2)], PACKS, NOW)
+    assert told(operations) == [(2, "opened", "guard")]
+    assert operations.incident(1).part_of == 2
+    return operations
+
+
+def test_what_its_leader_lets_go_in_a_silence_is_told_when_that_ends(held_back):
+    wish = Silence(
+        id=0,
+        site="riverside",
+        rule="eb-offline",
+        since=NOW,
+        until=NOW + 60 * MINUTE,
+        who="wen",
+        why="换网卡",
+        made_at=NOW,
+    )
+    assert isinstance(held_back.silence(wish, NOW), Silence)
+    held_back.false_alarm(2, "wen", "试机", "console", NOW + MINUTE)
+    assert told(held_back, NOW + MINUTE) == []
+    held_back.climb(NOW + 60 * MINUTE)
+    assert told(held_back, NOW + 60 * MINUTE) == [(1, "opened", "guard")]
+
+
+def test_what_its_leader_lets_go_is_told_at_the_address_that_is_right_by_then(held_back):
+    guard = replace(GUARD, addresses=(mail("guard-new"),))
+    people = tuple(guard if one.id == "guard" else one for one in REGISTRY.people)
+    held_back.save_registry(replace(REGISTRY, people=people), "me", "moved", NOW)
+    held_back.false_alarm(2, "wen", "试机", "console", NOW + MINUTE)
+    assert [n.address.to for n in held_back.due(NOW + MINUTE, 10)] == [mail("guard-new").to]
