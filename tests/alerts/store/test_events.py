@@ -58,6 +58,19 @@ def test_taking_one_over_takes_over_all_of_it(both):
     assert any(line.origin == "incident:1" for line in both.story(2))
 
 
+def test_whoever_is_given_the_whole_of_it_is_told_once(both):
+    both.assign(1, "wen", "mei", "console", NOW + 3 * MINUTE)
+    assert both.incident(2).acknowledged_by == "mei"
+    assert told(both, NOW + 3 * MINUTE) == [(1, "assigned", "mei")]
+
+
+def test_whoever_is_given_a_part_alone_is_told_of_it(both):
+    both.assign(2, "wen", "mei", "console", NOW + 3 * MINUTE)
+    assert told(both, NOW + 3 * MINUTE) == [(2, "assigned", "mei")]
+    assert both.incident(2).part_of is None
+    assert both.incident(1).state is State.OPEN
+
+
 def test_what_is_still_there_when_its_leader_is_over_is_told_by_itself(both):
     both.take([says(3, Change.CLEARED, after=3 * MINUTE)], PACKS, NOW + 3 * MINUTE)
     assert (2, "opened", "guard") in told(both, NOW + 3 * MINUTE)
