@@ -389,8 +389,12 @@ def looks_again(
     place, steps = place_of(incident, registry), tiers_of(incident, registry)
     tiers = {person.id: tier_for(person, steps, place) for person in people}
     passed = [tier for id in declined if isinstance(tier := tiers.get(id), int)]
-    for step in range(max(passed, default=-1) + 1, len(steps)):
+    after = max(passed, default=-1) + 1
+    # One of the last tier may have declined before it was asked: then those before it are.
+    for step in (*range(after, len(steps)), *range(after)):
         asked = [person for person in people if tiers[person.id] == step]
+        if step in passed:
+            continue
         if not passed or any(person.addresses or person.is_post for person in asked):
             return asked
     return []

@@ -96,6 +96,17 @@ def test_a_second_look_that_one_cannot_take_is_asked_of_the_next(raised):
     assert told(raised, LATER + MINUTE) == [("second-look", "wen")]
 
 
+def test_a_second_look_is_asked_of_who_is_left_where_the_last_tier_declined_before_its_turn(raised):
+    raised.take([says(2, Change.CLEARED)], PACKS, SOON)
+    assert ("second-look", "guard") in told(raised, SOON)
+    raised.decline(1, "wen", "link", LATER)
+    assert told(raised, LATER) == []
+    raised.decline(1, "guard", "link", LATER + MINUTE)
+    assert told(raised, LATER + MINUTE) == [("second-look", "mei")]
+    raised.decline(1, "mei", "link", LATER + 2 * MINUTE)
+    assert told(raised, LATER + 2 * MINUTE) == []
+
+
 def test_who_was_asked_before_is_named_only_if_they_heard_of_it(operations):
     nobody = tuple(
         replace(person, addresses=()) if person.id == "guard" else person
