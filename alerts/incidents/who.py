@@ -378,9 +378,8 @@ def at_step(incident: Incident, registry: Registry, step: int | None = None) -> 
 def looks_again(
     incident: Incident, registry: Registry, declined: Collection[str] = ()
 ) -> list[Person]:
-    """Who is asked for the second look: whoever took over, else the first tier.
-
-    Where one of them has ``declined``, the next tier that anybody has an address in.
+    """Who is asked for the second look: whoever took over, else the first tier that anybody has an
+    address in; where one of them has ``declined``, the next such tier.
     """
     people = people_of(incident, registry)
     took_over = [person for person in people if person.id == incident.acknowledged_by]
@@ -393,11 +392,9 @@ def looks_again(
     # One of the last tier may have declined before it was asked: then those before it are.
     for step in (*range(after, len(steps)), *range(after)):
         asked = [person for person in people if tiers[person.id] == step]
-        if step in passed:
-            continue
-        if not passed or any(person.addresses or person.is_post for person in asked):
+        if step not in passed and any(person.addresses or person.is_post for person in asked):
             return asked
-    return []
+    return [] if passed else [person for person in people if tiers[person.id] == 0]
 
 
 def first_told(incident: Incident, registry: Registry) -> frozenset[str]:
