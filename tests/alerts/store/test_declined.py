@@ -114,6 +114,13 @@ def test_a_second_look_is_asked_of_the_next_tier_where_the_first_has_nobody(oper
     assert ("second-look", "town") in told(operations, NOW)
 
 
+def test_a_second_look_is_asked_of_the_first_tier_where_who_took_over_has_no_address(operations):
+    operations.take([polluted(1)], PACKS, NOW)
+    operations.acknowledge(1, "village", "desk", NOW)
+    operations.take([polluted(2, Change.CLEARED)], PACKS, NOW)
+    assert ("second-look", "lao-li") in told(operations, NOW)
+
+
 def test_who_was_asked_before_is_named_only_if_they_heard_of_it(operations):
     nobody = tuple(
         replace(person, addresses=()) if person.id == "guard" else person
