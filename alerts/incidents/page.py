@@ -123,7 +123,8 @@ def _lines() -> Iterator[str]:
         "",
         "What the service has about itself goes to the engineers. Upkeep waits for the day: whoever "
         f"named no quiet hours hears nothing of it from {USUAL_NIGHT[0]} to {USUAL_NIGHT[1]}, and it "
-        "climbs from the morning on. No phone is rung to say that something is over.",
+        "climbs from the morning on. No phone is rung to say that something is over, and no further "
+        "address is tried for a call that was refused once somebody has taken over.",
         "",
         "What is over, back again or judged a false alarm before its notices went out (quiet hours, a channel that is "
         "away) makes them stale: whoever heard nothing hears the last word at most, and of upkeep, "
@@ -232,8 +233,9 @@ def _lines() -> Iterator[str]:
         "",
         "## Who is told",
         "",
-        f"Quiet hours hold everything back but {_all(NIGHT_CLASSES)}; upkeep below major waits for "
-        "the daily digest; what is for the record only tells nobody. Everybody of the site who was "
+        f"Quiet hours hold everything back but {_all(NIGHT_CLASSES)}, also what was held up or tried "
+        "in vain until they began; upkeep below major waits for the daily digest; what is for the "
+        "record only tells nobody. Everybody of the site who was "
         "considered is recorded with one of these reasons (`shouwang why`):",
         "",
         "| reason | told | 中文 | English |",

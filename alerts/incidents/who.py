@@ -378,22 +378,28 @@ def at_step(incident: Incident, registry: Registry, step: int | None = None) -> 
 def looks_again(
     incident: Incident, registry: Registry, declined: Collection[str] = ()
 ) -> list[Person]:
-    """Who is asked for the second look: whoever took over, else the first tier.
-
-    Where one of them has ``declined``, the next tier that anybody has an address in.
+    """Who is asked for the second look: whoever took over and has an address, else the first tier
+    that anybody has one in; where one of them has ``declined``, the next such tier.
     """
     people = people_of(incident, registry)
     took_over = [person for person in people if person.id == incident.acknowledged_by]
-    if took_over and took_over[0].id not in declined:
+    if took_over and took_over[0].id not in declined and _has_where(took_over):
         return took_over
     place, steps = place_of(incident, registry), tiers_of(incident, registry)
     tiers = {person.id: tier_for(person, steps, place) for person in people}
     passed = [tier for id in declined if isinstance(tier := tiers.get(id), int)]
-    for step in range(max(passed, default=-1) + 1, len(steps)):
+    after = max(passed, default=-1) + 1
+    # One of the last tier may have declined before it was asked: then those before it are.
+    for step in (*range(after, len(steps)), *range(after)):
         asked = [person for person in people if tiers[person.id] == step]
-        if not passed or any(person.addresses or person.is_post for person in asked):
+        if step not in passed and _has_where(asked):
             return asked
-    return []
+    return [] if passed else [person for person in people if tiers[person.id] == 0]
+
+
+def _has_where(people: Collection[Person]) -> bool:
+    """Whether anything may reach one of them: an address, or whoever has the post."""
+    return any(person.addresses or person.is_post for person in people)
 
 
 def first_told(incident: Incident, registry: Registry) -> frozenset[str]:

@@ -85,10 +85,13 @@ def is_told_with(
     now: datetime,
 ) -> bool:
     """Whether people know of it by its leader; worse than they know of is news of its own, and so
-    is what comes back, or has not come back in time, when the leader is over."""
+    is what comes back, or has not come back in time, when the leader is over. Whoever is given this
+    one alone knows nothing of it."""
+    leader = leader_of_part(connection, part)
+    if reason is NoticeReason.ASSIGNED and leader is not None:
+        return leads(leader) and leader.acknowledged_by == part.acknowledged_by
     if reason not in CALLING:
         return True
-    leader = leader_of_part(connection, part)
     if leader is None or leader.false_alarm:
         return False
     waits = part.next_step_at is not None and part.next_step_at > now

@@ -449,8 +449,12 @@ class Operations(
         alone = replace(part, part_of=None, told_at=now, version=part.version + 1)
         alone = climb.timed(alone, who.tiers_of(alone, registry), told=who.tells_at_once(alone))
         alone = save(connection, part, alone)
-        if told or not who.tells_at_once(alone) or events.revive(connection, alone, now):
+        if told or not who.tells_at_once(alone):
             return alone
+        is_silenced = silence_over(connection, alone, registry, now) is not None
+        if not is_silenced and events.revive(connection, alone, now):
+            self._follow(connection, registry, now)  # its people may have moved meanwhile
+            return locked(connection, alone.id) or alone
         reason = NoticeReason.REOPENED if alone.relapses else NoticeReason.OPENED
         return self._tell(connection, alone, reason, registry, now)
 

@@ -38,8 +38,11 @@ def overtake(
     """
     stale: tuple[NoticeReason, ...] = ()
     is_judged = incident.false_alarm and not before.false_alarm
+    is_back = before.seen_on_site and not incident.seen_on_site  # the rule sees it again
     is_same = (incident.state, incident.flapping) == (before.state, before.flapping)
-    if (is_same and not is_judged) or (incident.flapping and incident.state is State.RECOVERED):
+    if (is_same and not (is_judged or is_back)) or (
+        incident.flapping and incident.state is State.RECOVERED
+    ):
         return
     if incident.state is State.RECOVERED:
         stale = TELLING
@@ -47,7 +50,7 @@ def overtake(
         stale = (*TELLING, *_AFTER)
     elif is_judged:
         stale = TELLING  # the rule still says so, and nobody shall go for that
-    elif before.state is State.RECOVERED:
+    elif before.state is State.RECOVERED or is_back:
         stale = _AFTER
     reasons = [reason.value for reason in stale if reason not in fresh]
     if not reasons:

@@ -87,12 +87,12 @@ class Quiet(Part):
                 .where(n.state.in_(UNSENT))
                 .values(state=NoticeState.OVERTAKEN.value, settled_at=now)
             )
-            connection.execute(
-                update(t.incident)
-                .where(i.site == known.site, i.is_open.is_(True), i.muted_until.isnot(None))
-                .where(i.state == State.OPEN.value)
-                .values(muted_until=now, next_step_at=now, version=i.version + 1)
-            )
+            held = (i.site == known.site, i.is_open.is_(True), i.muted_until.isnot(None))
+            at_once = update(t.incident).where(*held, i.state == State.OPEN.value)
+            connection.execute(at_once.values(next_step_at=now))
+            # What somebody has in hand is looked at once nobody has it any longer.
+            free = update(t.incident).where(*held)
+            connection.execute(free.values(muted_until=now, version=i.version + 1))
             return changed
 
     def silences(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, or_, select
+from sqlalchemy import Connection, Select, func, not_, or_, select
 
 from alerts.incidents.model import Duty, Incident, Report, State, StoryKind, StoryLine
 from alerts.incidents.precision import Precision
@@ -24,6 +24,7 @@ from alerts.store.incident_rows import (
     transition_of,
 )
 from alerts.store.registry_rows import read_registry
+from alerts.store.who_rows import in_quiet, rests
 from alerts.words import NIGHT_CLASSES, Severity
 
 CALLS_MOST = 100
@@ -291,9 +292,10 @@ class Reads:
     def unsent(self, now: datetime) -> Unsent:
         """What the outbox has still to do; what quiet hours hold back is not due yet."""
         n = t.notice.c
-        waits = [n.state == NoticeState.WAITING.value, n.due_at <= now]
-        fails = [n.state == NoticeState.RETRYING.value]
         with self._database.read() as connection:
+            wakes = not_(rests(t.notice, in_quiet(self._registry(connection), now)))
+            waits = [n.state == NoticeState.WAITING.value, n.due_at <= now, wakes]
+            fails = [n.state == NoticeState.RETRYING.value, wakes]
             waiting, due_at = connection.execute(
                 select(func.count(), func.min(n.due_at)).where(*waits)
             ).one()

@@ -23,6 +23,7 @@ from alerts.store.incident_rows import (
 )
 from alerts.store.part import Part, locked, save
 from alerts.store.telling import UNHEARD, UNSENT, level_of
+from alerts.store.who_rows import in_quiet, rests
 from alerts.words import IncidentClass
 
 IN_BACK_OFF_MOST = 1000  # watched over from the start; whatever else is due soon is seen then
@@ -38,35 +39,40 @@ class Sending(Part):
         """Notices to send by ``now``: of fire class, then the oldest first.
 
         Per (incident, address) none whose elder waits. To the addresses that are ``full`` of what
-        is under way those of fire class alone: they would hide all others.
+        is under way those of fire class alone: they would hide all others. None to whoever has
+        quiet hours by now.
         """
         notice, elder = t.notice, t.notice.alias("elder")
-        elder_waits = exists().where(
-            elder.c.incident == notice.c.incident,
-            elder.c.channel == notice.c.channel,
-            elder.c.to == notice.c.to,
-            elder.c.id < notice.c.id,
-            elder.c.state.in_(UNSENT),
-            elder.c.reason != NoticeReason.REMINDER.value,  # it may wait for the day; alarms do not
-            # Quiet that somebody wanted of the elder holds up no news that quiet does not hold.
-            not_(and_(elder.c.due_at > now, elder.c.attempts == 0, elder.c.detail == "")),
-        )
-        query = (
-            select(notice)
-            .where(notice.c.state.in_(UNSENT), notice.c.due_at <= now, ~elder_waits)
-            # Else a fire would stand behind a storm that is older and longer than ``limit``.
-            .order_by(notice.c.cls != IncidentClass.FIRE.value, notice.c.due_at, notice.c.id)
-            .limit(limit)
-        )
-        if full:
-            there = [(channel.value, to) for channel, to in full]
-            query = query.where(
-                or_(
-                    notice.c.cls == IncidentClass.FIRE.value,
-                    tuple_(notice.c.channel, notice.c.to).not_in(there),
-                )
-            )
         with self._database.read() as connection:
+            quiet = in_quiet(self._registry(connection), now)
+            elder_waits = exists().where(
+                elder.c.incident == notice.c.incident,
+                elder.c.channel == notice.c.channel,
+                elder.c.to == notice.c.to,
+                elder.c.id < notice.c.id,
+                elder.c.state.in_(UNSENT),
+                # A reminder may wait for the day; alarms do not.
+                elder.c.reason != NoticeReason.REMINDER.value,
+                # Quiet that somebody wanted of the elder holds up no news that quiet does not hold.
+                not_(and_(elder.c.due_at > now, elder.c.attempts == 0, elder.c.detail == "")),
+                not_(rests(elder, quiet)),
+            )
+            query = (
+                select(notice)
+                .where(notice.c.state.in_(UNSENT), notice.c.due_at <= now, ~elder_waits)
+                .where(not_(rests(notice, quiet)))
+                # Else a fire would stand behind a storm that is older and longer than ``limit``.
+                .order_by(notice.c.cls != IncidentClass.FIRE.value, notice.c.due_at, notice.c.id)
+                .limit(limit)
+            )
+            if full:
+                there = [(channel.value, to) for channel, to in full]
+                query = query.where(
+                    or_(
+                        notice.c.cls == IncidentClass.FIRE.value,
+                        tuple_(notice.c.channel, notice.c.to).not_in(there),
+                    )
+                )
             return [notice_of(row) for row in connection.execute(query)]
 
     def fire_in_back_off(self) -> list[Notice]:
@@ -104,6 +110,8 @@ class Sending(Part):
             tried(connection, notice, outcome, now)
             if notice.state is NoticeState.ACCEPTED and notice.reason in CALLING:
                 self._heard(connection, row, now)
+            elif settled.lost and _is_in_hand(connection, row):
+                _consider(connection, row, who.Reason.NOT_ACCEPTED, now)
             elif settled.lost and row.state != NoticeState.OVERTAKEN.value:
                 self._hand_on(connection, row, self._registry(connection), now)
 
@@ -127,6 +135,8 @@ class Sending(Part):
                 return False
             if is_copy(row):
                 return False  # the person's own notice goes a second way
+            if _is_in_hand(connection, row):
+                return False
             registry = self._registry(connection)
             person, untried, tried = self._addresses_left(connection, row, registry)
             if tried > 1:
@@ -358,6 +368,14 @@ def _is_current(incident: Incident, row: Any) -> bool:
         and row.round == incident.relapses
         and row.level in (0, level_of(incident, NoticeReason.SEVERITY))
     )
+
+
+def _is_in_hand(connection: Connection, row: Any) -> bool:
+    """Whether this calls people to what somebody has taken over: no further phone rings for it."""
+    incident = locked(connection, row.incident) if row.reason in _CALLING else None
+    if incident is None:
+        return False
+    return incident.state is State.ACKNOWLEDGED and not incident.assigned
 
 
 def _same_call(row: Any) -> tuple[Any, ...]:

@@ -76,13 +76,14 @@ class Teller:
 
         Without ``verdicts`` it is decided here who is told.
         """
-        is_first = reason is NoticeReason.OPENED  # nobody has its words yet
+        is_first = _is_first(incident, reason)  # nobody has its words yet
         browsers = in_browsers(connection)
         if verdicts is None:
             verdicts = self.verdicts(connection, incident, reason, registry, now, silence, browsers)
         rule = rulebook.rules.get(incident.words_of) if rulebook else None
         before = self._before(connection, incident, reason, registry, now)
-        known = set() if is_first else self._addresses_told(connection, incident, reason)
+        known = {} if is_first else self._addresses_told(connection, incident, reason)
+        anew: dict[int, dict[str, Any]] = {}  # nobody has heard these yet
         taken: set[tuple[str, str]] = set()
         rows: list[dict[str, Any]] = []
         told: list[str] = []
@@ -96,11 +97,19 @@ class Teller:
                 continue  # ``hush`` tells it
             step = _step_of(verdict, incident, reason)
             there = (address.channel.value, address.to)
-            if there in taken or (*there, step) in known:
+            had = known.get((*there, step))
+            is_given_anew = reason is NoticeReason.ASSIGNED and had and had.state not in UNSENT
+            if there in taken or (had and had.state not in UNHEARD and not is_given_anew):
                 continue  # two people behind one group address: one message
             taken.add(there)
             row = self.row(incident, reason, verdict.person, address, registry, rule, now, before)
-            rows.append(row | {"due_at": verdict.due_at, "step": step})
+            row |= {"due_at": verdict.due_at, "step": step}
+            if had and is_given_anew:
+                rows.append(row | {"level": had.level + 1})
+            elif had:
+                anew[had.id] = row | {"settled_at": None}
+            else:
+                rows.append(row)
         # Besides, each of their browsers. No climb waits for it, and nothing follows if it fails.
         for person, due_at in _heard(verdicts, incident, registry, now):
             for address in browsers.get(person.id, ()):
@@ -111,10 +120,12 @@ class Teller:
                 row = self.row(incident, reason, person, address, registry, rule, now, before)
                 rows.append(row | {"due_at": due_at, "step": who.BESIDE})
         _consider(connection, incident, verdicts, now)
+        if reason in CALLING and not is_first:
+            _overtake_quiet(connection, [*rows, *anew.values()], now)
         if rows:
-            if reason in CALLING and not is_first:
-                _overtake_quiet(connection, rows, now)
             connection.execute(insert(t.notice), rows)
+        for id, row in anew.items():
+            connection.execute(update(t.notice).where(t.notice.c.id == id).values(row))
         if told:
             facts: dict[str, float | str] = {
                 "reason": reason.value,
@@ -164,7 +175,7 @@ class Teller:
         browsers: InBrowsers | None = None,
     ) -> list[who.Verdict]:
         """Everybody who might be told; nothing is written."""
-        is_first = reason is NoticeReason.OPENED  # nobody can have been told before
+        is_first = _is_first(incident, reason)  # nobody can have been told before
         roster = Roster(registry=registry, handed=handed(connection))
         if browsers is None:
             browsers = in_browsers(connection)
@@ -378,18 +389,18 @@ class Teller:
 
     def _addresses_told(
         self, connection: Connection, incident: Incident, reason: NoticeReason
-    ) -> set[tuple[str, str, int]]:
-        """Where they had this before in this round, and of which step."""
+    ) -> dict[tuple[str, str, int], Any]:
+        """Where they had this before in this round, and of which step: the last of each."""
         n = t.notice.c
-        rows = connection.execute(
-            select(n.channel, n.to, n.step).where(
-                n.incident == incident.id,
-                n.reason == reason.value,
-                n.round == incident.relapses,
-                n.level == level_of(incident, reason),
-            )
+        query = select(n.id, n.state, n.level, n.channel, n.to, n.step).where(
+            n.incident == incident.id,
+            n.reason == reason.value,
+            n.round == incident.relapses,
         )
-        return {(row.channel, row.to, row.step) for row in rows}
+        if reason is not NoticeReason.ASSIGNED:
+            query = query.where(n.level == level_of(incident, reason))
+        rows = connection.execute(query.order_by(n.level))
+        return {(row.channel, row.to, row.step): row for row in rows}
 
 
 def _overtake_quiet(
@@ -431,8 +442,14 @@ def _heard(
             yield verdict.person, until or now
 
 
+def _is_first(incident: Incident, reason: NoticeReason) -> bool:
+    """Not what a silence or a leader held back: some may have been written to before that."""
+    return reason is NoticeReason.OPENED and incident.version == 1
+
+
 def level_of(incident: Incident, reason: NoticeReason) -> int:
-    """A second rise in severity is news of its own; everything else is once a round and step."""
+    """A second rise in severity is news of its own, and so is (``Teller.tell``) what is given to
+    somebody once more; everything else is once a round and step."""
     return int(incident.severity) if reason is NoticeReason.SEVERITY else 0
 
 

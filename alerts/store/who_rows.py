@@ -1,12 +1,21 @@
-"""Who has a post's phone, and who wants no notices for a while, out of their rows."""
+"""Who has a post's phone, and who wants no notices for a while: from rows, and of rows."""
 
-from datetime import datetime
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
+from alerts.incidents import who
 from alerts.incidents.roster import HandOver
 from alerts.incidents.silences import Snooze
+from alerts.notify.notice import NoticeReason
+from alerts.registry.model import Registry
 from alerts.store import tables as t
+from alerts.words import NIGHT_CLASSES, IncidentClass
+
+# An answer to whoever asked just now, and what makes a box fall silent.
+_AT_ANY_HOUR = (NoticeReason.LINK.value, NoticeReason.HUSHED.value)
 
 
 def handed(connection: Connection) -> dict[str, HandOver]:
@@ -32,3 +41,27 @@ def snoozes_of(connection: Connection, now: datetime, person: str | None = None)
         Snooze(person=row.person, incident=row.incident or None, until=row.until)
         for row in connection.execute(query)
     ]
+
+
+def in_quiet(registry: Registry, now: datetime) -> dict[IncidentClass, list[str]]:
+    """Whoever has quiet hours now, by the classes that these hold back."""
+    zones = {site.id: who.zone_of(site.id, registry) for site in registry.sites}
+    return {
+        cls: [
+            person.id
+            for person in registry.people
+            if who.quiet_until(person, cls, zones.get(person.site, UTC), now) is not None
+        ]
+        for cls in IncidentClass
+        if cls not in NIGHT_CLASSES
+    }
+
+
+def rests(notice: Any, quiet: Mapping[IncidentClass, Collection[str]]) -> ColumnElement[bool]:
+    """Whether a ``notice`` (the table, or an alias) finds its person ``in_quiet``.
+
+    What was held up, tried again or handed on since it was written would ring in the night.
+    """
+    n = notice.c
+    theirs = [and_(n.cls == cls.value, n.person.in_(people)) for cls, people in quiet.items()]
+    return and_(n.reason.not_in(_AT_ANY_HOUR), or_(*theirs))

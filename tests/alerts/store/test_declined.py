@@ -10,7 +10,7 @@ from alerts.incidents.model import DutyKind, State, StoryKind
 from alerts.notify.outcome import Accepted
 from alerts.rules.transition import Change
 from alerts.store.operations import Operations
-from tests.alerts.incidents.community import MEI, NOW, REGISTRY, says
+from tests.alerts.incidents.community import MEI, NOW, REGISTRY, polluted, says
 from tests.alerts.store.conftest import PACKS
 
 MINUTE = timedelta(minutes=1)
@@ -94,6 +94,31 @@ def test_a_second_look_that_one_cannot_take_is_asked_of_the_next(raised):
     assert look.person == ""
     raised.decline(1, "mei", "link", LATER + MINUTE)
     assert told(raised, LATER + MINUTE) == [("second-look", "wen")]
+
+
+def test_a_second_look_is_asked_of_who_is_left_where_the_last_tier_declined_before_its_turn(raised):
+    raised.take([says(2, Change.CLEARED)], PACKS, SOON)
+    assert ("second-look", "guard") in told(raised, SOON)
+    raised.decline(1, "wen", "link", LATER)
+    assert told(raised, LATER) == []
+    raised.decline(1, "guard", "link", LATER + MINUTE)
+    assert told(raised, LATER + MINUTE) == [("second-look", "mei")]
+    raised.decline(1, "mei", "link", LATER + 2 * MINUTE)
+    assert told(raised, LATER + 2 * MINUTE) == []
+
+
+def test_a_second_look_is_asked_of_the_next_tier_where_the_first_has_nobody(operations):
+    rest = tuple(one for one in REGISTRY.people if one.id != "lao-li")
+    operations.save_registry(replace(REGISTRY, people=rest), "me", "a term ends", NOW)
+    operations.take([polluted(1), polluted(2, Change.CLEARED)], PACKS, NOW)
+    assert ("second-look", "town") in told(operations, NOW)
+
+
+def test_a_second_look_is_asked_of_the_first_tier_where_who_took_over_has_no_address(operations):
+    operations.take([polluted(1)], PACKS, NOW)
+    operations.acknowledge(1, "village", "desk", NOW)
+    operations.take([polluted(2, Change.CLEARED)], PACKS, NOW)
+    assert ("second-look", "lao-li") in told(operations, NOW)
 
 
 def test_who_was_asked_before_is_named_only_if_they_heard_of_it(operations):

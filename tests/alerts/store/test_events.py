@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 
 from alerts.incidents.model import State
+from alerts.incidents.silences import Silence
 from alerts.notify.outcome import Accepted
 from alerts.registry.model import Binding, Device, Names, Site
 from alerts.rules.transition import Change, Transition
 from alerts.words import IncidentClass, Severity
 from edge.contract.subject import Subject
-from tests.alerts.incidents.community import NOW, REGISTRY, polluted, says
+from tests.alerts.incidents.community import GUARD, NOW, REGISTRY, mail, polluted, says
 from tests.alerts.store.conftest import PACKS
 
 MINUTE = timedelta(minutes=1)
@@ -55,6 +56,19 @@ def test_taking_one_over_takes_over_all_of_it(both):
     part = both.incident(2)
     assert (part.state, part.acknowledged_by) == (State.ACKNOWLEDGED, "mei")
     assert any(line.origin == "incident:1" for line in both.story(2))
+
+
+def test_whoever_is_given_the_whole_of_it_is_told_once(both):
+    both.assign(1, "wen", "mei", "console", NOW + 3 * MINUTE)
+    assert both.incident(2).acknowledged_by == "mei"
+    assert told(both, NOW + 3 * MINUTE) == [(1, "assigned", "mei")]
+
+
+def test_whoever_is_given_a_part_alone_is_told_of_it(both):
+    both.assign(2, "wen", "mei", "console", NOW + 3 * MINUTE)
+    assert told(both, NOW + 3 * MINUTE) == [(2, "assigned", "mei")]
+    assert both.incident(2).part_of is None
+    assert both.incident(1).state is State.OPEN
 
 
 def test_what_is_still_there_when_its_leader_is_over_is_told_by_itself(both):
@@ -330,3 +344,39 @@ def test_what_comes_back_after_its_leader_is_over_is_told(both):
     told(both, NOW + 4 * MINUTE)
     both.take([socket(5, after=9 * MINUTE)], PACKS, NOW + 9 * MINUTE)
     assert told(both, NOW + 9 * MINUTE) == [(2, "reopened", "guard")]
+
+
+@pytest.fixture
+def held_back(operations):
+    """A socket that nobody was told of yet when it became a part of a power cut."""
+    operations.take([unheard(1, "box-1", severity=Severity.MAJOR)], PACKS, NOW)
+    operations.take([cut(2)], PACKS, NOW)
+    assert told(operations) == [(2, "opened", "guard")]
+    assert operations.incident(1).part_of == 2
+    return operations
+
+
+def test_what_its_leader_lets_go_in_a_silence_is_told_when_that_ends(held_back):
+    wish = Silence(
+        id=0,
+        site="riverside",
+        rule="eb-offline",
+        since=NOW,
+        until=NOW + 60 * MINUTE,
+        who="wen",
+        why="换网卡",
+        made_at=NOW,
+    )
+    assert isinstance(held_back.silence(wish, NOW), Silence)
+    held_back.false_alarm(2, "wen", "试机", "console", NOW + MINUTE)
+    assert told(held_back, NOW + MINUTE) == []
+    held_back.climb(NOW + 60 * MINUTE)
+    assert told(held_back, NOW + 60 * MINUTE) == [(1, "opened", "guard")]
+
+
+def test_what_its_leader_lets_go_is_told_at_the_address_that_is_right_by_then(held_back):
+    guard = replace(GUARD, addresses=(mail("guard-new"),))
+    people = tuple(guard if one.id == "guard" else one for one in REGISTRY.people)
+    held_back.save_registry(replace(REGISTRY, people=people), "me", "moved", NOW)
+    held_back.false_alarm(2, "wen", "试机", "console", NOW + MINUTE)
+    assert [n.address.to for n in held_back.due(NOW + MINUTE, 10)] == [mail("guard-new").to]

@@ -378,3 +378,19 @@ def test_fire_in_back_off_is_what_was_tried_or_held_and_not_what_is_snoozed(oper
     assert [each.id for each in operations.fire_in_back_off()] == [notice.id]
     operations.settle(notice.id, Accepted(), NOW + timedelta(minutes=10))
     assert operations.fire_in_back_off() == []
+
+
+def test_of_what_somebody_has_taken_over_no_further_address_is_rung(operations, notice):
+    operations.acknowledge(1, "mei", "desk", NOW)
+    assert not operations.second(notice.id, NOW)
+    operations.settle(notice.id, Rejected("gone"), NOW)
+    assert operations.due(NOW, 10) == []
+    assert operations.why(1, "guard")[-1].reason == "not-accepted"
+
+
+def test_what_was_given_to_somebody_who_has_not_answered_is_handed_on(operations, notice):
+    operations.assign(1, "mei", "wen", "desk", NOW)
+    operations.settle(notice.id, Rejected("gone"), NOW)
+    assert [n.address.to for n in operations.due(NOW, 10) if n.person == "guard"] == [
+        GUARD.addresses[1].to
+    ]

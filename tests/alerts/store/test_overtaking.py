@@ -11,7 +11,7 @@ from alerts.notify.delays import BY_NEWER, GONE
 from alerts.notify.notice import NoticeState
 from alerts.notify.outcome import Accepted, Rejected, Retry
 from alerts.registry.model import Address, ChannelKind
-from alerts.rules.transition import Change
+from alerts.rules.transition import SOURCE, UNTRUSTED, Change
 from alerts.store import events
 from alerts.words import IncidentClass, Severity
 from tests.alerts.incidents.community import (
@@ -153,6 +153,15 @@ def test_a_machine_hears_that_it_is_over_also_where_somebody_must_look_again(ope
     operations.take([says(1)], PACKS, NOW)
     operations.take([says(2, Change.CLEARED)], PACKS, NOW)
     assert all_sent(operations, NOW) == [("guard", "recovered"), ("guard", "second-look")]
+
+
+@pytest.mark.parametrize("severity", [Severity.MAJOR, Severity.CRITICAL])
+def test_to_look_again_is_asked_of_nobody_once_the_rule_sees_it_again(operations, severity):
+    source = {SOURCE: UNTRUSTED}
+    operations.take([says(1), says(2, Change.CLEARED, facts=source)], PACKS, NOW)
+    assert [n.reason.value for n in operations.notices()] == ["second-look", "opened"]
+    operations.take([says(3, severity=severity)], PACKS, NOW)
+    assert ("guard", "second-look") not in all_sent(operations, NOW)
 
 
 def test_what_keeps_coming_and_going_is_not_overtaken_before_it_is_calm(operations):

@@ -7,6 +7,8 @@ import pytest
 from alerts.incidents.acts import Conflict, Done, Refusal, Refused
 from alerts.incidents.model import DutyKind, State, StoryKind
 from alerts.incidents.precision import Precision
+from alerts.notify.notice import NoticeReason
+from alerts.notify.outcome import Accepted
 from alerts.rules.transition import Change
 from edge.contract.subject import Subject
 from tests.alerts.incidents.community import NOW, polluted, says
@@ -45,6 +47,17 @@ def test_unanswered_the_climb_goes_on_and_answered_it_does_not(raised):
     raised.climb(SOON + timedelta(hours=2))
     assert raised.incident(1).state is State.ACKNOWLEDGED
     assert raised.incident(1).assigned is False
+
+
+def test_whoever_is_given_it_once_more_is_told_once_more(raised):
+    for hours in (0, 1):
+        now = SOON + timedelta(hours=hours)
+        raised.assign(1, "wen", "mei", "console", now)
+        raised.assign(1, "wen", "mei", "console", now)  # tapped twice, before it went out
+        (told,) = [n for n in raised.due(now, 10) if n.reason is NoticeReason.ASSIGNED]
+        assert told.person == "mei"
+        raised.settle(told.id, Accepted(), now)
+        raised.climb(now + timedelta(minutes=31))
 
 
 def test_anybody_may_take_over_what_was_given_to_somebody_who_has_not_answered(raised):

@@ -8,10 +8,11 @@ import pytest
 from alerts.incidents.acts import Refusal, Refused
 from alerts.incidents.model import State, StoryKind
 from alerts.incidents.silences import Silence, SilenceKind
-from alerts.notify.outcome import Accepted
+from alerts.notify.outcome import Accepted, Rejected, Retry
 from alerts.rules.transition import Change
+from alerts.store.reads import Unsent
 from alerts.words import IncidentClass, Severity
-from tests.alerts.incidents.community import NIGHT, NOW, says
+from tests.alerts.incidents.community import GUARD, NIGHT, NOW, REGISTRY, says
 from tests.alerts.store.conftest import PACKS
 
 MINUTE = timedelta(minutes=1)
@@ -73,6 +74,39 @@ def test_upkeep_of_the_night_is_told_in_the_morning_and_climbs_from_there(operat
     assert told(operations, day + 30 * MINUTE) == [("climbed", "mei")]
 
 
+EVENING = NOW.replace(hour=13, minute=59)  # 21:59 in Shanghai
+MORNING = NOW.replace(hour=23)  # 07:00 there
+UPKEEP = IncidentClass.UPKEEP
+
+
+@pytest.mark.parametrize("outcome", [Retry("the server is away"), Rejected("unknown"), None])
+def test_what_could_not_be_sent_in_the_evening_wakes_nobody_at_night(operations, outcome):
+    operations.take([says(1, cls=UPKEEP, after=EVENING - NOW)], PACKS, EVENING)
+    (opened,) = operations.due(EVENING, 10)
+    if outcome is None:
+        operations.hold([opened.id], EVENING + 2 * MINUTE, "waits 120 s for its turn")
+    else:
+        operations.settle(opened.id, outcome, EVENING)
+    assert operations.due(EVENING + MINUTE * 30, 10) == []
+    assert operations.unsent(EVENING + MINUTE * 30) == Unsent()
+    assert told(operations, MORNING) == [("opened", "guard")]
+
+
+def test_what_could_not_be_sent_of_a_fire_in_the_evening_goes_out_at_night(operations):
+    operations.take([says(1, after=EVENING - NOW)], PACKS, EVENING)
+    (opened,) = operations.due(EVENING, 10)
+    operations.settle(opened.id, Retry("the server is away"), EVENING)
+    assert told(operations, EVENING + MINUTE * 30) == [("opened", "guard")]
+
+
+def test_a_link_that_somebody_asks_for_at_night_comes_before_what_rests(operations):
+    operations.take([says(1, cls=UPKEEP, after=EVENING - NOW)], PACKS, EVENING)
+    (opened,) = operations.due(EVENING, 10)
+    operations.settle(opened.id, Retry("the server is away"), EVENING)
+    operations.send_link(1, "guard", EVENING + MINUTE * 5)
+    assert told(operations, EVENING + MINUTE * 5) == [("link", "guard")]
+
+
 def test_what_is_over_when_the_silence_ends_is_told_to_nobody(operations):
     operations.silence(WISH, NOW)
     operations.take([says(1, cls=SAFETY)], PACKS, NOW)
@@ -105,6 +139,30 @@ def test_a_silence_that_is_ended_early_lets_go_at_once(operations):
     assert told(operations, NOW + MINUTE) == [("opened", "guard")]
     assert operations.silences(now=NOW + MINUTE) == []
     assert operations.silences()[0].ended_by == "mei"
+
+
+def test_a_silence_that_is_ended_early_holds_nothing_back_that_somebody_had_in_hand(operations):
+    silence = operations.silence(replace(WISH, until=NOW + 24 * HOUR), NOW)
+    operations.take([says(1, cls=SAFETY)], PACKS, NOW)
+    operations.acknowledge(1, "mei", "desk", NOW)
+    operations.end_silence(silence.id, "mei", NOW + HOUR)
+    assert operations.incident(1).next_step_at is None
+    operations.climb(NOW + 4 * HOUR)  # her acknowledgement runs out
+    operations.climb(NOW + 4 * HOUR)
+    assert told(operations, NOW + 4 * HOUR) == [("opened", "guard")]
+
+
+def test_what_reached_nobody_before_a_silence_is_told_once_more_when_that_ends(operations):
+    people = tuple(one for one in REGISTRY.people if one.id in ("guard", "wen"))
+    operations.save_registry(replace(REGISTRY, people=people), "me", "few", NOW)
+    operations.take([says(1, cls=SAFETY)], PACKS, NOW)
+    operations.silence(WISH, NOW)
+    for _ in GUARD.addresses:
+        (opened,) = operations.due(NOW, 10)
+        operations.settle(opened.id, Rejected("the service is away"), NOW)
+    assert operations.incident(1).muted_until == NOW + HOUR
+    operations.climb(NOW + HOUR)
+    assert told(operations, NOW + HOUR) == [("opened", "guard")]
 
 
 def test_two_silences_hold_until_the_later_one_ends(operations):
@@ -162,6 +220,16 @@ def test_whoever_snoozes_hears_later_and_the_next_are_asked_at_once(operations):
     assert told(operations, NOW) == [("climbed", "mei")]
     assert reasons(operations, "guard") == ["snoozed", "already-told"]
     assert told(operations, NOW + HOUR) == [("opened", "guard")]
+
+
+def test_a_snooze_that_ends_in_quiet_hours_is_no_reason_to_ring(operations):
+    operations.snooze("mei", None, NOW + 6 * HOUR, NOW)  # midnight in Shanghai
+    operations.take([says(1, cls=IncidentClass.POLLUTION)], PACKS, NOW)
+    told(operations, NOW)
+    operations.climb(NOW + 30 * MINUTE)
+    assert told(operations, NOW + 30 * MINUTE) == [("climbed", "wen")]
+    assert told(operations, NOW + 6 * HOUR) == []
+    assert told(operations, MORNING) == [("climbed", "mei")]
 
 
 def test_fire_flood_and_safety_are_not_snoozed_but_for_one_incident_that_was_seen(operations):
