@@ -50,7 +50,7 @@ MEANINGS: dict[Deed, str] = {
     Deed.LOOK: "see the incident and what was done; no phone numbers but the one in the message",
     Deed.OPENED: "count as opened: said by the page's script once it is seen, never by fetching it",
     Deed.TAKE_OVER: "take it over",
-    Deed.DECLINE: "say that one cannot come (去不了): the next tier is asked at once",
+    Deed.DECLINE: "say that one cannot come (去不了), also after taking over: the next tier is asked at once",
     Deed.COMMENT: "add a line",
     Deed.FALSE_ALARM: "judge it a false alarm, with the reason",
     Deed.LOOK_AGAIN: "confirm the second look, or say that it is still there",

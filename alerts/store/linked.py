@@ -39,8 +39,9 @@ class Linked(Part):
     def decline(self, incident_id: int, who: str, origin: str, now: datetime) -> Result:
         """``who`` cannot come (去不了), which is a good answer: somebody else is asked at once.
 
-        Of what was given to them whoever gave it hears. Else it counts once, and only of somebody
-        whose turn it is: a second tap, or one from a tier before, passes nobody over.
+        Of what was given to them whoever gave it hears; what they took over goes on to the next.
+        Else it counts once, and only of somebody whose turn it is: a second tap, or one from a tier
+        before, passes nobody over.
         """
         with self._database.write() as connection:
             incident, registry, refused = self._open_act(connection, incident_id, who, None)
@@ -52,7 +53,7 @@ class Linked(Part):
             connection.execute(insert(t.story), story_row(incident.id, line))
             self._let_reminders_go(connection, incident.id, registry, now)
             match incident.state:
-                case State.ACKNOWLEDGED if incident.assigned and incident.acknowledged_by == who:
+                case State.ACKNOWLEDGED if _has_it(incident, who):
                     incident = self._give_back(connection, incident, act, registry, now)
                 case State.OPEN if is_turn and incident.part_of is None:
                     incident = self._climb_on(connection, incident, "declined", registry, now, who)
@@ -87,16 +88,7 @@ class Linked(Part):
         now: datetime,
     ) -> Incident:
         """To whoever gave it, who is told; where nobody would hear, the climb goes on at once."""
-        s = t.story.c
-        giver = (
-            connection.execute(
-                select(s.who)
-                .where(s.incident == incident.id, s.kind == StoryKind.ASSIGNED.value)
-                .order_by(s.id.desc())
-            )
-            .scalars()
-            .first()
-        )
+        giver = self._giver(connection, incident)
         if giver and giver not in self._teller.declined(connection, incident):
             back = lifecycle.step(
                 incident, Event.ASSIGNED, now, act=replace(act, to=giver), timers=self._timers
@@ -108,6 +100,13 @@ class Linked(Part):
             return incident
         free = self._apply(connection, incident, released, registry, now)
         return self._climb_on(connection, free, "declined", registry, now, act.who)
+
+    def _giver(self, connection: Connection, incident: Incident) -> str:
+        """Who gave it to whoever has it; "" where they took it themselves."""
+        s = t.story.c
+        given = select(s.who).where(s.incident == incident.id, s.kind == StoryKind.ASSIGNED.value)
+        last = connection.execute(given.order_by(s.id.desc())).scalars().first()
+        return last or "" if incident.assigned else ""
 
     def _ask_another(
         self,
@@ -154,3 +153,9 @@ class Linked(Part):
                 if connection.execute(known).first() is None:
                     connection.execute(insert(t.notice), row)
             return Done(incident)
+
+
+def _has_it(incident: Incident, who: str) -> bool:
+    """Whether they can give it back: a part goes with its leader, a false alarm is nobody's."""
+    is_theirs = incident.acknowledged_by == who and not incident.false_alarm
+    return is_theirs and (incident.assigned or incident.part_of is None)

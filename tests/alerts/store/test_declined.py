@@ -82,6 +82,27 @@ def test_what_was_given_to_one_who_cannot_come_goes_back_to_whoever_gave_it(rais
     assert [line.facts["because"] for line in void] == ["declined"]
 
 
+def test_what_one_took_over_and_cannot_do_goes_on_to_the_next(raised):
+    raised.acknowledge(1, "guard", "link", SOON)
+    raised.decline(1, "guard", "link", LATER)
+    incident = raised.incident(1)
+    assert (incident.state, incident.acknowledged_by, incident.step) == (State.OPEN, "", 1)
+    assert told(raised, LATER) == [("climbed", "mei")]
+    assert words(raised, "mei").endswith("after 值班岗 who declined")
+    raised.decline(1, "guard", "link", LATER + MINUTE)
+    assert raised.incident(1).step == 1, "a second tap passes nobody over"
+
+
+def test_nobody_gives_back_what_another_has_or_what_was_a_false_alarm(raised):
+    raised.acknowledge(1, "mei", "link", SOON)
+    raised.decline(1, "guard", "link", LATER)
+    assert raised.incident(1).acknowledged_by == "mei"
+    raised.false_alarm(1, "mei", "steam", "console", LATER)
+    raised.decline(1, "mei", "link", LATER + MINUTE)
+    assert raised.incident(1).state is State.ACKNOWLEDGED
+    assert told(raised, LATER + MINUTE) == []
+
+
 def test_a_second_look_that_one_cannot_take_is_asked_of_the_next(raised):
     raised.acknowledge(1, "guard", "link", NOW)
     raised.take([says(2, Change.CLEARED)], PACKS, SOON)

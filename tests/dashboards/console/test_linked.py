@@ -162,6 +162,19 @@ async def test_whoever_cannot_come_says_so_and_the_next_are_asked(
     assert "act big" not in page, "nobody is urged who cannot come"
 
 
+async def test_whoever_took_it_over_and_cannot_do_it_gives_it_on(
+    client: TestClient, operations: Operations
+):
+    await client.get(raised(operations))
+    assert (await act(client, "acknowledge"))[0] == 200
+    page = await (await client.get("/m/incidents/1")).text()
+    assert "我去不了" in page
+    assert (await act(client, "decline"))[0] == 200
+    assert [(n.reason.value, n.person) for n in operations.due(NOW, 9)] == [("climbed", "wang")]
+    page = await (await client.get("/m/incidents/1")).text()
+    assert "<b>您说了去不了，已经记下，不用再管。</b>" in page
+
+
 async def test_a_second_look_asks_in_the_messages_words_and_again_after_a_no(
     client: TestClient, operations: Operations
 ):
