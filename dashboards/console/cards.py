@@ -267,9 +267,25 @@ STORY_TONES = {
 _OWN_WORDS = ("text", "note")
 
 
-def story(lines: list[StoryLine], incident: Incident, scene: Scene) -> list[Told]:
-    """The story in words, oldest first."""
-    return [_told(line, incident, scene) for line in lines]
+def story(
+    lines: list[StoryLine], incident: Incident, scene: Scene, *, blames_nobody: bool = False
+) -> list[Told]:
+    """The story in words, oldest first; ``blames_nobody`` where a volunteer may not have answered."""
+    told = [_told(line, incident, scene) for line in lines]
+    if not blames_nobody:
+        return told
+    return [
+        replace(
+            one,
+            tone="grey",
+            text=scene.t(
+                "story.asked-next", role=_role_of_step(line.facts.get("step"), incident, scene)
+            ),
+        )
+        if line.kind is StoryKind.CLIMBED
+        else one
+        for line, one in zip(lines, told, strict=True)
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

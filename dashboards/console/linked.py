@@ -16,7 +16,7 @@ from aiohttp import web
 from alerts.incidents.acts import Result
 from alerts.incidents.duties import SecondLook
 from alerts.incidents.model import DutyKind, Incident, StoryKind, StoryLine
-from alerts.incidents.who import tiers_of
+from alerts.incidents.who import VOLUNTEERS, tiers_of
 from alerts.links import AFTER_CLOSE, LONGEST, MAY, PREFIX, Deed, Link, LinkKind, is_good
 from alerts.messages import helper
 from alerts.words import IncidentClass
@@ -77,7 +77,7 @@ async def page(asked: Asked) -> web.Response:
         "linked.html",
         tab="",
         card=card,
-        told=cards.story(lines, incident, scene),
+        told=cards.story(lines, incident, scene, blames_nobody=reader.role in VOLUNTEERS),
         may={deed.value for deed in MAY[link.kind]},
         me=scene.person(link.person),
         mine=incident.acknowledged_by == link.person and link.kind is not LinkKind.GROUP,

@@ -23,8 +23,9 @@ from alerts.rules.transition import Change
 from alerts.store.operations import Operations
 from alerts.words import IncidentClass, Language, Severity
 from dashboards.console.app import make_app
+from edge.contract.subject import Subject
 from tests.dashboards.console.test_real_operations import _transition
-from tests.dashboards.desk_fixture import NOW, house, registry
+from tests.dashboards.desk_fixture import NOW, SITE, house, registry
 
 PACKS = read_packs(shipped())
 LINKS = Links(b"0123456789abcdef0123456789abcdef")
@@ -160,6 +161,26 @@ async def test_whoever_cannot_come_says_so_and_the_next_are_asked(
     assert "我来处理" in page, "who can come after all may"
     assert "decline" not in page
     assert "act big" not in page, "nobody is urged who cannot come"
+
+
+async def test_a_volunteers_page_blames_nobody_for_not_answering(
+    client: TestClient, operations: Operations
+):
+    polluted = replace(
+        _transition(Change.RAISED, 0, 683.6), subject=Subject.of_place(SITE, "laobakou", ""),
+        cls=IncidentClass.POLLUTION, place="laobakou", port="", device="laoba-01",
+        metric="conductivity",
+    )  # fmt: skip
+    operations.take([polluted], PACKS, NOW)
+    operations.climb(NOW + timedelta(hours=3))
+    pages = {}
+    for who in ("zhang", "wang"):
+        link = Link(kind=LinkKind.PERSONAL, incident=1, person=who, made_at=NOW)
+        pages[who] = await (await client.get(PREFIX + LINKS.sign(link))).text()
+    tales = {who: page[page.index("经过") :] for who, page in pages.items()}
+    assert "没人接" in tales["wang"]
+    assert "没人接" not in tales["zhang"]
+    assert "也通知了" in tales["zhang"]
 
 
 async def test_whoever_took_it_over_and_cannot_do_it_gives_it_on(
