@@ -16,6 +16,7 @@ from alerts.store import tables as t
 from alerts.store.browser_rows import forget, in_browsers
 from alerts.store.incident_rows import considered_row, incident_of, story_row
 from alerts.store.part import Part
+from alerts.words import IncidentClass
 
 MORNING = time(8, 0)  # after the night shift's hand-over; local time of the site
 DAY = timedelta(days=1)
@@ -85,6 +86,7 @@ class Digests(Part):
                     insert(t.notice),
                     made
                     | {
+                        "cls": IncidentClass.UPKEEP.value,  # whatever it begins with
                         "title": title,
                         "text": text,
                         "link": link,

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import func, select
 
 from alerts.incidents.acts import Refusal, Refused
-from alerts.notify.outcome import Accepted
+from alerts.notify.outcome import Accepted, Retry
 from alerts.registry.model import Address, Away, ChannelKind, Subscription
 from alerts.rules.transition import Change
 from alerts.store import tables as t
@@ -93,6 +93,20 @@ def test_quiet_hours_and_absence_hold_for_the_digest_too(evening):
     assert [n.person for n in told(evening, MORNING + timedelta(hours=1))] == ["guard"]
     evening.send_digests(MORNING + DAY)
     assert [n.person for n in told(evening, MORNING + DAY)] == ["engineer"]
+
+
+def test_a_digest_that_begins_with_a_fire_for_the_record_is_no_fire_and_rings_in_no_night(
+    operations,
+):
+    operations.send_digests(NOW)
+    operations.take([says(1, severity=Severity.INFO)], PACKS, NOW)
+    assert operations.send_digests(MORNING) == 1
+    (notice,) = operations.due(MORNING, 9)
+    assert notice.cls is IncidentClass.UPKEEP
+    operations.settle(notice.id, Retry("the mail server is away"), MORNING)
+    night = MORNING + timedelta(hours=18)
+    assert operations.due(night, 9) == []
+    assert [one.id for one in operations.due(MORNING + DAY, 9)] == [notice.id]
 
 
 def test_whoever_subscribed_to_upkeep_has_it_in_their_own_language(evening):
