@@ -184,7 +184,7 @@ def test_a_backlog_does_not_hold_up_a_live_alarm(broker, server, device) -> None
     device.kill()
     arrived = [reading.metric for reading in server.readings.values()]
     tenth = [n for n, metric in enumerate(arrived) if metric == "smoke"][9]
-    assert arrived[:tenth].count("conductivity") < 10_000
+    assert arrived[:tenth].count("conductivity") < 15_000  # of 20,000
 
 
 def test_agent_killed_at_random_measures_each_recorded_row_exactly_once(server, device) -> None:
