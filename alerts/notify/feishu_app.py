@@ -27,7 +27,7 @@ from alerts.notify.notice import CALLING, Notice
 from alerts.notify.outbound import Answer, Outbound
 from alerts.notify.outcome import Accepted, Outcome, Rejected, Retry
 from alerts.notify.robot import tail_of
-from alerts.notify.token_box import NoToken, Token, TokenBox
+from alerts.notify.token_box import NoToken, Token, TokenBox, call_with
 from alerts.registry.model import ChannelKind
 from alerts.secrets import SecretError, resolve
 from alerts.words import Language
@@ -108,18 +108,12 @@ class FeishuApp:
         if uuid:
             body["uuid"] = uuid
         path = "/open-apis/im/v1/messages?" + urlencode({"receive_id_type": "open_id"})
-        hide = hiding()
 
-        async def use(token: Token) -> Answer | Retry | Rejected:
-            nonlocal hide
-            hide = hiding(token.text)
+        async def call(token: Token, hide: Hide) -> Answer | Retry | Rejected:
             headers = {"Authorization": f"Bearer {token.text}"}
             return await self._post(path, body, hide, headers)
 
-        try:
-            answer = await self._tokens.spend(use, _is_stale)
-        except NoToken as error:
-            return error.outcome
+        answer, hide = await call_with(self._tokens, call, _is_stale)
         return self._outcome(answer, hide) if isinstance(answer, Answer) else answer
 
     def _outcome(self, answer: Answer, hide: Hide) -> Outcome:

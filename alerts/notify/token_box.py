@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from alerts.notify.answers import Hide, hiding
+from alerts.notify.outbound import Answer
 from alerts.notify.outcome import Rejected, Retry
 
 EARLY_S = 300.0  # a token is fetched anew so long before its end, as clocks and ways differ
@@ -75,3 +77,22 @@ class TokenBox(Generic[_Token]):
                 self._token = token
                 self._until_s = self._now_s() + max(token.lasts_s - EARLY_S, token.lasts_s / 2)
             return self._token
+
+
+async def call_with(
+    tokens: TokenBox[Token],
+    call: Callable[[Token, Hide], Awaitable[Answer | Retry | Rejected]],
+    is_stale: Callable[[Answer | Retry | Rejected], bool],
+) -> tuple[Answer | Retry | Rejected, Hide]:
+    """What a call with a token that holds came to, and what blots that token out of its words."""
+    hide = hiding()
+
+    async def use(token: Token) -> Answer | Retry | Rejected:
+        nonlocal hide
+        hide = hiding(token.text)
+        return await call(token, hide)
+
+    try:
+        return await tokens.spend(use, is_stale), hide
+    except NoToken as error:
+        return error.outcome, hide

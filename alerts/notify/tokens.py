@@ -22,7 +22,7 @@ from alerts.notify.answers import (
 )
 from alerts.notify.outbound import Answer, Outbound
 from alerts.notify.outcome import Accepted, Outcome, Rejected, Retry
-from alerts.notify.token_box import NoToken, Token, TokenBox
+from alerts.notify.token_box import NoToken, Token, TokenBox, call_with
 from alerts.secrets import SecretError, resolve
 from edge.clock import Clock
 
@@ -55,18 +55,12 @@ class TokenService(ABC):
 
     async def post(self, path: str, document: Any) -> tuple[Outcome, dict[str, Any]]:
         """The outcome by the service's code, and the answer's fields."""
-        hide: Hide = hiding()
 
-        async def use(token: Token) -> Answer | Retry | Rejected:
-            nonlocal hide
-            hide = hiding(token.text)
+        async def call(token: Token, hide: Hide) -> Answer | Retry | Rejected:
             url = f"{self._url}{path}?access_token={quote(token.text)}"
             return await post_json(self._outbound, url, document, hide)
 
-        try:
-            answer = await self._tokens.spend(use, self._is_stale)
-        except NoToken as error:
-            return error.outcome, {}
+        answer, hide = await call_with(self._tokens, call, self._is_stale)
         if not isinstance(answer, Answer):
             return answer, {}
         said = read(answer, self.CODES)
