@@ -103,10 +103,12 @@ class Linked(Part):
 
     def _giver(self, connection: Connection, incident: Incident) -> str:
         """Who gave it to whoever has it; "" where they took it themselves."""
+        if not incident.assigned:
+            return ""
         s = t.story.c
         given = select(s.who).where(s.incident == incident.id, s.kind == StoryKind.ASSIGNED.value)
         last = connection.execute(given.order_by(s.id.desc())).scalars().first()
-        return last or "" if incident.assigned else ""
+        return last or ""
 
     def _ask_another(
         self,
